@@ -1,0 +1,79 @@
+// The profiled ML / REML criterion of a linear mixed model, its gradient and curvature, and the fit.
+//
+// Bates, Maechler, Bolker & Walker (2015), J. Stat. Softw. 67(1), sections 2-3, for the profiled criterion; Gilmour,
+// Thompson & Cullis (1995), Biometrics 51, 1440-1450, for average information.
+//
+//   d = log|V| + nu (1 + log(2 pi r2 / nu)) + [REML] log|Q|,   Q = X'V^-1X,  beta = Q^-1 X'V^-1y,  r2 = y'V^-1(y - X beta)
+//   D = T - S / sigma^2 = dd/dPsi       dd/dtheta_m = <D, Psi_m>
+//   Hessian = H_AI + <D, Psi_mn>,   H_AI = (1/sigma^2) [ G - HT'Q^-1 HT - <S,Psi_m><S,Psi_n> / r2 ]
+//   exact where the engine gives tr(P V_m P V_n):  the bracket's first two terms twice, minus that trace
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine.hpp"
+#include "newton.hpp"
+
+namespace multilevel {
+
+struct Point {
+  double value = 0.0;
+  Vec gradient;
+  Mat hessian;
+  double logdet = 0.0, logdet_q = 0.0, r2 = 0.0;  // in the inner coordinates
+  Vec beta;                                       // inner coordinates
+  Mat Qinv;
+  std::vector<Mat> D;                             // per term
+};
+
+struct Solution {
+  Vec theta, beta, gradient, path;
+  Mat unscaled_vcov, hessian;
+  double sigma = 0.0, criterion = 0.0, r2 = 0.0, logdet = 0.0, logdet_rx = 0.0;
+  std::vector<Vec> modes;  // per term, levels x k row-major
+  int evaluations = 0;
+  bool converged = false;
+  double decrement = 0.0;  // what another Newton step could still gain
+  double lowest_curvature = 0.0;
+  double boundary_slope = 0.0;  // most negative directional derivative dd/dPsi inside the null space of Psi; >= 0 at a minimum
+  std::vector<double> smallest; // per term: smallest singular value of Lambda in scale-free coordinates
+};
+
+class LinearMixed {
+ public:
+  LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors);
+  LinearMixed(const LinearMixed& other);
+
+  int n_theta() const { return n_theta_; }
+  const Rows& rows() const { return rows_; }
+  const Engine& engine() const { return *engine_; }
+
+  Solution fit(bool reml, const Vec* start);
+  Solution solve(const Vec& theta, bool reml);       // everything at a given theta (user's scale)
+  double criterion(const Vec& theta, bool reml);
+  std::vector<Posterior> posterior(const Vec& theta);  // per term, user's scale
+  void set_response(const Column& y);
+
+ private:
+  Rows rows_;
+  Blocks blocks_;  // border and XY of the response in use; diag lives in the engine
+  std::unique_ptr<Engine> engine_;
+  int n_theta_ = 0;
+  std::vector<int> factor_of_term_, first_of_term_;
+  std::vector<Mat> to_inner_;  // inverse of each term's coordinate map
+
+  std::vector<Mat> lambda_of(const Vec& theta) const;            // per term, from its free entries
+  std::vector<Mat> inner_lambda(const std::vector<Mat>& user) const;
+  std::vector<Mat> by_factor(const std::vector<Mat>& per_term) const;
+  // dPsi/dtheta_m for theta the free entries of `lambda`; `maps` brings it to inner coordinates (or none)
+  std::vector<Direction> directions(const std::vector<Mat>& lambda, const std::vector<Mat>* maps) const;
+  bool evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out);
+  void curvature(const std::vector<Mat>* maps, Mat& H, const std::vector<Mat>& D) const;
+  Vec theta_of(const std::vector<Mat>& lambda) const;
+  std::vector<Mat> user_lambda(const std::vector<Mat>& inner) const;
+  Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
+  Vec start_inner(const Vec* start) const;
+};
+
+}  // namespace multilevel

@@ -1,0 +1,68 @@
+// Small dense matrices and the few operations the core needs on them.
+//
+// Storage is column-major. Blocks below `kBlasFrom` multiplications are done by plain loops here: a BLAS call would cost
+// more than the arithmetic, and would wake threads. Larger ones go to the BLAS that SciPy carries, bound at first need.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace multilevel {
+
+using Vec = std::vector<double>;
+
+struct Mat {
+  int rows = 0, cols = 0;
+  Vec a;
+  Mat() = default;
+  Mat(int r, int c) : rows(r), cols(c), a(static_cast<std::size_t>(r) * c, 0.0) {}
+  static Mat identity(int n);
+  double& operator()(int i, int j) { return a[static_cast<std::size_t>(j) * rows + i]; }
+  double operator()(int i, int j) const { return a[static_cast<std::size_t>(j) * rows + i]; }
+  double* col(int j) { return a.data() + static_cast<std::size_t>(j) * rows; }
+  const double* col(int j) const { return a.data() + static_cast<std::size_t>(j) * rows; }
+  void fill(double v) { a.assign(a.size(), v); }
+};
+
+Mat operator*(const Mat& A, const Mat& B);
+Mat transpose(const Mat& A);
+double inner(const Mat& A, const Mat& B);  // sum of elementwise products
+
+// Lower Cholesky factor in place; returns false when A is not positive definite.
+bool cholesky(Mat& A);
+// Solve L x = b or L' x = b in place, L lower triangular.
+void solve_lower(const Mat& L, double* b);
+void solve_lower_t(const Mat& L, double* b);
+Mat inverse_lower(const Mat& L);
+Mat inverse_spd(const Mat& L);  // (L L')^-1 from the Cholesky factor
+// General inverse by Gauss-Jordan with partial pivoting, for the small coordinate changes; false when singular.
+bool inverse(const Mat& A, Mat& out);
+// Eigenvalues (ascending) and vectors (columns) of a symmetric matrix, by cyclic Jacobi rotations.
+void eigen_symmetric(Mat A, Vec& values, Mat& vectors);
+// Lower triangular factor with non-negative diagonal of A A' (A is k x k, possibly singular), by Householder reflections.
+Mat lower_factor(const Mat& A);
+
+// --- the BLAS of the user's SciPy -------------------------------------------------------------------------------
+struct Blas {
+  void (*dgemm)(char*, char*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*) = nullptr;
+  void (*dsyrk)(char*, char*, int*, int*, double*, double*, int*, double*, double*, int*) = nullptr;
+  void (*dsymm)(char*, char*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*) = nullptr;
+  void (*dtrsm)(char*, char*, char*, char*, int*, int*, double*, double*, int*, double*, int*) = nullptr;
+};
+extern Blas blas;  // filled by the doorway before the first engine with a dense core is built
+
+constexpr double kBlasFrom = 3e4;
+
+// C (m x n, ldc) = beta C + alpha op(A) op(B)
+void gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, int lda, const double* B, int ldb,
+          double beta, double* C, int ldc);
+// lower triangle of C (n x n) -= A A', A is n x k
+void syrk_minus(int n, int k, const double* A, int lda, double* C, int ldc);
+// C (m x n) = A B with A symmetric, lower triangle stored
+void symm(int m, int n, const double* A, int lda, const double* B, int ldb, double* C, int ldc);
+// B (m x n) <- B L^-T, L is n x n lower triangular
+void trsm_right_t(int m, int n, const double* L, int ldl, double* B, int ldb);
+
+}  // namespace multilevel

@@ -1,0 +1,292 @@
+// The doorway: Python arrays in, Python arrays out. Nothing is computed here.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "criterion.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using multilevel::Column;
+using multilevel::Mat;
+using multilevel::Solution;
+using multilevel::Vec;
+
+namespace {
+
+using InColumn = nb::ndarray<const double, nb::ndim<1>, nb::device::cpu>;
+using InCodes = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using InVector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using InMatrix = nb::ndarray<const double, nb::ndim<2>, nb::device::cpu>;
+using InIntegers = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::device::cpu>;
+using OutArray = nb::ndarray<nb::numpy, double>;
+
+template <class T>
+nb::ndarray<nb::numpy, T> to_numpy(std::vector<T> values, std::vector<std::size_t> shape) {
+  auto* owner = new std::vector<T>(std::move(values));
+  nb::capsule free(owner, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+  return nb::ndarray<nb::numpy, T>(owner->data(), shape.size(), shape.data(), free);
+}
+
+OutArray array(const Vec& v) { return to_numpy(Vec(v), {v.size()}); }
+OutArray array(Vec v, std::size_t rows, std::size_t cols) { return to_numpy(std::move(v), {rows, cols}); }
+OutArray array(const Mat& m) {  // row-major copy
+  return array(multilevel::transpose(m).a, static_cast<std::size_t>(m.rows), static_cast<std::size_t>(m.cols));
+}
+
+// SciPy publishes its BLAS as capsules; importing it costs a quarter of a second, so only large problems do.
+void bind_blas() {
+  if (multilevel::blas.dgemm) return;
+  const nb::dict table = nb::module_::import_("scipy.linalg.cython_blas").attr("__pyx_capi__");
+  const auto get = [&](const char* name) {
+    const nb::object capsule = table[name];
+    return PyCapsule_GetPointer(capsule.ptr(), PyCapsule_GetName(capsule.ptr()));
+  };
+  auto& b = multilevel::blas;
+  b.dsyrk = reinterpret_cast<decltype(b.dsyrk)>(get("dsyrk"));
+  b.dsymm = reinterpret_cast<decltype(b.dsymm)>(get("dsymm"));
+  b.dtrsm = reinterpret_cast<decltype(b.dtrsm)>(get("dtrsm"));
+  b.dgemm = reinterpret_cast<decltype(b.dgemm)>(get("dgemm"));
+}
+
+Column view(const InColumn& a) { return {a.data(), a.shape(0) > 1 ? static_cast<std::ptrdiff_t>(a.stride(0)) : 0}; }
+
+struct TermSpec {
+  int factor;
+  std::vector<InColumn> Z;
+  int structure;
+};
+
+class Model {
+ public:
+  Model(InColumn y, std::vector<InColumn> X, std::optional<InVector> weights,
+        std::vector<std::pair<InCodes, int>> factors, std::vector<std::tuple<int, std::vector<InColumn>, int>> terms)
+      : y_(std::move(y)), X_(std::move(X)), weights_(std::move(weights)), factors_(std::move(factors)), terms_(std::move(terms)) {
+    multilevel::Rows rows;
+    rows.n = static_cast<std::int64_t>(y_.shape(0));
+    rows.y = view(y_);
+    for (const InColumn& x : X_) rows.X.push_back(view(check(x, rows.n)));
+    if (weights_) {
+      if (static_cast<std::int64_t>(weights_->shape(0)) != rows.n) throw nb::value_error("weights: one per row expected");
+      rows.w = weights_->data();
+    }
+    std::vector<std::pair<const std::int32_t*, int>> fs;
+    double later = 0.0, largest = 0.0;
+    std::vector<double> columns(factors_.size(), 0.0);
+    for (const auto& [f, Z, s] : terms_) columns.at(f) += static_cast<double>(Z.size());
+    for (std::size_t i = 0; i < factors_.size(); ++i) {
+      const auto& [codes, levels] = factors_[i];
+      if (static_cast<std::int64_t>(codes.shape(0)) != rows.n) throw nb::value_error("codes: one per row expected");
+      for (std::int64_t r = 0; r < rows.n; ++r)
+        if (codes.data()[r] < 0 || codes.data()[r] >= levels) throw nb::value_error("codes: a value outside 0 .. n_levels - 1");
+      fs.emplace_back(codes.data(), levels);
+      const double q = columns[i] * levels;
+      later += q;
+      largest = std::max(largest, q);
+    }
+    for (const auto& [f, Z, s] : terms_) {
+      multilevel::Term t{f, {}, s ? multilevel::Structure::diag : multilevel::Structure::us};
+      for (const InColumn& z : Z) t.Z.push_back(view(check(z, rows.n)));
+      rows.terms.push_back(std::move(t));
+    }
+    const double p = static_cast<double>(X_.size());
+    if (later - largest >= 48.0 || static_cast<double>(rows.n) * p * p > 1e8) bind_blas();
+    nb::gil_scoped_release release;
+    model_ = std::make_unique<multilevel::LinearMixed>(std::move(rows), fs);
+  }
+
+  Solution fit(bool reml, std::optional<InVector> start) {
+    const std::optional<Vec> s = theta(start);
+    nb::gil_scoped_release release;
+    const std::scoped_lock lock(mutex_);
+    return model_->fit(reml, s ? &*s : nullptr);
+  }
+  Solution solve(InVector at, bool reml) {
+    const Vec t = *theta(at);
+    nb::gil_scoped_release release;
+    const std::scoped_lock lock(mutex_);
+    return model_->solve(t, reml);
+  }
+  double criterion(InVector at, bool reml) {
+    const Vec t = *theta(at);
+    nb::gil_scoped_release release;
+    const std::scoped_lock lock(mutex_);
+    return model_->criterion(t, reml);
+  }
+  nb::list posterior(InVector at) {
+    const Vec t = *theta(at);
+    std::vector<multilevel::Posterior> post;
+    {
+      nb::gil_scoped_release release;
+      const std::scoped_lock lock(mutex_);
+      post = model_->posterior(t);
+    }
+    nb::list out;
+    const std::size_t p = static_cast<std::size_t>(model_->rows().p);
+    for (std::size_t i = 0; i < post.size(); ++i) {
+      const auto k = static_cast<std::size_t>(model_->rows().terms[i].k());
+      const std::size_t levels = post[i].P.size() / (k * k);
+      out.append(nb::make_tuple(to_numpy(std::move(post[i].P), {levels, k, k}), to_numpy(std::move(post[i].F), {levels, k, p})));
+    }
+    return out;
+  }
+  // Many responses on this design: (n, r) column by column, `threads` at a time.
+  nb::dict refit(InMatrix Y, bool reml, std::optional<InVector> start, int threads) {
+    const std::optional<Vec> s = theta(start);
+    if (static_cast<std::int64_t>(Y.shape(0)) != model_->rows().n) throw nb::value_error("Y: one row per observation expected");
+    const std::size_t r = Y.shape(1), m = model_->n_theta(), p = model_->rows().p;
+    Vec theta_out(r * m), beta(r * p), sigma(r), crit(r);
+    std::vector<std::int32_t> evaluations(r);
+    std::vector<std::uint8_t> converged(r);
+    {
+      nb::gil_scoped_release release;
+      const std::scoped_lock lock(mutex_);
+      std::atomic<std::size_t> next{0};
+      const auto work = [&] {
+        multilevel::LinearMixed mine(*model_);
+        for (std::size_t i = next++; i < r; i = next++) {
+          mine.set_response({Y.data() + static_cast<std::ptrdiff_t>(i) * Y.stride(1), static_cast<std::ptrdiff_t>(Y.stride(0))});
+          const Solution sol = mine.fit(reml, s ? &*s : nullptr);
+          std::copy(sol.theta.begin(), sol.theta.end(), theta_out.begin() + static_cast<std::ptrdiff_t>(i * m));
+          std::copy(sol.beta.begin(), sol.beta.end(), beta.begin() + static_cast<std::ptrdiff_t>(i * p));
+          sigma[i] = sol.sigma;
+          crit[i] = sol.criterion;
+          evaluations[i] = sol.evaluations;
+          converged[i] = sol.converged;
+        }
+      };
+      std::vector<std::thread> pool;
+      for (int t = 1; t < std::min<int>(threads, static_cast<int>(r)); ++t) pool.emplace_back(work);
+      work();
+      for (std::thread& t : pool) t.join();
+    }
+    nb::dict out;
+    out["theta"] = array(std::move(theta_out), r, m);
+    out["beta"] = array(std::move(beta), r, p);
+    out["sigma"] = array(sigma);
+    out["criterion"] = array(crit);
+    out["evaluations"] = to_numpy(std::move(evaluations), {r});
+    out["converged"] = to_numpy(std::move(converged), {r});
+    return out;
+  }
+
+  std::vector<int> kept() const { return model_->rows().fixed.kept; }
+  int p() const { return model_->rows().p; }
+  int n_theta() const { return model_->n_theta(); }
+  std::string engine() const { return model_->n_theta() ? model_->engine().name() : "least squares"; }
+  // spread of the least-squares residual, and of the response: their ratio says whether anything is left to explain
+  double residual_scale() const { return model_->rows().fixed.y_scale; }
+
+ private:
+  InColumn y_;
+  std::vector<InColumn> X_;
+  std::optional<InVector> weights_;
+  std::vector<std::pair<InCodes, int>> factors_;
+  std::vector<std::tuple<int, std::vector<InColumn>, int>> terms_;
+  std::unique_ptr<multilevel::LinearMixed> model_;
+  std::mutex mutex_;
+
+  static const InColumn& check(const InColumn& a, std::int64_t n) {
+    if (static_cast<std::int64_t>(a.shape(0)) != n) throw nb::value_error("columns of different length");
+    return a;
+  }
+  std::optional<Vec> theta(const std::optional<InVector>& v) const {
+    if (!v) return std::nullopt;
+    if (static_cast<int>(v->shape(0)) != model_->n_theta()) throw nb::value_error("theta: wrong length");
+    return Vec(v->data(), v->data() + v->shape(0));
+  }
+};
+
+// Integers as a grouping factor: codes in order of value, and the distinct values.
+nb::tuple code_integers(InIntegers values) {
+  const std::size_t n = values.shape(0);
+  const std::ptrdiff_t stride = n > 1 ? static_cast<std::ptrdiff_t>(values.stride(0)) : 1;
+  const std::int64_t* x = values.data();
+  std::vector<std::int32_t> codes(n);
+  std::vector<std::int64_t> levels;
+  {
+    nb::gil_scoped_release release;
+    std::int64_t lo = n ? x[0] : 0, hi = lo;
+    for (std::size_t i = 0; i < n; ++i) {
+      lo = std::min(lo, x[static_cast<std::ptrdiff_t>(i) * stride]);
+      hi = std::max(hi, x[static_cast<std::ptrdiff_t>(i) * stride]);
+    }
+    const auto range = static_cast<std::uint64_t>(hi) - static_cast<std::uint64_t>(lo);
+    if (n && range < 8 * n + 1024) {
+      std::vector<std::int32_t> code(range + 1, -1);
+      for (std::size_t i = 0; i < n; ++i) code[x[static_cast<std::ptrdiff_t>(i) * stride] - lo] = 0;
+      std::int32_t next = 0;
+      for (std::uint64_t v = 0; v <= range; ++v)
+        if (code[v] == 0) {
+          code[v] = next++;
+          levels.push_back(lo + static_cast<std::int64_t>(v));
+        }
+      for (std::size_t i = 0; i < n; ++i) codes[i] = code[x[static_cast<std::ptrdiff_t>(i) * stride] - lo];
+    } else {
+      std::unordered_map<std::int64_t, std::int32_t> code;
+      for (std::size_t i = 0; i < n; ++i)
+        if (code.try_emplace(x[static_cast<std::ptrdiff_t>(i) * stride], 0).second) levels.push_back(x[static_cast<std::ptrdiff_t>(i) * stride]);
+      std::sort(levels.begin(), levels.end());
+      for (std::size_t v = 0; v < levels.size(); ++v) code[levels[v]] = static_cast<std::int32_t>(v);
+      for (std::size_t i = 0; i < n; ++i) codes[i] = code[x[static_cast<std::ptrdiff_t>(i) * stride]];
+    }
+  }
+  const std::size_t n_levels = levels.size();
+  return nb::make_tuple(to_numpy(std::move(codes), {n}), to_numpy(std::move(levels), {n_levels}));
+}
+
+}  // namespace
+
+NB_MODULE(_core, m) {
+  m.doc() = "The compiled core: sums, elimination, Newton. See _core.pyi.";
+  m.def("code_integers", &code_integers, "values"_a);
+
+  nb::class_<Solution>(m, "Solution")
+      .def_prop_ro("theta", [](const Solution& s) { return array(s.theta); }, nb::rv_policy::move)
+      .def_prop_ro("beta", [](const Solution& s) { return array(s.beta); }, nb::rv_policy::move)
+      .def_prop_ro("unscaled_vcov", [](const Solution& s) { return array(s.unscaled_vcov); }, nb::rv_policy::move)
+      .def_prop_ro("gradient", [](const Solution& s) { return array(s.gradient); }, nb::rv_policy::move)
+      .def_prop_ro("hessian", [](const Solution& s) { return array(s.hessian); }, nb::rv_policy::move)
+      .def_prop_ro("path", [](const Solution& s) { return array(s.path); }, nb::rv_policy::move)
+      .def_prop_ro("smallest", [](const Solution& s) { return array(s.smallest); }, nb::rv_policy::move)
+      .def_prop_ro("modes", [](const Solution& s) {
+        nb::list out;
+        for (const Vec& b : s.modes) out.append(array(b));
+        return out;
+      })
+      .def_ro("sigma", &Solution::sigma)
+      .def_ro("criterion", &Solution::criterion)
+      .def_ro("r2", &Solution::r2)
+      .def_ro("logdet", &Solution::logdet)
+      .def_ro("logdet_rx", &Solution::logdet_rx)
+      .def_ro("evaluations", &Solution::evaluations)
+      .def_ro("converged", &Solution::converged)
+      .def_ro("decrement", &Solution::decrement)
+      .def_ro("lowest_curvature", &Solution::lowest_curvature)
+      .def_ro("boundary_slope", &Solution::boundary_slope);
+
+  nb::class_<Model>(m, "LinearMixed")
+      .def(nb::init<InColumn, std::vector<InColumn>, std::optional<InVector>, std::vector<std::pair<InCodes, int>>,
+                    std::vector<std::tuple<int, std::vector<InColumn>, int>>>(),
+           "y"_a, "X"_a, "weights"_a.none(), "factors"_a, "terms"_a)
+      .def("fit", &Model::fit, "reml"_a, "start"_a.none() = nb::none())
+      .def("solve", &Model::solve, "theta"_a, "reml"_a)
+      .def("criterion", &Model::criterion, "theta"_a, "reml"_a)
+      .def("posterior", &Model::posterior, "theta"_a)
+      .def("refit", &Model::refit, "Y"_a, "reml"_a, "start"_a.none() = nb::none(), "threads"_a = 1)
+      .def_prop_ro("kept", &Model::kept)
+      .def_prop_ro("p", &Model::p)
+      .def_prop_ro("n_theta", &Model::n_theta)
+      .def_prop_ro("engine", &Model::engine)
+      .def_prop_ro("residual_scale", &Model::residual_scale);
+}

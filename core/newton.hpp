@@ -1,0 +1,122 @@
+// Trust-region Newton on an unconstrained function with gradient and (approximate) Hessian. Knows no statistics.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "linalg.hpp"
+
+namespace multilevel {
+
+// The minimiser of g's + s'Hs/2 over |s| <= radius (Moré and Sorensen 1983), by eigenvalues: the matrices are small.
+struct TrustStep {
+  Vec step;
+  double predicted = 0.0;  // decrease of the quadratic model
+  double norm = 0.0;
+  double lowest = 0.0;     // smallest eigenvalue of H
+};
+
+inline TrustStep trust_region_step(const Vec& g, const Mat& H, double radius) {
+  const int m = static_cast<int>(g.size());
+  Vec w, gv(m, 0.0);
+  Mat V;
+  eigen_symmetric(H, w, V);
+  for (int j = 0; j < m; ++j)
+    for (int i = 0; i < m; ++i) gv[j] += V(i, j) * g[i];
+  const double size = std::max(std::abs(w.front()), std::abs(w.back()));
+  const auto coefficients = [&](double shift) {
+    Vec c(m);
+    for (int j = 0; j < m; ++j) c[j] = gv[j] == 0.0 ? 0.0 : -gv[j] / (w[j] + shift);
+    return c;
+  };
+  const auto length = [](const Vec& c) {
+    double s = 0.0;
+    for (double x : c) s += x * x;
+    return std::sqrt(s);
+  };
+  const double floor = std::max(0.0, -w.front() + 1e-12 * std::max(size, 1e-300));
+  Vec c = coefficients(w.front() > 0 ? 0.0 : floor);
+  if (length(c) > radius) {
+    double lo = w.front() > 0 ? 0.0 : floor, hi = std::max(2.0 * lo, 1e-3 * size);
+    while (length(coefficients(hi)) > radius) hi *= 4.0;
+    for (int it = 0; it < 80 && hi - lo > 1e-12 * hi; ++it) {
+      const double mid = 0.5 * (lo + hi);
+      (length(coefficients(mid)) > radius ? lo : hi) = mid;
+    }
+    c = coefficients(hi);
+  } else if (w.front() < -1e-8 * size) {
+    // negative curvature that the gradient does not see: go along it to the border of the region
+    const double rest = length(c);
+    c[0] += (gv[0] > 0 ? -1.0 : 1.0) * std::sqrt(std::max(0.0, radius * radius - rest * rest));
+  }
+  TrustStep t;
+  t.step.assign(m, 0.0);
+  t.lowest = w.front();
+  for (int j = 0; j < m; ++j) {
+    t.predicted -= gv[j] * c[j] + 0.5 * w[j] * c[j] * c[j];
+    for (int i = 0; i < m; ++i) t.step[i] += V(i, j) * c[j];
+  }
+  t.norm = length(c);
+  return t;
+}
+
+struct NewtonResult {
+  Vec x;
+  int evaluations = 0;
+  bool converged = false;
+  double decrement = 0.0;      // what another step could still gain, in units of the function
+  double lowest_curvature = 0.0;
+  Vec path;                    // function value at each accepted point
+};
+
+struct NewtonOptions {
+  int max_evaluations = 300;
+  double radius = 1.0;
+  double gain = 1e-11;         // stop when another step cannot gain more than this
+};
+
+// `f(x, point)` fills `point.value`, `.gradient`, `.hessian` and returns false outside the domain; the point of the last
+// accepted x is left in `best`.
+template <class Point, class F>
+NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}) {
+  NewtonResult r;
+  double radius = opt.radius;
+  Point trial;
+  ++r.evaluations;
+  if (!f(x, best)) {
+    r.x = std::move(x);
+    return r;
+  }
+  r.path.push_back(best.value);
+  double last_decrement = HUGE_VAL;
+  while (true) {
+    const TrustStep t = trust_region_step(best.gradient, best.hessian, radius);
+    r.decrement = t.predicted;
+    r.lowest_curvature = t.lowest;
+    const double noise = 1e-15 * std::max(1.0, std::abs(best.value));
+    // below the noise of the function value, only the model can tell: stop once it stops improving
+    if (t.predicted <= opt.gain && (t.predicted <= 1e-16 || t.predicted >= 0.5 * last_decrement || r.evaluations >= opt.max_evaluations)) {
+      r.converged = true;
+      break;
+    }
+    if (r.evaluations >= opt.max_evaluations || radius < 1e-14) break;
+    last_decrement = t.predicted <= opt.gain ? t.predicted : HUGE_VAL;
+    Vec next = x;
+    for (std::size_t i = 0; i < x.size(); ++i) next[i] += t.step[i];
+    ++r.evaluations;
+    const bool inside = f(next, trial);
+    const double rho = inside ? (best.value - trial.value) / t.predicted : -1.0;
+    const bool tiny = inside && t.predicted < 100.0 * noise && trial.value <= best.value + 100.0 * noise;
+    if (!tiny && rho < 0.25) radius = 0.25 * t.norm;
+    else if (rho > 0.75 && t.norm > 0.9 * radius) radius *= 3.0;
+    if (tiny || rho > 1e-4) {
+      x = std::move(next);
+      std::swap(best, trial);
+      r.path.push_back(best.value);
+    }
+  }
+  r.x = std::move(x);
+  return r;
+}
+
+}  // namespace multilevel

@@ -1,0 +1,167 @@
+#include "pattern.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+
+namespace multilevel {
+
+namespace {
+
+constexpr double kDenseSpeedup = 16.0;  // a dense flop costs about a sixteenth of a scattered one
+
+void sort_rows(const Rows& rows, const Factor& f, SparsePattern& s) {
+  s.start.assign(f.levels + 1, 0);
+  for (std::int64_t i = 0; i < rows.n; ++i) ++s.start[f.codes[i] + 1];
+  for (int v = 0; v < f.levels; ++v) s.start[v + 1] += s.start[v];
+  std::vector<std::int64_t> next(s.start.begin(), s.start.end() - 1);
+  s.order.resize(rows.n);
+  for (std::int64_t i = 0; i < rows.n; ++i) s.order[next[f.codes[i]]++] = static_cast<std::int32_t>(i);
+}
+
+// Columns of levels, in units of levels ("nodes"): numbered through all factors in elimination order.
+struct NodeColumns {
+  std::vector<std::int64_t> ptr{0};
+  std::vector<std::int32_t> node;
+};
+
+struct Symbolic {
+  const Rows& rows;
+  std::vector<std::int64_t> base;          // first node of each factor
+  std::vector<NodeColumns> columns;        // of the sparse factors so far
+  std::vector<std::int32_t> head, next;    // eliminated nodes waiting to be merged into their first later node
+  std::vector<std::int32_t> mark;
+
+  explicit Symbolic(const Rows& r) : rows(r) {
+    base.push_back(0);
+    for (const Factor& f : rows.factors) base.push_back(base.back() + f.levels);
+    if (base.back() > std::numeric_limits<std::int32_t>::max() || rows.q > std::numeric_limits<std::int32_t>::max())
+      throw std::length_error("more than 2^31 random effects");
+    head.assign(base.back(), -1);
+    next.assign(base.back(), -1);
+    mark.assign(base.back(), -1);
+  }
+
+  int factor_of(std::int64_t node) const {
+    return static_cast<int>(std::upper_bound(base.begin(), base.end(), node) - base.begin()) - 1;
+  }
+
+  // Adds the columns of factor f; false when they would cost more than `limit` operations.
+  bool add(int f, const SparsePattern& sorted, double limit) {
+    columns.emplace_back();
+    double cost = 0.0;
+    std::vector<std::int32_t> found;
+    const Factor& fac = rows.factors[f];
+    const int n_factors = static_cast<int>(rows.factors.size());
+    for (int v = 0; v < fac.levels; ++v) {
+      const auto self = static_cast<std::int32_t>(base[f] + v);
+      found.clear();
+      for (int g = f + 1; g < n_factors; ++g) {
+        const std::int32_t* codes = rows.factors[g].codes;
+        for (std::int64_t r = sorted.start[v]; r < sorted.start[v + 1]; ++r)
+          visit(static_cast<std::int32_t>(base[g] + codes[sorted.order[r]]), self, found);
+      }
+      for (std::int32_t child = head[self]; child >= 0; child = next[child]) {
+        const NodeColumns& cc = columns[factor_of(child)];
+        const std::int64_t local = child - base[factor_of(child)];
+        for (std::int64_t e = cc.ptr[local]; e < cc.ptr[local + 1]; ++e)
+          if (cc.node[e] != self) visit(cc.node[e], self, found);
+      }
+      std::sort(found.begin(), found.end());
+      double depth = fac.K;
+      for (std::int32_t t : found) depth += rows.factors[factor_of(t)].K;
+      if ((cost += depth * depth * fac.K) > limit) return false;
+      NodeColumns& c = columns[f];
+      c.node.insert(c.node.end(), found.begin(), found.end());
+      c.ptr.push_back(static_cast<std::int64_t>(c.node.size()));
+      if (found.empty()) continue;
+      next[self] = head[found.front()];  // wait for the first later node, which may be of this same factor
+      head[found.front()] = self;
+    }
+    return true;
+  }
+
+ private:
+  void visit(std::int32_t node, std::int32_t stamp, std::vector<std::int32_t>& found) {
+    if (mark[node] == stamp) return;
+    mark[node] = stamp;
+    found.push_back(node);
+  }
+};
+
+double core_cost(const Rows& rows, std::size_t from) {
+  double q = 0.0;
+  for (std::size_t g = from; g < rows.factors.size(); ++g) q += static_cast<double>(rows.factors[g].size());
+  const double rest = q - static_cast<double>(rows.factors[from].size());
+  return (q * q * q - rest * rest * rest) / kDenseSpeedup;
+}
+
+void expand(const Rows& rows, const Symbolic& sym, const Pattern& pattern, int f, SparsePattern& s) {
+  const NodeColumns& c = sym.columns[f];
+  const int levels = rows.factors[f].levels;
+  s.ptr.assign(1, 0);
+  s.inner.resize(levels);
+  for (int v = 0; v < levels; ++v) {
+    int inner = 0;
+    for (std::int64_t e = c.ptr[v]; e < c.ptr[v + 1]; ++e) {
+      const int g = sym.factor_of(c.node[e]);
+      const Factor& fac = rows.factors[g];
+      const std::int64_t first = fac.offset + (c.node[e] - sym.base[g]) * fac.K;
+      for (int j = 0; j < fac.K; ++j) s.row.push_back(static_cast<std::int32_t>(first + j));
+      if (g < pattern.sparse) inner += fac.K;
+    }
+    s.inner[v] = inner;
+    s.ptr.push_back(static_cast<std::int64_t>(s.row.size()));
+  }
+}
+
+void relate(const Rows& rows, const Pattern& pattern, SparsePattern& s, int levels) {
+  s.rel_ptr.assign(1, 0);
+  for (int v = 0; v < levels; ++v) {
+    for (int a = 0; a < s.inner[v];) {
+      const std::int32_t target = s.row[s.ptr[v] + a];
+      const int g = pattern.factor_of(rows, target);
+      const Factor& fac = rows.factors[g];
+      const std::int64_t level = (target - fac.offset) / fac.K;
+      const SparsePattern& t = pattern.factors[g];
+      std::int64_t at = t.ptr[level];
+      a += fac.K;
+      for (std::int64_t r = s.ptr[v] + a; r < s.ptr[v + 1]; ++r) {
+        while (t.row[at] != s.row[r]) ++at;
+        s.rel.push_back(static_cast<std::int32_t>(at - t.ptr[level]));
+      }
+    }
+    s.rel_ptr.push_back(static_cast<std::int64_t>(s.rel.size()));
+  }
+}
+
+}  // namespace
+
+int Pattern::factor_of(const Rows& rows, std::int64_t effect) const {
+  int g = 0;
+  while (g + 1 < static_cast<int>(rows.factors.size()) && rows.factors[g + 1].offset <= effect) ++g;
+  return g;
+}
+
+Pattern find_pattern(const Rows& rows) {
+  Pattern pattern;
+  Symbolic sym(rows);
+  const std::size_t n_factors = rows.factors.size();
+  for (std::size_t f = 0; f < n_factors; ++f) {
+    SparsePattern s;
+    const bool alone = n_factors == 1;
+    if (!alone) sort_rows(rows, rows.factors[f], s);
+    else s.start.assign(rows.factors[f].levels + 1, 0);
+    const double limit = f == 0 ? std::numeric_limits<double>::infinity() : core_cost(rows, f);
+    if (!sym.add(static_cast<int>(f), s, limit)) break;
+    pattern.factors.push_back(std::move(s));
+  }
+  pattern.sparse = static_cast<int>(pattern.factors.size());
+  pattern.core_offset = static_cast<std::size_t>(pattern.sparse) < n_factors ? rows.factors[pattern.sparse].offset : rows.q;
+  pattern.core = static_cast<int>(rows.q - pattern.core_offset);
+  for (int f = 0; f < pattern.sparse; ++f) expand(rows, sym, pattern, f, pattern.factors[f]);
+  for (int f = 0; f < pattern.sparse; ++f) relate(rows, pattern, pattern.factors[f], rows.factors[f].levels);
+  return pattern;
+}
+
+}  // namespace multilevel

@@ -1,0 +1,73 @@
+"""What can go wrong, as one tree.
+
+MultilevelError
+├─ FormulaError     the formula cannot be read, or says something impossible
+├─ DataError        a column is missing, of the wrong kind, or holds impossible values
+├─ FitError         the data cannot determine the model
+└─ InferenceError   a question that this fit cannot answer
+
+MultilevelWarning
+├─ SingularFitWarning     a variance of zero or a perfect correlation was estimated
+├─ ConvergenceWarning     the certificate of the optimum was not obtained
+├─ RankWarning            columns of X were dropped because others determine them
+└─ MissingRowsWarning     rows with missing values were left out
+
+Every message says what was found, what was expected and what to try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class MultilevelError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+class FormulaError(MultilevelError, ValueError):
+    """The formula cannot be read, or says something impossible."""
+
+
+class DataError(MultilevelError, ValueError):
+    """A column is missing, of the wrong kind, or holds impossible values."""
+
+
+class FitError(MultilevelError, ValueError):
+    """The data cannot determine the model."""
+
+
+class InferenceError(MultilevelError, ValueError):
+    """A question that this fit cannot answer."""
+
+
+class MultilevelWarning(UserWarning):
+    """Root of every warning this package gives."""
+
+
+class SingularFitWarning(MultilevelWarning):
+    """A variance of zero or a perfect correlation was estimated."""
+
+
+class ConvergenceWarning(MultilevelWarning):
+    """The certificate of the optimum was not obtained."""
+
+
+class RankWarning(MultilevelWarning):
+    """Columns of X were dropped because other columns determine them."""
+
+
+class MissingRowsWarning(MultilevelWarning):
+    """Rows with missing values were left out."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'days'?"`, or nothing when no known name is near.
+
+    >>> nearest("Dayz", ["days", "subject"])
+    "; did you mean 'days'?"
+    """
+    from difflib import get_close_matches
+
+    folded = {k.casefold(): k for k in known}
+    match = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return f"; did you mean {folded[match[0]]!r}?" if match else ""

@@ -172,6 +172,7 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
     for (std::size_t i = 0; i < G.a.size(); ++i) G.a[i] -= correction.a[i];
   }
   out.hessian = Mat(m, m);
+  out.exact = slopes.exact;
   for (int j = 0; j < m; ++j)
     for (int i = 0; i < m; ++i) {
       double h = (slopes.exact ? 2.0 : 1.0) * G(i, j) - tz[i] * tz[j] / out.r2;

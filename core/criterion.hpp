@@ -21,6 +21,7 @@ struct Point {
   double value = 0.0;
   Vec gradient;
   Mat hessian;
+  bool exact = false;                             // or average information
   double logdet = 0.0, logdet_q = 0.0, r2 = 0.0;  // in the inner coordinates
   Vec beta;                                       // inner coordinates
   Mat Qinv;

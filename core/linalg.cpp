@@ -190,96 +190,114 @@ Mat lower_factor(const Mat& A) {
   return L;
 }
 
-// --- dense kernels: loops when small, BLAS when not ---------------------------------------------------------------
+// --- dense kernels: loops when small, tiles of BLAS in between, BLAS when large ----------------------------------------
 
-void gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, int lda, const double* B, int ldb,
-          double beta, double* C, int ldc) {
-  if (m == 0 || n == 0) return;
-  if (blas.dgemm && static_cast<double>(m) * n * k >= kBlasFrom) {
-    char a = ta ? 'T' : 'N', b = tb ? 'T' : 'N';
-    blas.dgemm(&a, &b, &m, &n, &k, &alpha, const_cast<double*>(A), &lda, const_cast<double*>(B), &ldb, &beta, C, &ldc);
-    return;
-  }
+namespace {
+
+std::ptrdiff_t at(int i, int j, int ld) { return i + static_cast<std::ptrdiff_t>(j) * ld; }
+
+void loop_gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, int lda, const double* B, int ldb,
+               double beta, double* C, int ldc) {
   for (int j = 0; j < n; ++j) {
-    double* c = C + static_cast<std::ptrdiff_t>(j) * ldc;
+    double* c = C + at(0, j, ldc);
     for (int i = 0; i < m; ++i) c[i] = beta == 0.0 ? 0.0 : beta * c[i];
     if (ta) {
       for (int i = 0; i < m; ++i) {
-        const double* a = A + static_cast<std::ptrdiff_t>(i) * lda;
+        const double* a = A + at(0, i, lda);
         double s = 0.0;
-        for (int l = 0; l < k; ++l) s += a[l] * (tb ? B[j + static_cast<std::ptrdiff_t>(l) * ldb] : B[l + static_cast<std::ptrdiff_t>(j) * ldb]);
+        if (tb) {
+          for (int l = 0; l < k; ++l) s += a[l] * B[at(j, l, ldb)];
+        } else {
+          const double* b = B + at(0, j, ldb);
+#pragma omp simd reduction(+ : s)
+          for (int l = 0; l < k; ++l) s += a[l] * b[l];
+        }
         c[i] += alpha * s;
       }
     } else {
       for (int l = 0; l < k; ++l) {
-        const double b = alpha * (tb ? B[j + static_cast<std::ptrdiff_t>(l) * ldb] : B[l + static_cast<std::ptrdiff_t>(j) * ldb]);
-        const double* a = A + static_cast<std::ptrdiff_t>(l) * lda;
+        const double b = alpha * (tb ? B[at(j, l, ldb)] : B[at(l, j, ldb)]);
+        const double* a = A + at(0, l, lda);
         for (int i = 0; i < m; ++i) c[i] += a[i] * b;
       }
     }
   }
 }
 
+void blas_gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, int lda, const double* B, int ldb,
+               double beta, double* C, int ldc) {
+  char a = ta ? 'T' : 'N', b = tb ? 'T' : 'N';
+  blas.dgemm(&a, &b, &m, &n, &k, &alpha, const_cast<double*>(A), &lda, const_cast<double*>(B), &ldb, &beta, C, &ldc);
+}
+
+}  // namespace
+
+void gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, int lda, const double* B, int ldb,
+          double beta, double* C, int ldc) {
+  if (m == 0 || n == 0) return;
+  const double work = static_cast<double>(m) * n * k;
+  if (!blas.dgemm || work < kBlasFrom) return loop_gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+  if (work >= kThreadsFrom || work <= kTile * kTile * kTile) return blas_gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+  for (int l = 0; l < k; l += kTile)
+    for (int j = 0; j < n; j += kTile)
+      for (int i = 0; i < m; i += kTile)
+        blas_gemm(ta, tb, std::min(kTile, m - i), std::min(kTile, n - j), std::min(kTile, k - l), alpha,
+                  A + (ta ? at(l, i, lda) : at(i, l, lda)), lda, B + (tb ? at(j, l, ldb) : at(l, j, ldb)), ldb,
+                  l ? 1.0 : beta, C + at(i, j, ldc), ldc);
+}
+
 void syrk_minus(int n, int k, const double* A, int lda, double* C, int ldc) {
   if (n == 0) return;
-  if (blas.dsyrk && 0.5 * n * n * k >= kBlasFrom) {
+  if (blas.dsyrk && 0.5 * n * n * k >= kThreadsFrom) {
     char lo = 'L', no = 'N';
     double minus = -1.0, one = 1.0;
     blas.dsyrk(&lo, &no, &n, &k, &minus, const_cast<double*>(A), &lda, &one, C, &ldc);
     return;
   }
-  for (int j = 0; j < n; ++j) {
-    double* c = C + static_cast<std::ptrdiff_t>(j) * ldc;
-    for (int l = 0; l < k; ++l) {
-      const double* a = A + static_cast<std::ptrdiff_t>(l) * lda;
-      const double v = a[j];
-      for (int i = j; i < n; ++i) c[i] -= a[i] * v;
-    }
-  }
+  for (int j = 0; j < n; j += kTile)  // the upper half of a diagonal tile is written too; nobody reads it
+    for (int l = 0; l < k; l += kTile)
+      for (int i = j; i < n; i += kTile)
+        gemm(false, true, std::min(kTile, n - i), std::min(kTile, n - j), std::min(kTile, k - l), -1.0, A + at(i, l, lda),
+             lda, A + at(j, l, lda), lda, 1.0, C + at(i, j, ldc), ldc);
 }
 
 void symm(int m, int n, const double* A, int lda, const double* B, int ldb, double* C, int ldc) {
   if (m == 0 || n == 0) return;
-  if (blas.dsymm && static_cast<double>(m) * m * n >= kBlasFrom) {
+  if (blas.dsymm && static_cast<double>(m) * m * n >= kThreadsFrom) {
     char left = 'L', lo = 'L';
     double one = 1.0, zero = 0.0;
     blas.dsymm(&left, &lo, &m, &n, &one, const_cast<double*>(A), &lda, const_cast<double*>(B), &ldb, &zero, C, &ldc);
     return;
   }
-  for (int j = 0; j < n; ++j) {
-    const double* b = B + static_cast<std::ptrdiff_t>(j) * ldb;
-    double* c = C + static_cast<std::ptrdiff_t>(j) * ldc;
-    std::fill_n(c, m, 0.0);
-    for (int l = 0; l < m; ++l) {
-      const double* a = A + static_cast<std::ptrdiff_t>(l) * lda;
-      const double v = b[l];
-      double s = a[l] * v;
-      for (int i = l + 1; i < m; ++i) {
-        c[i] += a[i] * v;
-        s += a[i] * b[i];
-      }
-      c[l] += s;
-    }
+  for (int j = 0; j < n; ++j) std::fill_n(C + at(0, j, ldc), m, 0.0);
+  Mat diagonal(std::min(kTile, m), std::min(kTile, m));
+  for (int j = 0; j < m; j += kTile) {
+    const int w = std::min(kTile, m - j);
+    for (int c = 0; c < w; ++c)
+      for (int r = c; r < w; ++r) diagonal(r, c) = diagonal(c, r) = A[at(j + r, j + c, lda)];
+    gemm(false, false, w, n, w, 1.0, diagonal.a.data(), diagonal.rows, B + j, ldb, 1.0, C + j, ldc);
+    const int rest = m - j - w;
+    if (rest == 0) continue;
+    gemm(false, false, rest, n, w, 1.0, A + at(j + w, j, lda), lda, B + j, ldb, 1.0, C + j + w, ldc);
+    gemm(true, false, w, n, rest, 1.0, A + at(j + w, j, lda), lda, B + j + w, ldb, 1.0, C + j, ldc);
   }
 }
 
 void trsm_right_t(int m, int n, const double* L, int ldl, double* B, int ldb) {
-  if (m == 0) return;
-  if (blas.dtrsm && 0.5 * m * n * n >= kBlasFrom) {
-    char right = 'R', lo = 'L', tr = 'T', non = 'N';
-    double one = 1.0;
-    blas.dtrsm(&right, &lo, &tr, &non, &m, &n, &one, const_cast<double*>(L), &ldl, B, &ldb);
-    return;
-  }
-  for (int j = 0; j < n; ++j) {
-    double* b = B + static_cast<std::ptrdiff_t>(j) * ldb;
-    for (int l = 0; l < j; ++l) {
-      const double v = L[j + static_cast<std::ptrdiff_t>(l) * ldl];
-      const double* c = B + static_cast<std::ptrdiff_t>(l) * ldb;
-      for (int i = 0; i < m; ++i) b[i] -= c[i] * v;
+  constexpr int block = 32;
+  for (int j0 = 0; j0 < n; j0 += block) {
+    const int w = std::min(block, n - j0);
+    if (j0) gemm(false, true, m, w, j0, -1.0, B, ldb, L + j0, ldl, 1.0, B + at(0, j0, ldb), ldb);
+    for (int j = j0; j < j0 + w; ++j) {
+      double* b = B + at(0, j, ldb);
+      for (int l = j0; l < j; ++l) {
+        const double v = L[at(j, l, ldl)];
+        const double* c = B + at(0, l, ldb);
+        for (int i = 0; i < m; ++i) b[i] -= c[i] * v;
+      }
+      const double r = 1.0 / L[at(j, j, ldl)];
+      for (int i = 0; i < m; ++i) b[i] *= r;
     }
-    const double r = 1.0 / L[j + static_cast<std::ptrdiff_t>(j) * ldl];
-    for (int i = 0; i < m; ++i) b[i] *= r;
   }
 }
 

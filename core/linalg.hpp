@@ -1,7 +1,8 @@
 // Small dense matrices and the few operations the core needs on them.
 //
-// Storage is column-major. Blocks below `kBlasFrom` multiplications are done by plain loops here: a BLAS call would cost
-// more than the arithmetic, and would wake threads. Larger ones go to the BLAS that SciPy carries, bound at first need.
+// Storage is column-major. Products below `kBlasFrom` multiplications are plain loops: a BLAS call would cost more than
+// the arithmetic. Up to `kThreadsFrom` they go to the BLAS that SciPy carries in tiles too small for it to wake its
+// threads, which on a busy machine cost many times the work; only larger ones are handed over whole.
 #pragma once
 
 #include <cmath>
@@ -49,16 +50,17 @@ struct Blas {
   void (*dgemm)(char*, char*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*) = nullptr;
   void (*dsyrk)(char*, char*, int*, int*, double*, double*, int*, double*, double*, int*) = nullptr;
   void (*dsymm)(char*, char*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*) = nullptr;
-  void (*dtrsm)(char*, char*, char*, char*, int*, int*, double*, double*, int*, double*, int*) = nullptr;
 };
 extern Blas blas;  // filled by the doorway before the first engine with a dense core is built
 
-constexpr double kBlasFrom = 3e4;
+constexpr double kBlasFrom = 2e4;
+constexpr double kThreadsFrom = 2e7;
+constexpr int kTile = 64;  // 64^3 multiplications: OpenBLAS stays on one thread
 
 // C (m x n, ldc) = beta C + alpha op(A) op(B)
 void gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, int lda, const double* B, int ldb,
           double beta, double* C, int ldc);
-// lower triangle of C (n x n) -= A A', A is n x k
+// lower triangle of C (n x n) -= A A', A is n x k; the upper triangle near the diagonal is scratch
 void syrk_minus(int n, int k, const double* A, int lda, double* C, int ldc);
 // C (m x n) = A B with A symmetric, lower triangle stored
 void symm(int m, int n, const double* A, int lda, const double* B, int ldb, double* C, int ldc);

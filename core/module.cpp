@@ -55,7 +55,6 @@ void bind_blas() {
   auto& b = multilevel::blas;
   b.dsyrk = reinterpret_cast<decltype(b.dsyrk)>(get("dsyrk"));
   b.dsymm = reinterpret_cast<decltype(b.dsymm)>(get("dsymm"));
-  b.dtrsm = reinterpret_cast<decltype(b.dtrsm)>(get("dtrsm"));
   b.dgemm = reinterpret_cast<decltype(b.dgemm)>(get("dgemm"));
 }
 

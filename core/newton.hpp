@@ -75,7 +75,52 @@ struct NewtonOptions {
   double gain = 1e-11;         // stop when another step cannot gain more than this
 };
 
-// `f(x, point)` fills `point.value`, `.gradient`, `.hessian` and returns false outside the domain; the point of the last
+constexpr double kNear = 0.1;  // expected gain below which curvature is that of the minimum
+
+// What the model Hessian misses, learned from the gradients (structured symmetric rank-one update with the sizing of
+// Dennis, Gay & Welsch 1981, ACM TOMS 7, 348-368): the model alone would converge linearly.
+// Far from the minimum, where curvature changes from step to step, nothing is learned.
+class SecantCorrection {
+ public:
+  explicit SecantCorrection(int m) : B_(m, m) {}
+
+  Mat corrected(const Mat& H) const {
+    Mat out = H;
+    for (std::size_t i = 0; i < out.a.size(); ++i) out.a[i] += B_.a[i];
+    return out;
+  }
+
+  void learn(const Vec& step, const Vec& g_old, const Vec& g_new, const Mat& H_new) {
+    const int m = B_.rows;
+    Vec missing(m), Bs(m, 0.0);
+    double sBs = 0.0, sm = 0.0;
+    for (int i = 0; i < m; ++i) {
+      missing[i] = g_new[i] - g_old[i];
+      for (int j = 0; j < m; ++j) {
+        missing[i] -= H_new(i, j) * step[j];
+        Bs[i] += B_(i, j) * step[j];
+      }
+    }
+    for (int i = 0; i < m; ++i) sBs += step[i] * Bs[i], sm += step[i] * missing[i];
+    const double size = sBs == 0.0 ? 1.0 : std::min(1.0, std::abs(sm / sBs));
+    double rs = 0.0, rr = 0.0, ss = 0.0;
+    for (int i = 0; i < m; ++i) {
+      missing[i] -= size * Bs[i];
+      rs += missing[i] * step[i];
+      rr += missing[i] * missing[i];
+      ss += step[i] * step[i];
+    }
+    for (double& b : B_.a) b *= size;
+    if (std::abs(rs) < 1e-8 * std::sqrt(rr * ss) || rs == 0.0) return;
+    for (int j = 0; j < m; ++j)
+      for (int i = 0; i < m; ++i) B_(i, j) += missing[i] * missing[j] / rs;
+  }
+
+ private:
+  Mat B_;
+};
+
+// `f(x, point)` fills `point.value`, `.gradient`, `.hessian` (`.exact` or not) and returns false outside the domain; the point of the last
 // accepted x is left in `best`.
 template <class Point, class F>
 NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}) {
@@ -89,8 +134,9 @@ NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}) {
   }
   r.path.push_back(best.value);
   double last_decrement = HUGE_VAL;
+  SecantCorrection missing(static_cast<int>(x.size()));
   while (true) {
-    const TrustStep t = trust_region_step(best.gradient, best.hessian, radius);
+    const TrustStep t = trust_region_step(best.gradient, missing.corrected(best.hessian), radius);
     r.decrement = t.predicted;
     r.lowest_curvature = t.lowest;
     const double noise = 1e-15 * std::max(1.0, std::abs(best.value));
@@ -105,6 +151,7 @@ NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}) {
     for (std::size_t i = 0; i < x.size(); ++i) next[i] += t.step[i];
     ++r.evaluations;
     const bool inside = f(next, trial);
+    if (inside && !trial.exact && t.predicted < kNear) missing.learn(t.step, best.gradient, trial.gradient, trial.hessian);
     const double rho = inside ? (best.value - trial.value) / t.predicted : -1.0;
     const bool tiny = inside && t.predicted < 100.0 * noise && trial.value <= best.value + 100.0 * noise;
     if (!tiny && rho < 0.25) radius = 0.25 * t.norm;

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "engine.hpp"
+#include "parallel.hpp"
 #include "pattern.hpp"
 
 namespace multilevel {
@@ -102,6 +103,12 @@ struct Small {
   }
 };
 
+constexpr int kPanel = 96;
+constexpr int kBatch = 256;  // columns of the first factor in one dense product
+constexpr int kStrip = 64;   // columns of the core that one thread works on
+
+constexpr double kScatterCost = 25.0;  // of one scattered product, in dense ones
+
 struct Panel {
   int factor;          // in elimination order
   int start, width;    // in the core
@@ -155,6 +162,19 @@ class Elimination final : public Engine {
                                         const std::vector<int>& mine, Slopes* out);
   template <int K> void information(int f, const std::vector<Direction>& dirs, const std::vector<int>& mine, Vec& C, Mat& G);
   template <int K> void select(int f, Mat& T, Posterior* post);
+  template <int K> void scatter_update(int f);
+  template <int K> void scatter_quadratic(int f, Vec& Q);
+  int strips() const { return (core_ + kStrip - 1) / kStrip; }
+  double pair_work(int f) const { return pattern_->factors[f].pairs * shape_[f].K; }
+  // the rows of level v whose effects lie in a strip of the core
+  std::pair<std::int64_t, std::int64_t> in_strip(const SparsePattern& s, int v, int strip) const {
+    const auto* begin = s.row.data() + s.ptr[v] + s.inner[v];
+    const auto* end = s.row.data() + s.ptr[v + 1];
+    const auto lo = static_cast<std::int32_t>(core_offset_ + static_cast<std::int64_t>(strip) * kStrip);
+    const auto* first = std::lower_bound(begin, end, lo);
+    const auto* last = std::lower_bound(first, end, lo + kStrip);
+    return {first - s.row.data(), last - s.row.data()};
+  }
   void eliminate_core(Mat& cross, LogProduct& det);
   void back_substitute_core(const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs, Slopes* out);
   void information_core(const std::vector<Direction>& dirs, Vec& C, Mat& G);
@@ -183,9 +203,6 @@ void by_size(int k, F&& f) {
   }
 }
 
-constexpr int kPanel = 96;
-constexpr int kBatch = 256;  // columns of the first factor in one dense product
-
 Elimination::Elimination(const Rows& rows, Blocks blocks)
     : p_(rows.p), q_(rows.q), pattern_(std::make_shared<const Pattern>(find_pattern(rows))), XY0_(blocks.XY),
       border0_(std::move(blocks.border)) {
@@ -207,25 +224,38 @@ Elimination::Elimination(const Rows& rows, Blocks blocks)
   for (int f = 1; f < pattern_->sparse; ++f) sparse_[f].val0 = sparse_[f].val, sparse_[f].diag0 = sparse_[f].diag;
   if (core_ >= 48 && pattern_->sparse > 0) {
     const SparsePattern& s = pattern_->factors[0];
-    double scattered = 0.0, flat = 0.0;
-    bool inner = false;
-    for (int v = 0; v < shape_[0].levels; ++v) {
-      const double d = static_cast<double>(s.ptr[v + 1] - s.ptr[v]);
-      scattered += d * d;
-      flat += static_cast<double>(core_) * core_;
-      inner = inner || s.inner[v] > 0;
-    }
-    dense_first_ = !inner && scattered * 40.0 > flat;
+    const double flat = static_cast<double>(core_) * core_ * shape_[0].levels;
+    dense_first_ = s.inner_total == 0 && 2.0 * s.pairs * kScatterCost > flat;
   }
 }
 
+// The transformed columns of one factor for single rows; a random intercept is the same number everywhere.
+class RowReader {
+ public:
+  RowReader(const Rows& rows, int f) : rows_(rows), factor_(rows.factors[f]), z_(factor_.K) {
+    for (int t : factor_.terms)
+      for (const Column& c : rows.terms[t].Z) constant_ = constant_ && c.stride == 0;
+    if (constant_ && rows.n) rows.z_row(factor_, 0, z_.data());
+  }
+  const double* operator()(std::int64_t i) {
+    if (!constant_) rows_.z_row(factor_, i, z_.data());
+    return z_.data();
+  }
+
+ private:
+  const Rows& rows_;
+  const Factor& factor_;
+  Vec z_;
+  bool constant_ = true;
+};
+
 void Elimination::fill_values(const Rows& rows) {
-  std::vector<std::int32_t> position(q_, -1);
-  int widest = 1;
-  for (const Shape& s : shape_) widest = std::max(widest, s.K);
-  Vec zf(widest), zg(widest);
   const int n_factors = static_cast<int>(shape_.size());
-  for (int f = 0; f < pattern_->sparse && n_factors > 1; ++f) {
+  if (n_factors < 2) return;
+  std::vector<RowReader> z;
+  for (int f = 0; f < n_factors; ++f) z.emplace_back(rows, f);
+  std::vector<std::int32_t> position(q_, -1);
+  for (int f = 0; f < pattern_->sparse; ++f) {
     const SparsePattern& s = pattern_->factors[f];
     const int K = shape_[f].K;
     for (int v = 0; v < shape_[f].levels; ++v) {
@@ -233,10 +263,10 @@ void Elimination::fill_values(const Rows& rows) {
       for (std::int64_t r = s.ptr[v]; r < s.ptr[v + 1]; ++r) position[s.row[r]] = static_cast<std::int32_t>(r - s.ptr[v]);
       for (std::int64_t r = s.start[v]; r < s.start[v + 1]; ++r) {
         const std::int64_t i = s.order[r];
-        rows.z_row(rows.factors[f], i, zf.data());
+        const double* zf = z[f](i);
         const double w = rows.w ? rows.w[i] : 1.0;
         for (int g = f + 1; g < n_factors; ++g) {
-          rows.z_row(rows.factors[g], i, zg.data());
+          const double* zg = z[g](i);
           const int Kg = shape_[g].K;
           double* at = col + static_cast<std::int64_t>(position[shape_[g].offset + static_cast<std::int64_t>(rows.factors[g].codes[i]) * Kg]) * K;
           for (int a = 0; a < Kg; ++a)
@@ -250,10 +280,10 @@ void Elimination::fill_values(const Rows& rows) {
   for (std::int64_t i = 0; i < rows.n; ++i) {
     const double w = rows.w ? rows.w[i] : 1.0;
     for (int f = pattern_->sparse; f < n_factors; ++f) {
-      rows.z_row(rows.factors[f], i, zf.data());
+      const double* zf = z[f](i);
       const std::int64_t cf = shape_[f].offset - core_offset_ + static_cast<std::int64_t>(rows.factors[f].codes[i]) * shape_[f].K;
       for (int g = f + 1; g < n_factors; ++g) {
-        rows.z_row(rows.factors[g], i, zg.data());
+        const double* zg = z[g](i);
         const std::int64_t cg = shape_[g].offset - core_offset_ + static_cast<std::int64_t>(rows.factors[g].codes[i]) * shape_[g].K;
         for (int b = 0; b < shape_[f].K; ++b)
           for (int a = 0; a < shape_[g].K; ++a) core_pairs_[(cf + b) * core_ + cg + a] += w * zg[a] * zf[b];
@@ -358,21 +388,78 @@ void Elimination::eliminate_factor(int f, Mat& cross, LogProduct& det) {
         }
       a += kg;
     }
-    for (int b = s.inner[v]; b < D; ++b) {
-      double* col = R_.data() + (row[b] - core_offset_) * core_ - core_offset_;
-      if constexpr (K == 1) {
-        const double wb = W[b];
-        for (int r = b; r < D; ++r) col[row[r]] -= W[r] * wb;
-      } else {
-        for (int r = b; r < D; ++r) {
-          double d = 0.0;
-          for (int c = 0; c < k; ++c) d += W[static_cast<std::size_t>(r) * k + c] * W[static_cast<std::size_t>(b) * k + c];
-          col[row[r]] -= d;
+  }
+  if (core_ && scatter) scatter_update<K>(f);
+  if (!scatter) dense_update(f);
+}
+
+// R_SS -= B M B' for all levels of a factor, one strip of columns of the core at a time: a strip stays in cache and belongs
+// to one thread.
+template <int K>
+void Elimination::scatter_update(int f) {
+  const int k = K ? K : shape_[f].K;
+  const SparsePattern& s = pattern_->factors[f];
+  const Sparse& sp = sparse_[f];
+  parallel_for(strips(), pair_work(f), [&](int strip, int) {
+    Vec y(k);
+    for (int v = 0; v < shape_[f].levels; ++v) {
+      const auto [first, last] = in_strip(s, v, strip);
+      const std::int64_t end = s.ptr[v + 1];
+      const double* M = sp.M.data() + static_cast<std::size_t>(v) * k * k;
+      for (std::int64_t b = first; b < last; ++b) {
+        double* col = R_.data() + (s.row[b] - core_offset_) * core_ - core_offset_;
+        for (int i = 0; i < k; ++i) {
+          y[i] = 0.0;
+          for (int a = 0; a < k; ++a) y[i] += M[i * k + a] * sp.val[b * k + a];
+        }
+        const double y0 = y[0];
+        for (std::int64_t r = b; r < end; ++r) {
+          if constexpr (K == 1) {
+            col[s.row[r]] -= sp.val[r] * y0;
+          } else {
+            double d = 0.0;
+            for (int i = 0; i < k; ++i) d += sp.val[r * k + i] * y[i];
+            col[s.row[r]] -= d;
+          }
         }
       }
     }
-  }
-  if (!scatter) dense_update(f);
+  });
+}
+
+// Q_v = B'PB for all levels that meet only the core: half of P is read, strip by strip as above.
+template <int K>
+void Elimination::scatter_quadratic(int f, Vec& Q) {
+  const int k = K ? K : shape_[f].K;
+  const SparsePattern& s = pattern_->factors[f];
+  const Sparse& sp = sparse_[f];
+  std::vector<Vec> partial(thread_count());
+  parallel_for(strips(), pair_work(f), [&](int strip, int thread) {
+    Vec& mine = partial[thread];
+    mine.resize(Q.size());
+    Vec y(k);
+    for (int v = 0; v < shape_[f].levels; ++v) {
+      const auto [first, last] = in_strip(s, v, strip);
+      const std::int64_t end = s.ptr[v + 1];
+      double* q = mine.data() + static_cast<std::size_t>(v) * k * k;
+      for (std::int64_t b = first; b < last; ++b) {
+        const double* col = R_.data() + (s.row[b] - core_offset_) * core_ - core_offset_;
+        if constexpr (K == 1) {
+          double off = 0.0;
+          for (std::int64_t r = b + 1; r < end; ++r) off += col[s.row[r]] * sp.val[r];
+          q[0] += sp.val[b] * (2.0 * off + col[s.row[b]] * sp.val[b]);
+        } else {
+          for (int i = 0; i < k; ++i) y[i] = 0.5 * col[s.row[b]] * sp.val[b * k + i];
+          for (std::int64_t r = b + 1; r < end; ++r)
+            for (int i = 0; i < k; ++i) y[i] += col[s.row[r]] * sp.val[r * k + i];
+          for (int i = 0; i < k; ++i)
+            for (int j = 0; j < k; ++j) q[i * k + j] += sp.val[b * k + i] * y[j] + y[i] * sp.val[b * k + j];
+        }
+      }
+    }
+  });
+  for (const Vec& mine : partial)
+    for (std::size_t i = 0; i < mine.size(); ++i) Q[i] += mine[i];
 }
 
 // The same rank update with the columns of many levels spread into one dense block.
@@ -752,12 +839,13 @@ void Elimination::select(int f, Mat& T, Posterior* post) {
     sp.P.resize(sp.val.size());
     sp.P_diag.resize(sp.diag.size());
   }
-  Vec Qall;
-  if (f == 0 && dense_first_) {
+  Vec Qall;  // an early factor that meets only the core needs no more of P than this
+  if (f == 0 && core_ && s.inner_total == 0) {
     Qall.resize(static_cast<std::size_t>(shape_[f].levels) * k * k);
-    dense_quadratic(f, Qall);
+    if (dense_first_) dense_quadratic(f, Qall);
+    else scatter_quadratic<K>(f, Qall);
   }
-  Vec Q(k * k), N(k * k), NG(k * k), MQ(k * k), y(k), P, Y;
+  Vec Q(k * k), N(k * k), NG(k * k), MQ(k * k), P, Y;
   for (int v = shape_[f].levels - 1; v >= 0; --v) {
     const int D = static_cast<int>(s.ptr[v + 1] - s.ptr[v]);
     const std::int32_t* row = s.row.data() + s.ptr[v];
@@ -767,22 +855,6 @@ void Elimination::select(int f, Mat& T, Posterior* post) {
     std::fill(Q.begin(), Q.end(), 0.0);
     if (D && !Qall.empty()) {
       std::copy_n(Qall.data() + static_cast<std::size_t>(v) * k * k, k * k, Q.begin());
-    } else if (D && s.inner[v] == 0 && !keep) {
-      // only the quadratic form is needed: half of P
-      for (int b = 0; b < D; ++b) {
-        const double* col = R_.data() + static_cast<std::size_t>(row[b] - core_offset_) * core_ - core_offset_;
-        if constexpr (K == 1) {
-          double off = 0.0;
-          for (int r = b + 1; r < D; ++r) off += col[row[r]] * val[r];
-          Q[0] += val[b] * (2.0 * off + col[row[b]] * val[b]);
-        } else {
-          for (int i = 0; i < k; ++i) y[i] = 0.5 * col[row[b]] * val[b * k + i];
-          for (int r = b + 1; r < D; ++r)
-            for (int i = 0; i < k; ++i) y[i] += col[row[r]] * val[r * k + i];
-          for (int i = 0; i < k; ++i)
-            for (int j = 0; j < k; ++j) Q[i * k + j] += val[b * k + i] * y[j] + y[i] * val[b * k + j];
-        }
-      }
     } else if (D) {
       // gather P on the pattern, then Y = P B
       P.assign(static_cast<std::size_t>(D) * D, 0.0);

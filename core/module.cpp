@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "criterion.hpp"
+#include "parallel.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -152,6 +153,7 @@ class Model {
       const std::scoped_lock lock(mutex_);
       std::atomic<std::size_t> next{0};
       const auto work = [&] {
+        multilevel::inside_parallel = threads > 1;  // each response on one thread
         multilevel::LinearMixed mine(*model_);
         for (std::size_t i = next++; i < r; i = next++) {
           mine.set_response({Y.data() + static_cast<std::ptrdiff_t>(i) * Y.stride(1), static_cast<std::ptrdiff_t>(Y.stride(0))});
@@ -167,6 +169,7 @@ class Model {
       std::vector<std::thread> pool;
       for (int t = 1; t < std::min<int>(threads, static_cast<int>(r)); ++t) pool.emplace_back(work);
       work();
+      multilevel::inside_parallel = false;
       for (std::thread& t : pool) t.join();
     }
     nb::dict out;

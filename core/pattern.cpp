@@ -111,7 +111,10 @@ void expand(const Rows& rows, const Symbolic& sym, const Pattern& pattern, int f
       if (g < pattern.sparse) inner += fac.K;
     }
     s.inner[v] = inner;
+    s.inner_total += inner;
     s.ptr.push_back(static_cast<std::int64_t>(s.row.size()));
+    const double outer = static_cast<double>(s.ptr[v + 1] - s.ptr[v] - inner);
+    s.pairs += 0.5 * outer * (outer + 1.0);
   }
 }
 
@@ -149,8 +152,8 @@ Pattern find_pattern(const Rows& rows) {
   const std::size_t n_factors = rows.factors.size();
   for (std::size_t f = 0; f < n_factors; ++f) {
     SparsePattern s;
-    const bool alone = n_factors == 1;
-    if (!alone) sort_rows(rows, rows.factors[f], s);
+    const bool last = f + 1 == n_factors;  // meets nothing later
+    if (!last) sort_rows(rows, rows.factors[f], s);
     else s.start.assign(rows.factors[f].levels + 1, 0);
     const double limit = f == 0 ? std::numeric_limits<double>::infinity() : core_cost(rows, f);
     if (!sym.add(static_cast<int>(f), s, limit)) break;

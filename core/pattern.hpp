@@ -16,6 +16,8 @@ struct SparsePattern {
   std::vector<std::int64_t> ptr;   // levels + 1, into `row`
   std::vector<std::int32_t> row;   // effects (scalar numbers), ascending
   std::vector<std::int32_t> inner; // per level: how many of its rows are effects of sparse factors (they come first)
+  std::int64_t inner_total = 0;
+  double pairs = 0.0;              // products of two core rows of one level, all levels
   // for each sparse target level of each column: where the column's later rows stand in the target's own column
   std::vector<std::int64_t> rel_ptr;
   std::vector<std::int32_t> rel;

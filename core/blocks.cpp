@@ -177,7 +177,8 @@ Response add_up_response(const Rows& rows, const Blocks& blocks, const Column& y
   double rss = yy;
   for (double b : r.beta0) rss -= b * b;
   solve_lower_t(L, r.beta0.data());
-  r.y_scale = std::sqrt(std::max(rss, 1e-30 * yy) / total);
+  rss = std::max(rss, 1e-30 * yy);
+  r.y_scale = rss > 0.0 ? std::sqrt(rss / total) : 1.0;
 
   r.Zy.assign(rows.q, 0.0);
   r.Xy.assign(p, 0.0);

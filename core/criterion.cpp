@@ -51,6 +51,10 @@ LinearMixed::LinearMixed(const LinearMixed& o)
     : rows_(o.rows_), blocks_(o.blocks_), engine_(o.engine_ ? o.engine_->clone() : nullptr), n_theta_(o.n_theta_),
       factor_of_term_(o.factor_of_term_), first_of_term_(o.first_of_term_), to_inner_(o.to_inner_) {}
 
+double LinearMixed::residual_scale() const {
+  return rows_.fixed.y_scale * std::sqrt(std::max(0.0, blocks_.XY(rows_.p, rows_.p)) / rows_.fixed.total_weight);
+}
+
 std::vector<Mat> LinearMixed::lambda_of(const Vec& theta) const {
   std::vector<Mat> out;
   std::size_t at = 0;

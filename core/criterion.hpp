@@ -49,6 +49,7 @@ class LinearMixed {
   int n_theta() const { return n_theta_; }
   const Rows& rows() const { return rows_; }
   const Engine& engine() const { return *engine_; }
+  double residual_scale() const;  // root mean square of y about its least-squares fit, summed from the rows
 
   Solution fit(bool reml, const Vec* start);
   Solution solve(const Vec& theta, bool reml);       // everything at a given theta (user's scale)

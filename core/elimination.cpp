@@ -208,6 +208,7 @@ Elimination::Elimination(const Rows& rows, Blocks blocks)
       border0_(std::move(blocks.border)) {
   core_ = pattern_->core;
   core_offset_ = pattern_->core_offset;
+  if (core_ >= 48) need_blas();
   for (const Factor& f : rows.factors) shape_.push_back({f.K, f.levels, f.offset});
   sparse_.resize(pattern_->sparse);
   for (int f = 0; f < pattern_->sparse; ++f) {

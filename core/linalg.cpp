@@ -6,6 +6,7 @@
 namespace multilevel {
 
 Blas blas;
+void (*load_blas)() = nullptr;
 
 Mat Mat::identity(int n) {
   Mat I(n, n);

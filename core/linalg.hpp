@@ -51,7 +51,11 @@ struct Blas {
   void (*dsyrk)(char*, char*, int*, int*, double*, double*, int*, double*, double*, int*) = nullptr;
   void (*dsymm)(char*, char*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*) = nullptr;
 };
-extern Blas blas;  // filled by the doorway before the first engine with a dense core is built
+extern Blas blas;
+extern void (*load_blas)();  // set by the doorway: importing SciPy's BLAS costs a quarter of a second, so it waits
+inline void need_blas() {
+  if (!blas.dgemm && load_blas) load_blas();
+}
 
 constexpr double kBlasFrom = 2e4;
 constexpr double kThreadsFrom = 2e7;

@@ -45,8 +45,9 @@ OutArray array(const Mat& m) {  // row-major copy
   return array(multilevel::transpose(m).a, static_cast<std::size_t>(m.rows), static_cast<std::size_t>(m.cols));
 }
 
-// SciPy publishes its BLAS as capsules; importing it costs a quarter of a second, so only large problems do.
+// SciPy publishes its BLAS as capsules.
 void bind_blas() {
+  const nb::gil_scoped_acquire hold;
   if (multilevel::blas.dgemm) return;
   const nb::dict table = nb::module_::import_("scipy.linalg.cython_blas").attr("__pyx_capi__");
   const auto get = [&](const char* name) {
@@ -81,26 +82,18 @@ class Model {
       rows.w = weights_->data();
     }
     std::vector<std::pair<const std::int32_t*, int>> fs;
-    double later = 0.0, largest = 0.0;
-    std::vector<double> columns(factors_.size(), 0.0);
-    for (const auto& [f, Z, s] : terms_) columns.at(f) += static_cast<double>(Z.size());
-    for (std::size_t i = 0; i < factors_.size(); ++i) {
-      const auto& [codes, levels] = factors_[i];
+    for (const auto& [codes, levels] : factors_) {
       if (static_cast<std::int64_t>(codes.shape(0)) != rows.n) throw nb::value_error("codes: one per row expected");
       for (std::int64_t r = 0; r < rows.n; ++r)
         if (codes.data()[r] < 0 || codes.data()[r] >= levels) throw nb::value_error("codes: a value outside 0 .. n_levels - 1");
       fs.emplace_back(codes.data(), levels);
-      const double q = columns[i] * levels;
-      later += q;
-      largest = std::max(largest, q);
     }
     for (const auto& [f, Z, s] : terms_) {
+      if (f < 0 || f >= static_cast<int>(fs.size())) throw nb::value_error("terms: no such factor");
       multilevel::Term t{f, {}, s ? multilevel::Structure::diag : multilevel::Structure::us};
       for (const InColumn& z : Z) t.Z.push_back(view(check(z, rows.n)));
       rows.terms.push_back(std::move(t));
     }
-    const double p = static_cast<double>(X_.size());
-    if (later - largest >= 48.0 || static_cast<double>(rows.n) * p * p > 1e8) bind_blas();
     nb::gil_scoped_release release;
     model_ = std::make_unique<multilevel::LinearMixed>(std::move(rows), fs);
   }
@@ -186,8 +179,8 @@ class Model {
   int p() const { return model_->rows().p; }
   int n_theta() const { return model_->n_theta(); }
   std::string engine() const { return model_->n_theta() ? model_->engine().name() : "least squares"; }
-  // spread of the least-squares residual, and of the response: their ratio says whether anything is left to explain
-  double residual_scale() const { return model_->rows().fixed.y_scale; }
+  // root mean square of the least-squares residual
+  double residual_scale() const { return model_->residual_scale(); }
 
  private:
   InColumn y_;
@@ -250,6 +243,7 @@ nb::tuple code_integers(InIntegers values) {
 }  // namespace
 
 NB_MODULE(_core, m) {
+  multilevel::load_blas = &bind_blas;
   m.doc() = "The compiled core: sums, elimination, Newton. See _core.pyi.";
   m.def("code_integers", &code_integers, "values"_a);
 

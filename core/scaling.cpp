@@ -200,6 +200,8 @@ FixedCoordinates fixed_coordinates(const Column& y, const std::vector<Column>& X
   const ColumnStats ys = column_stats(y, w, n);
   double total = 0.0;
   for (std::int64_t i = 0; i < n; ++i) total += weight(w, i);
+  f.total_weight = total;
+  if (static_cast<double>(n) * X.size() * X.size() > 1e8) need_blas();
 
   f.constant = find_constant(stats);
   f.y_center = f.constant >= 0 ? ys.mean : 0.0;
@@ -244,7 +246,7 @@ FixedCoordinates fixed_coordinates(const Column& y, const std::vector<Column>& X
   for (double b : f.beta0) rss -= b * b;
   solve_lower_t(L, f.beta0.data());
   rss = std::max(rss, 1e-30 * G(p, p));
-  f.y_scale = std::sqrt(rss / total);
+  f.y_scale = rss > 0.0 ? std::sqrt(rss / total) : 1.0;
   // log |det full| through the triangular and centring factors: centring has determinant one
   Mat Ti = f.map.T;
   for (int c = 0; c < p; ++c) {  // T is upper triangular in both branches

@@ -46,7 +46,8 @@ struct FixedCoordinates {
   Coordinates map;        // of the kept columns
   double logdet = 0.0;    // log |det full|
   Vec beta0;              // least squares, in the new coordinates
-  double y_center = 0.0, y_scale = 1.0;
+  double y_center = 0.0, y_scale = 1.0;  // the scale is never zero: a response with nothing left has scale one
+  double total_weight = 0.0;
   int constant = -1;      // position among the kept columns of a constant one, or -1
   double constant_value = 1.0;
 };

@@ -215,6 +215,8 @@ std::vector<std::int64_t> key_of(const double* G, int k, double scale) {
 
 constexpr double kSmallWork = 2e5;  // below this many operations per evaluation exact curvature is worth any number of signatures
 
+constexpr int kGlance = 2000;    // levels looked at before giving up on finding equal ones
+
 }  // namespace
 
 std::unique_ptr<Engine> make_signature(const Rows& rows, const Blocks& blocks) {
@@ -233,7 +235,8 @@ std::unique_ptr<Engine> make_signature(const Rows& rows, const Blocks& blocks) {
     const double* G = blocks.diag[0].data() + static_cast<std::size_t>(v) * k * k;
     const auto [it, fresh] = known.try_emplace(key_of(G, k, scale), static_cast<std::int32_t>(signatures.size()));
     if (fresh) {
-      if (static_cast<double>(signatures.size()) + 1.0 > allowed) return nullptr;
+      const double seen = static_cast<double>(signatures.size()) + 1.0;
+      if (seen > allowed || (v >= kGlance && seen > 0.5 * (v + 1))) return nullptr;
       Signature s;
       s.G = Mat(k, k);
       std::copy_n(G, static_cast<std::size_t>(k) * k, s.G.a.data());

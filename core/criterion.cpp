@@ -147,7 +147,7 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
   const double s = rows_.fixed.y_scale;
   out.value = out.logdet + nu * (1.0 + std::log(2.0 * std::numbers::pi * out.r2 / nu) + 2.0 * std::log(s)) - blocks_.sum_log_w;
   if (reml) out.value += out.logdet_q - 2.0 * rows_.fixed.logdet;
-  if (!dirs) return std::isfinite(out.value);
+  if (!dirs || !engine_) return std::isfinite(out.value);
 
   Vec c(out.beta);
   for (double& b : c) b = -b;

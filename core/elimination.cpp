@@ -312,7 +312,10 @@ void Elimination::load_core() {
 double Elimination::eliminate(const std::vector<Mat>& Lambda, Mat& cross) {
   Lambda_ = Lambda;
   lam_rm_.clear();
-  for (const Mat& L : Lambda) lam_rm_.push_back(transpose(L).a);
+  for (const Mat& L : Lambda) {
+    const Mat rows = transpose(L);
+    lam_rm_.emplace_back(rows.a.begin(), rows.a.end());
+  }
   cross = XY0_;
   LogProduct det;
   if (q_ > 0) border_ = border0_;

@@ -5,6 +5,7 @@
 // threads, which on a busy machine cost many times the work; only larger ones are handed over whole.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -14,17 +15,42 @@ namespace multilevel {
 
 using Vec = std::vector<double>;
 
+// The numbers of a matrix: up to 4 x 4 inside the object, larger ones on the heap. Most matrices here belong to one
+// random-effects term, and a fit makes thousands of them.
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(std::size_t n) : size_(n) {
+    if (n > kInside) heap_.assign(n, 0.0);
+    else std::fill_n(inside_, n, 0.0);
+  }
+  double* data() { return size_ > kInside ? heap_.data() : inside_; }
+  const double* data() const { return size_ > kInside ? heap_.data() : inside_; }
+  std::size_t size() const { return size_; }
+  double* begin() { return data(); }
+  double* end() { return data() + size_; }
+  const double* begin() const { return data(); }
+  const double* end() const { return data() + size_; }
+  double& operator[](std::size_t i) { return data()[i]; }
+  double operator[](std::size_t i) const { return data()[i]; }
+
+ private:
+  static constexpr std::size_t kInside = 16;
+  std::size_t size_ = 0;
+  double inside_[kInside] = {};
+  Vec heap_;
+};
+
 struct Mat {
   int rows = 0, cols = 0;
-  Vec a;
+  Buffer a;
   Mat() = default;
-  Mat(int r, int c) : rows(r), cols(c), a(static_cast<std::size_t>(r) * c, 0.0) {}
+  Mat(int r, int c) : rows(r), cols(c), a(static_cast<std::size_t>(r) * c) {}
   static Mat identity(int n);
   double& operator()(int i, int j) { return a[static_cast<std::size_t>(j) * rows + i]; }
   double operator()(int i, int j) const { return a[static_cast<std::size_t>(j) * rows + i]; }
   double* col(int j) { return a.data() + static_cast<std::size_t>(j) * rows; }
   const double* col(int j) const { return a.data() + static_cast<std::size_t>(j) * rows; }
-  void fill(double v) { a.assign(a.size(), v); }
 };
 
 Mat operator*(const Mat& A, const Mat& B);

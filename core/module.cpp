@@ -42,7 +42,8 @@ nb::ndarray<nb::numpy, T> to_numpy(std::vector<T> values, std::vector<std::size_
 OutArray array(const Vec& v) { return to_numpy(Vec(v), {v.size()}); }
 OutArray array(Vec v, std::size_t rows, std::size_t cols) { return to_numpy(std::move(v), {rows, cols}); }
 OutArray array(const Mat& m) {  // row-major copy
-  return array(multilevel::transpose(m).a, static_cast<std::size_t>(m.rows), static_cast<std::size_t>(m.cols));
+  const Mat t = multilevel::transpose(m);
+  return array(Vec(t.a.begin(), t.a.end()), static_cast<std::size_t>(m.rows), static_cast<std::size_t>(m.cols));
 }
 
 // SciPy publishes its BLAS as capsules.

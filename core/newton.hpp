@@ -133,6 +133,10 @@ NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}) {
     return r;
   }
   r.path.push_back(best.value);
+  if (x.empty()) {
+    r.converged = true;
+    return r;
+  }
   double last_decrement = HUGE_VAL;
   SecantCorrection missing(static_cast<int>(x.size()));
   while (true) {

@@ -1,0 +1,214 @@
+"""The compiled core against dense algebra: value, gradient, curvature, modes, posterior, for every shape of design."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from oracle import Term, evaluate
+
+from multilevel import _core
+
+N = 240
+
+
+def design(shape: str, rng: np.random.Generator, n: int = N):
+    """Terms as (codes, levels, k, structure); equal code arrays are one factor."""
+    a, b, c = rng.integers(0, 30, n), rng.integers(0, 8, n), rng.integers(0, 12, n)
+    outer = a // 5
+    pair = lambda i, j: np.unique(i * 100 + j, return_inverse=True)[1]  # noqa: E731
+    ab, ac = pair(a, b), pair(a, c)
+    ab_l, ac_l = ab.max() + 1, ac.max() + 1
+    return {
+        "intercepts": [(a, 30, 1, "us")],
+        "slopes": [(a, 30, 2, "us")],
+        "five columns": [(b, 8, 5, "us")],
+        "diagonal": [(a, 30, 3, "diag")],
+        "two terms, one factor": [(a, 30, 2, "us"), (a, 30, 1, "us")],
+        "nested": [(a, 30, 2, "us"), (outer, 6, 2, "us")],
+        "nested, outer first": [(outer, 6, 2, "us"), (a, 30, 1, "us")],
+        "crossed": [(a, 30, 1, "us"), (b, 8, 2, "us")],
+        "three crossed": [(a, 30, 2, "us"), (b, 8, 2, "us"), (c, 12, 3, "diag")],
+        "cells of a cross": [(ab, ab_l, 1, "us"), (a, 30, 1, "us"), (b, 8, 1, "us")],
+        "two factors inside one": [(ab, ab_l, 1, "us"), (ac, ac_l, 1, "us"), (a, 30, 1, "us")],
+        "fill inside a factor": [(ab, ab_l, 1, "us"), (ac, ac_l, 2, "us"), (a, 30, 2, "us"), (outer, 6, 1, "us")],
+    }[shape]
+
+
+SHAPES = ["intercepts", "slopes", "five columns", "diagonal", "two terms, one factor", "nested", "nested, outer first", "crossed",
+          "three crossed", "cells of a cross", "two factors inside one", "fill inside a factor"]  # fmt: skip
+
+
+def build(spec, rng, n=N, weights=False):
+    X = np.column_stack([np.ones(n), 3 * rng.standard_normal(n) + 100, rng.standard_normal(n)])
+    y = X @ [1.0, 0.5, -1.0] + rng.standard_normal(n)
+    factors, index, terms, dense = [], {}, [], []
+    for codes, levels, k, structure in spec:
+        if id(codes) not in index:
+            index[id(codes)] = len(factors)
+            factors.append((codes.astype(np.int32), int(levels)))
+        Z = np.column_stack([np.ones(n), rng.standard_normal((n, k - 1)) + 5.0 * (structure == "us")])
+        y = y + (Z * rng.standard_normal((levels, k))[codes]).sum(1)
+        terms.append((index[id(codes)], [np.ascontiguousarray(z) for z in Z.T], int(structure == "diag")))
+        dense.append(Term(codes, int(levels), Z, structure))
+    w = rng.uniform(0.5, 2.0, n) if weights else None
+    return _core.LinearMixed(y, [np.ascontiguousarray(x) for x in X.T], w, factors, terms), y, X, dense, w
+
+
+def differences(f, theta, step=1e-5):
+    return np.array([(f(theta + h) - f(theta - h)) / (2 * step) for h in np.eye(len(theta)) * step])
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("weights", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_against_dense_algebra(shape, weights, reml):
+    rng = np.random.default_rng(SHAPES.index(shape))
+    model, y, X, terms, w = build(design(shape, rng), rng, weights=weights)
+    theta = 0.5 * rng.standard_normal(model.n_theta)
+    want = evaluate(theta, y, X, terms, reml, w)
+    got = model.solve(theta, reml)
+    assert got.criterion == pytest.approx(want["criterion"], rel=1e-11)
+    assert model.criterion(theta, reml) == pytest.approx(want["criterion"], rel=1e-11)
+    np.testing.assert_allclose(got.beta, want["beta"], rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(got.sigma, want["sigma"], rtol=1e-9)
+    np.testing.assert_allclose(got.unscaled_vcov, want["unscaled_vcov"], rtol=1e-6, atol=1e-9)
+    slope = differences(lambda t: evaluate(t, y, X, terms, reml, w)["criterion"], theta)
+    np.testing.assert_allclose(got.gradient, slope, rtol=1e-5, atol=1e-5)
+    if model.engine == "signatures":
+        curve = differences(lambda t: model.solve(t, reml).gradient, theta)
+        np.testing.assert_allclose(got.hessian, curve, rtol=1e-5, atol=1e-4)
+    for (P, _), b, term, dense_P, dense_b in zip(model.posterior(theta), got.modes, terms, want["P"], want["modes"], strict=True):
+        k = term.Z.shape[1]
+        np.testing.assert_allclose(b.reshape(-1, k), dense_b, rtol=1e-7, atol=1e-9)
+        blocks = [dense_P[v * k : (v + 1) * k, v * k : (v + 1) * k] for v in range(term.levels)]
+        np.testing.assert_allclose(P, blocks, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_singular_lambda_is_no_special_case(shape):
+    rng = np.random.default_rng(SHAPES.index(shape))
+    model, y, X, terms, _ = build(design(shape, rng), rng)
+    theta = 0.5 * rng.standard_normal(model.n_theta)
+    theta[0] = 0.0
+    slope = differences(lambda t: evaluate(t, y, X, terms, True)["criterion"], theta)
+    np.testing.assert_allclose(model.solve(theta, True).gradient, slope, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(("l1", "l2", "k"), [(150, 110, 1), (150, 110, 2), (20, 80, 4)])
+def test_dense_core_in_panels(l1, l2, k):
+    """Cores wide enough for several panels and for BLAS, met sparsely (scattered) and fully (dense products)."""
+    rng = np.random.default_rng(l1 + k)
+    n = 900
+    a, b = rng.integers(0, l1, n), rng.integers(0, l2, n)
+    model, y, X, terms, _ = build([(a, l1, k, "us"), (b, l2, k, "us")], rng, n)
+    theta = 0.3 * rng.standard_normal(model.n_theta)
+    want = evaluate(theta, y, X, terms, True)
+    got = model.solve(theta, True)
+    assert got.criterion == pytest.approx(want["criterion"], rel=1e-11)
+    slope = differences(lambda t: model.criterion(t, True), theta)
+    np.testing.assert_allclose(got.gradient, slope, rtol=1e-5, atol=1e-4)
+    dense_P = want["P"][1]
+    np.testing.assert_allclose(model.posterior(theta)[1][0], [dense_P[v * k : (v + 1) * k, v * k : (v + 1) * k] for v in range(l2)], atol=1e-9)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_fit_is_stationary_and_no_neighbour_is_better(shape, reml):
+    rng = np.random.default_rng(100 + SHAPES.index(shape))
+    model, *_ = build(design(shape, rng), rng)
+    fit = model.fit(reml)
+    assert fit.converged
+    assert fit.decrement < 1e-11
+    assert fit.boundary_slope > -1e-6
+    assert np.abs(model.solve(fit.theta, reml).gradient).max() < 1e-4
+    for _ in range(10):
+        assert model.criterion(fit.theta + 0.05 * rng.standard_normal(len(fit.theta)), reml) > fit.criterion - 1e-9
+
+
+def test_refit_is_a_fit_of_each_response_whatever_the_threads():
+    rng = np.random.default_rng(5)
+    spec = design("crossed", rng)
+    model, y, *_ = build(spec, rng)
+    Y = y[:, None] + rng.standard_normal((N, 6))
+    one, two = model.refit(Y, True, None, 1), model.refit(Y, True, None, 2)
+    for key in one:
+        np.testing.assert_array_equal(one[key], two[key])
+    start = model.fit(True).theta
+    for i in range(6):
+        again = model.refit(Y[:, [i]], True, start)
+        assert again["criterion"][0] == pytest.approx(one["criterion"][i], abs=1e-8)
+    assert model.refit(y[:, None], True)["criterion"][0] == pytest.approx(model.fit(True).criterion, abs=1e-9)
+
+
+def test_posterior_joins_fixed_and_random_effects():
+    """F = P Z'X: the covariance of (beta, b) from the mixed-model equations (Henderson 1975)."""
+    rng = np.random.default_rng(8)
+    model, _, X, terms, _ = build(design("nested", rng), rng)
+    theta = 0.5 * rng.standard_normal(model.n_theta)
+    P = evaluate(theta, np.arange(N, dtype=float), X, terms, True)["P"]
+    V_side = np.hstack([t.dense() for t in terms])
+    big = np.zeros((V_side.shape[1],) * 2)
+    at = 0
+    for block in P:
+        big[at : at + len(block), at : at + len(block)] = block
+        at += len(block)
+    # only the diagonal blocks of P are stored by the oracle, so rebuild the full one
+    from oracle import lambda_blocks
+    from scipy.linalg import block_diag
+
+    lam = block_diag(*[np.kron(np.eye(t.levels), L) for t, L in zip(terms, lambda_blocks(terms, theta), strict=True)])
+    full = lam @ np.linalg.inv(lam.T @ V_side.T @ V_side @ lam + np.eye(len(big))) @ lam.T
+    F = full @ V_side.T @ X
+    at = 0
+    for (_, got), t in zip(model.posterior(theta), terms, strict=True):
+        k = t.Z.shape[1]
+        np.testing.assert_allclose(got, F[at : at + t.levels * k].reshape(t.levels, k, -1), rtol=1e-6, atol=1e-8)
+        at += t.levels * k
+
+
+@pytest.mark.parametrize("values", [[3, 1, 2, 1, 3], [10**12, -(10**12), 10**12], [7], list(range(50, 0, -1))])
+def test_code_integers(values):
+    codes, levels = _core.code_integers(np.array(values, dtype=np.int64))
+    want_levels, want = np.unique(values, return_inverse=True)
+    np.testing.assert_array_equal(levels, want_levels)
+    np.testing.assert_array_equal(codes, want)
+
+
+def test_rank_by_the_rule_of_r():
+    rng = np.random.default_rng(1)
+    x, z = rng.standard_normal((2, 50))
+    one = np.broadcast_to(1.0, (50,))
+    columns = [one, x, 2.0 * x - 3.0, z, x + z, 1e9 + z]
+    model = _core.LinearMixed(rng.standard_normal(50), columns, None, [], [])
+    assert model.kept == [0, 1, 3]
+
+
+def test_near_collinear_columns_keep_their_digits():
+    """A column 1e-5 away from another one: normal equations alone would lose ten digits."""
+    rng = np.random.default_rng(2)
+    n = 200
+    x = rng.standard_normal(n)
+    near = x + 1e-5 * rng.standard_normal(n)
+    X = np.column_stack([np.ones(n), x, near])
+    y = X @ [1.0, 2.0, 3.0] + rng.standard_normal(n)
+    q, r = np.linalg.qr(X)
+    want = np.linalg.solve(r, q.T @ y)
+    got = _core.LinearMixed(y, [np.ascontiguousarray(c) for c in X.T], None, [], []).solve(np.empty(0), True)
+    error = np.sqrt(np.diag(got.unscaled_vcov)) * got.sigma
+    assert np.abs((got.beta - want) / error).max() < 1e-7
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "match"),
+    [
+        ({"weights": np.ones(3)}, "weights"),
+        ({"factors": [(np.zeros(4, np.int32), 1)]}, "codes"),
+        ({"factors": [(np.full(5, 2, np.int32), 2)]}, "outside"),
+        ({"X": [np.ones(4)]}, "length"),
+        ({"terms": [(1, [np.ones(5)], 0)]}, "factor"),
+    ],
+)
+def test_the_doorway_refuses_arrays_that_do_not_fit(kwargs, match):
+    good = {"y": np.arange(5.0), "X": [np.ones(5)], "weights": None, "factors": [(np.array([0, 0, 1, 1, 1], np.int32), 2)], "terms": [(0, [np.ones(5)], 0)]}
+    with pytest.raises(ValueError, match=match):
+        _core.LinearMixed(**(good | kwargs))

@@ -1,0 +1,13 @@
+"""The language of formulas: text -> terms -> columns of X and Z.
+
+Text is read by `parse` and `terms` into a `Formula`; `Design.learn` meets it with data, given as plain `Column`s.
+"""
+
+from multilevel.formula.column import Column
+from multilevel.formula.contrasts import Contrast
+from multilevel.formula.design import Design, Factor, RandomPart
+from multilevel.formula.formulas import Formula
+from multilevel.formula.matrices import Matrices, RandomMatrices
+from multilevel.formula.planning import Term
+
+__all__ = ["Column", "Contrast", "Design", "Factor", "Formula", "Matrices", "RandomMatrices", "RandomPart", "Term"]

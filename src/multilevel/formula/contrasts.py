@@ -1,0 +1,78 @@
+"""Codings of a categorical column: a matrix with a row per level and a column per coefficient, named as R names them.
+
+Venables & Ripley (2002), *Modern Applied Statistics with S*, section 6.2. Treatment and SAS codings are indicators of
+levels, so they are described by the levels they indicate and a matrix is never needed for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multilevel.errors import FormulaError, nearest
+
+KINDS = ("treatment", "sum", "helmert", "poly", "SAS")
+_FOLDED = {kind.casefold(): kind for kind in KINDS}
+
+
+class Contrast(NamedTuple):
+    """A coding: its kind, one of `KINDS`; the reference level of treatment contrasts, from 0; how columns are named."""
+
+    kind: str
+    base: int = 0
+    numbered: bool = False  # C(f, contr.treatment) is named by the numbers of the levels, f itself by the levels
+
+    def indicated(self, n_levels: int) -> tuple[int, ...] | None:
+        """Levels indicated by the columns, or None where the columns are no indicators."""
+        if self.kind not in ("treatment", "SAS"):
+            return None
+        base = self.base if self.kind == "treatment" else n_levels - 1
+        return tuple(level for level in range(n_levels) if level != base)
+
+    def suffixes(self, levels: Sequence[str]) -> tuple[str, ...]:
+        """What each column adds to the variable's name: `B`, `1`, `.L`."""
+        columns = range(1, len(levels))
+        if self.kind == "poly":
+            return tuple((".L", ".Q", ".C")[j - 1] if j < 4 else f"^{j}" for j in columns)
+        shown = self.indicated(len(levels))
+        if shown is None:
+            return tuple(str(j) for j in columns)
+        return tuple(str(j + 1) if self.numbered else levels[j] for j in shown)
+
+    def matrix(self, n_levels: int) -> NDArray[np.float64]:
+        """The coding, (n_levels, n_levels - 1)."""
+        shown = self.indicated(n_levels)
+        return _matrix(self.kind, n_levels) if shown is None else np.eye(n_levels)[:, shown]
+
+
+def named_contrast(name: str) -> Contrast:
+    """The coding of a name: `"sum"`, `"contr.sum"`; FormulaError for a name that is none."""
+    kind = _FOLDED.get(name.removeprefix("contr.").casefold())
+    if kind is None:
+        known = ", ".join(KINDS)
+        raise FormulaError(f"unknown contrast {name!r}; known are {known}{nearest(name.removeprefix('contr.'), KINDS)}")
+    return Contrast(kind)
+
+
+@lru_cache(maxsize=256)
+def _matrix(kind: str, n: int) -> NDArray[np.float64]:
+    """Sum, Helmert or polynomial coding of n levels, read-only."""
+    if kind == "sum":
+        coding = np.vstack([np.eye(n - 1), -np.ones(n - 1)])
+    elif kind == "helmert":
+        coding = np.where(np.tri(n, n - 1, -2, dtype=bool), 0.0, -1.0)
+        coding = np.triu(coding) + np.diag(np.arange(1.0, n), -1)[:, : n - 1]
+    else:
+        coding = _polynomials(n)
+    coding.flags.writeable = False
+    return coding
+
+
+def _polynomials(n: int) -> NDArray[np.float64]:
+    """Orthonormal polynomials of degree 1 to n - 1 on n equally spaced points, positive at the last one."""
+    Q, _ = np.linalg.qr(np.polynomial.legendre.legvander(np.linspace(-1, 1, n), n - 1))
+    return np.ascontiguousarray(Q[:, 1:] * np.sign(Q[-1, 1:]))

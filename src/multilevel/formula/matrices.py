@@ -1,0 +1,228 @@
+"""Complete rows of the evaluated variables, and the columns of X and Z that are made of them.
+
+A column of X or Z is a product of pieces; its recipe is the tuple of these pieces, `()` for the intercept:
+
+    (variable, "", j)       the j-th column of a number or basis
+    (variable, "=", j)      1 where a factor has its j-th level, else 0
+    (variable, kind, j)     the j-th column of the contrast of that kind
+
+Equal recipes give the same array, in X as in Z, and a column of floats is the user's own array when no row is dropped.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multilevel.errors import DataError
+from multilevel.formula.bars import Structure
+from multilevel.formula.column import Column
+from multilevel.formula.contrasts import Contrast
+from multilevel.formula.evaluate import Scope, evaluate_variable, missing_rows, refuse_infinite
+from multilevel.formula.levels import Codes, Crossing, Levels
+from multilevel.formula.planning import Recipe
+from multilevel.formula.terms import Bar
+from multilevel.formula.transforms import Floats
+from multilevel.formula.values import Basis
+from multilevel.formula.variables import Variable
+
+ONE = struct.pack("d", 1.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RandomMatrices:
+    """The data of one random term: which level each row belongs to, and the columns whose effects vary.
+
+    `codes` (n,) int32, -1 for levels that the fit has not seen; `Z` k arrays (n,) named by `names`.
+    """
+
+    bar: Bar
+    codes: Codes
+    factor: Levels | Crossing
+    names: tuple[str, ...]
+    Z: tuple[Floats, ...]
+
+    @property
+    def group(self) -> str:
+        """Name of the grouping factor: "subject", "cask:batch"."""
+        return self.bar.name
+
+    @property
+    def structure(self) -> Structure:
+        """Covariance of the effects: "us" all free, "diag" uncorrelated."""
+        return self.bar.structure
+
+    @property
+    def label(self) -> str:
+        """The term as written: "days | subject", "days || subject"."""
+        return self.bar.label
+
+    @property
+    def n_levels(self) -> int:
+        """Number of levels of the grouping factor when the design was learned."""
+        return len(self.factor)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The levels as text, in the order of the codes; spelled out at the first call."""
+        return self.factor.labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrices:
+    """Everything a linear mixed model takes from the data, for the rows without missing values.
+
+    `kept` holds the positions of these n rows among the `n_total` of the data, or None if all were kept; `y` is (n,),
+    (n, 2) for cbind(), None if not asked for; `X` p arrays (n,); `extra` the arrays given to `Design.learn`, same rows.
+    """
+
+    n: int
+    n_total: int
+    kept: NDArray[np.int64] | None
+    y: Floats | None
+    X: tuple[Floats, ...]
+    offset: Floats | None
+    extra: dict[str, Floats]
+    random: tuple[RandomMatrices, ...]
+
+    def dense_X(self) -> Floats:
+        """X as one matrix (n, p), a copy with contiguous columns."""
+        dense = np.empty((self.n, len(self.X)), order="F")
+        for j, column in enumerate(self.X):
+            dense[:, j] = column
+        return dense
+
+
+class Rows:
+    """The rows in which every variable is present, ready to be made into columns."""
+
+    def __init__(
+        self,
+        n: int,
+        n_total: int,
+        kept: NDArray[np.int64] | None,
+        values: dict[str, Column | Basis],
+        extra: dict[str, Floats],
+    ) -> None:
+        self.n = n
+        self.n_total = n_total
+        self.kept = kept
+        self.values = values
+        self.extra = extra
+        self.factors: dict[str, tuple[Codes, int]] = {}  # codes and number of levels, once these are learned
+        self.made: dict[Recipe, Floats] = {}
+
+    def columns(self, recipes: Iterable[Recipe]) -> tuple[Floats, ...]:
+        """The arrays (n,) of some recipes."""
+        return tuple([self._make(recipe) for recipe in recipes])
+
+    def number(self, text: str) -> Floats:
+        """A variable of one column of numbers as floats (n,)."""
+        return self.columns((((text, "", 0),),))[0]
+
+    def _make(self, recipe: Recipe) -> Floats:
+        column = self.made.get(recipe)
+        if column is not None:
+            return column
+        if not recipe:
+            column = np.ndarray((self.n,), np.float64, ONE, 0, (0,))  # n times the same one number
+        elif len(recipe) == 1:
+            column = self._piece(*recipe[0])
+        else:
+            first, second, *rest = self.columns((piece,) for piece in recipe)
+            column = first * second
+            for other in rest:
+                column *= other
+        self.made[recipe] = column
+        return column
+
+    def _piece(self, text: str, coding: str, j: int) -> Floats:
+        if coding == "":
+            value = self.values[text]
+            column = value.columns[j] if isinstance(value, Basis) else value.values
+            return column.astype(np.float64, copy=False)
+        codes, n_levels = self.factors[text]
+        if coding == "=":
+            return np.equal(codes, j).astype(np.float64)
+        coded: Floats = Contrast(coding).matrix(n_levels)[:, j].take(codes)
+        return coded
+
+
+def complete_rows(variables: Iterable[Variable], scope: Scope, extra: Mapping[str, Floats]) -> Rows:
+    """Evaluate all variables on all rows, then keep the rows in which none of them is missing."""
+    with np.errstate(over="ignore", invalid="ignore"):  # in the sums that show missing values
+        values = {variable.text: _value(variable, scope) for variable in variables}
+        missing = _all_missing(values, extra)
+    n = _length(values, extra, scope)
+    if not missing:
+        return Rows(n, n, None, values, dict(extra))
+    kept = np.flatnonzero(~np.logical_or.reduce(list(missing.values())))
+    if not kept.size:
+        most = max(missing, key=lambda text: int(missing[text].sum()))
+        raise DataError(f"no row is complete: {most} is missing in {int(missing[most].sum())} of {n} rows")
+    taken = {text: _take(value, kept) for text, value in values.items()}
+    return Rows(len(kept), n, kept, taken, {name: array.take(kept) for name, array in extra.items()})
+
+
+def _value(variable: Variable, scope: Scope) -> Column | Basis:
+    if variable.column is not None:
+        return scope.column(variable.column)
+    for name in variable.names:
+        _missing(scope.column(name))  # an infinite input is refused even where the expression hides it
+    return evaluate_variable(variable.node, variable.text, scope)
+
+
+def _all_missing(values: Mapping[str, Column | Basis], extra: Mapping[str, Floats]) -> dict[str, NDArray[np.bool_]]:
+    """For each variable and extra array that has missing values, where they are."""
+    found: dict[str, NDArray[np.bool_]] = {}
+    for text, value in values.items():
+        for column in value.columns if isinstance(value, Basis) else (value,):
+            if (mask := _missing(column)) is not None:
+                found[text] = found[text] | mask if text in found else mask
+    for name, array in extra.items():
+        if (mask := _missing(Column(name, "number", array))) is not None:
+            found[name] = mask
+    return found
+
+
+def _missing(value: Column | Floats) -> NDArray[np.bool_] | None:
+    """Where values are missing, None if nowhere; DataError if one is infinite."""
+    column = value if isinstance(value, Column) else Column("", "number", value)
+    array = column.values
+    if array.dtype.kind == "f":
+        # one pass, no temporary: a missing or infinite value shows in the sum; no BLAS, whose threads may have to wait
+        if np.isfinite(np.add.reduce(array)):
+            return None
+        if np.isinf(array).any():
+            refuse_infinite(column)
+    elif column.kind in ("number", "logical") or not array.size or np.minimum.reduce(array) >= 0:
+        return None
+    mask = missing_rows(column)
+    return mask if mask.any() else None
+
+
+def _length(values: Mapping[str, Column | Basis], extra: Mapping[str, Floats], scope: Scope) -> int:
+    """The number of rows, the same for all variables."""
+    lengths = {text: len(value.columns[0]) if isinstance(value, Basis) else len(value.values)
+               for text, value in (values or scope.columns).items()}  # fmt: skip
+    for name, array in extra.items():
+        lengths[name] = len(array)
+    n = next(iter(lengths.values()), 0)
+    if n == 0:
+        raise DataError("the data have no rows")
+    for text, other in lengths.items():
+        if other != n:
+            raise DataError(f"columns differ in length: {next(iter(lengths))} has {n} rows and {text} has {other}")
+    return n
+
+
+def _take(value: Column | Basis, kept: NDArray[np.int64]) -> Column | Basis:
+    if isinstance(value, Basis):
+        return Basis(tuple(column.take(kept) for column in value.columns), value.suffixes)
+    taken: NDArray[Any] = value.values.take(kept)
+    return Column(value.name, value.kind, taken, value.levels)

@@ -1,0 +1,222 @@
+"""Standard deviations and correlations of the random effects: a type whose only job is to be looked at.
+
+VarCorr         all terms, and the residual standard deviation
+└─ GroupTerm    one term: names, standard deviations (k,), correlations (k, k) or None where there are none
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from .digits import significant
+from .framed import frame
+from .labelled import Floats, unknown_name
+from .layout import Page, Section
+from .tables import Table, TableColumn, column
+
+SINGULAR = 1e-4  # a relative standard deviation or an eigenvalue of a correlation matrix below this is none
+
+
+@dataclass(frozen=True, eq=False)
+class GroupTerm:
+    """The random effects of one term, such as `(days | subject)`.
+
+    Parameters
+    ----------
+    group : grouping factor.
+    names : (k,) names of the effects that vary by group.
+    sd : (k,) standard deviations, in the units of the response per unit of the covariate.
+    corr : (k, k) correlations, NaN where a standard deviation is zero; None for `(days || subject)`.
+    scale : (k,) typical size (root mean square) of each column of Z; makes the words about a singular fit
+        independent of the units of the covariates. Default: ones.
+
+    >>> corr = np.array([[1, 0.066], [0.066, 1]])
+    >>> term = GroupTerm("subject", ("(Intercept)", "days"), np.array([24.741, 5.922]), corr)
+    >>> term["days"], term["days", "(Intercept)"]
+    (5.922, 0.066)
+    """
+
+    group: str
+    names: tuple[str, ...]
+    sd: Floats
+    corr: Floats | None
+    scale: Floats | None = None
+
+    def __getitem__(self, name: str | tuple[str, str]) -> float:
+        """The standard deviation of one effect, or the correlation of two."""
+        if isinstance(name, str):
+            return float(self.sd[self._position(name)])
+        row, col = map(self._position, name)
+        return float(self._correlations()[row, col])
+
+    @property
+    def vcov(self) -> Floats:
+        """(k, k) covariance matrix."""
+        corr = self._correlations()
+        return np.where(np.isnan(corr), 0.0, corr) * np.outer(self.sd, self.sd)
+
+    def degenerate(self, sigma: float) -> list[str]:
+        """What is estimated as zero or as perfectly correlated, in words; nothing for an ordinary term."""
+        scale = np.ones(len(self.sd)) if self.scale is None else self.scale
+        alive = self.sd * scale >= SINGULAR * (sigma if sigma > 0 else 1.0)
+        words = [
+            f"the variance of {name} by {self.group} is zero"
+            for name, lives in zip(self.names, alive, strict=True)
+            if not lives
+        ]
+        if self.corr is not None and alive.sum() > 1:
+            names = [name for name, lives in zip(self.names, alive, strict=True) if lives]
+            words += _perfect(self.group, names, self.corr[np.ix_(alive, alive)], self.sd[alive])
+        return words
+
+    def _correlations(self) -> Floats:
+        return np.eye(len(self.sd)) if self.corr is None else self.corr
+
+    def _position(self, name: str) -> int:
+        if name not in self.names:
+            raise unknown_name(f"effect by {self.group}", name, self.names)
+        return self.names.index(name)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class VarCorr(Page, Mapping[str, GroupTerm]):
+    """Standard deviations and correlations of all random effects, and of the residuals.
+
+    Parameters
+    ----------
+    terms : one `GroupTerm` for each term, in the order of the page.
+    sigma : residual standard deviation.
+    backend : library of the frame that `to_frame()` gives.
+
+    Keys are the grouping factors; the second term of one factor is `"subject.1"`, as in lme4.
+
+    >>> corr = np.array([[1, 0.066], [0.066, 1]])
+    >>> VarCorr((GroupTerm("subject", ("(Intercept)", "days"), np.array([24.741, 5.922]), corr),), 25.592)
+     Groups   Name        Std.Dev. Corr
+     subject  (Intercept) 24.741
+              days         5.922   0.066
+     Residual             25.592
+    """
+
+    terms: tuple[GroupTerm, ...]
+    sigma: float
+    backend: str = "pandas"
+
+    def __getitem__(self, group: str) -> GroupTerm:
+        keyed = dict(zip(self, self.terms, strict=True))
+        if group not in keyed:
+            raise unknown_name("grouping factor", group, keyed)
+        return keyed[group]
+
+    def __iter__(self) -> Iterator[str]:
+        seen: dict[str, int] = {}
+        for term in self.terms:
+            count = seen.get(term.group, 0)
+            seen[term.group] = count + 1
+            yield f"{term.group}.{count}" if count else term.group
+
+    def __len__(self) -> int:
+        return len(self.terms)
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    def sections(self) -> tuple[Section, ...]:
+        """One table: groups, names, standard deviations with five digits, correlations with three decimals."""
+        return (Section("", (self.table(("Std.Dev.",), digits=5, decimals=3),)),)
+
+    def table(self, shown: tuple[str, ...], digits: int, decimals: int) -> Table:
+        """The random-effects table: of `"Variance"` and `"Std.Dev."` what is `shown`, then correlations.
+
+        Numbers have `digits` significant digits where most are needed, correlations `decimals` decimals.
+        """
+        sd = [*(s for term in self.terms for s in term.sd), self.sigma]
+        values = {"Variance": [s * s for s in sd], "Std.Dev.": sd}
+        numbers = (TableColumn(head, tuple(significant(values[head], digits)), "left") for head in shown)
+        columns = (*self._label_columns(), *numbers, *self._correlation_columns(decimals))
+        return Table(columns, ("",) * len(sd), keys=2)
+
+    def degenerate(self) -> list[str]:
+        """What is estimated as zero or as perfectly correlated, in words."""
+        return [words for term in self.terms for words in term.degenerate(self.sigma)]
+
+    def to_frame(self) -> Any:
+        """A frame with the rows and columns of R's `as.data.frame(VarCorr(m))`.
+
+        Columns: `group`, `term1`, `term2` (None for a variance), `vcov` (variance or covariance), `sdcor`
+        (standard deviation or correlation). The residual variance is the last row, with `term1` None.
+        """
+        rows = [row for term in self.terms for row in _frame_rows(term)]
+        rows.append(("Residual", None, None, self.sigma**2, self.sigma))
+        heads = ("group", "term1", "term2", "vcov", "sdcor")
+        return frame(dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True)), self.backend)
+
+    def _label_columns(self) -> tuple[TableColumn, TableColumn]:
+        groups = [cell for term in self.terms for cell in (term.group, *[""] * (len(term.names) - 1))]
+        names = [name for term in self.terms for name in term.names]
+        return column("Groups", [*groups, "Residual"], align="left"), column("Name", [*names, ""], align="left")
+
+    def _correlation_columns(self, decimals: int) -> list[TableColumn]:
+        """The lower triangles below each other; one column for each effect but the last of the largest term."""
+        count = max((len(t.names) - 1 for t in self.terms if t.corr is not None), default=0)
+        rows = [[*row, *[""] * count][:count] for t in self.terms for row in _lower_triangle(t, decimals)]
+        rows.append([""] * count)
+        heads = ["Corr", *[""] * count][:count]
+        return [TableColumn(head, cells, "left") for head, cells in zip(heads, zip(*rows, strict=True), strict=True)]
+
+
+def _lower_triangle(term: GroupTerm, decimals: int) -> list[list[str]]:
+    """Row i holds the correlations with the effects before it, all at one width."""
+    k = len(term.names)
+    if term.corr is None:
+        return [[] for _ in range(k)]
+    rounded = [round(float(r), decimals) for r in term.corr.ravel()]
+    cells = significant(rounded, min_decimals=decimals)
+    cells = [cell if isfinite(r) else "NaN".rjust(len(cell)) for cell, r in zip(cells, rounded, strict=True)]
+    return [cells[i * k : i * k + i] for i in range(k)]
+
+
+def _frame_rows(term: GroupTerm) -> Iterator[tuple[str, str | None, str | None, float, float]]:
+    """Variances first, then covariances, pair by pair."""
+    vcov = term.vcov
+    for i, name in enumerate(term.names):
+        yield term.group, name, None, float(vcov[i, i]), float(term.sd[i])
+    if term.corr is not None:
+        for i, first in enumerate(term.names):
+            for j in range(i + 1, len(term.names)):
+                yield term.group, first, term.names[j], float(vcov[i, j]), float(term.corr[i, j])
+
+
+def _perfect(group: str, names: list[str], corr: Floats, sd: Floats) -> list[str]:
+    """The pairs that are perfectly correlated, or else the combination of effects that does not vary."""
+    pairs = [(i, j) for i in range(len(names)) for j in range(i) if abs(corr[i, j]) > 1 - SINGULAR]
+    if pairs:
+        return [
+            f"the correlation of {names[j]} and {names[i]} by {group} is {'+1' if corr[i, j] > 0 else '-1'}"
+            for i, j in pairs
+        ]
+    values, vectors = np.linalg.eigh(corr)
+    null = vectors[:, values < SINGULAR].T
+    return [f"{_combination(names, direction / sd)} does not vary by {group}" for direction in null]
+
+
+def _combination(names: list[str], weights: Floats) -> str:
+    """`(Intercept) - 0.52 * days`: the largest weight is 1, the first positive; negligible ones are left out.
+
+    >>> _combination(["a", "b", "c"], np.array([-0.5, 1e-9, 0.25]))
+    'a - 0.5 * c'
+    """
+    weights = weights / np.abs(weights).max()
+    kept = [(w, name) for w, name in zip(weights.tolist(), names, strict=True) if abs(w) > 1e-3]
+    first = kept[0][0]
+    signed = [f"{'+' if w * first > 0 else '-'} {_weight(abs(w))}{name}" for w, name in kept]
+    return " ".join(signed).removeprefix("+ ")
+
+
+def _weight(size: float) -> str:
+    return "" if abs(size - 1) < 1e-9 else f"{size:.3g} * "

@@ -25,11 +25,13 @@ LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32
   if (!rows_.factors.empty()) {
     engine_ = make_signature(rows_, blocks_);
     if (!engine_) {
-      Blocks owned = blocks_;
-      for (Vec& d : blocks_.diag) Vec().swap(d);
-      engine_ = make_elimination(rows_, std::move(owned));
+      Blocks given = std::move(blocks_);
+      blocks_.XY = given.XY;
+      blocks_.sum_log_w = given.sum_log_w;
+      engine_ = make_elimination(rows_, std::move(given));
     }
   }
+  blocks_.diag.clear();
   Vec().swap(blocks_.border);
   const std::size_t n_terms = rows_.terms.size();
   factor_of_term_.resize(n_terms);

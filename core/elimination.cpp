@@ -146,12 +146,14 @@ class Elimination final : public Engine {
   std::vector<Panel> panels_;
   std::vector<Sparse> sparse_;
   Mat XY0_;
-  Vec border0_, border_;           // q x (p+1), row-major
+  Vec border0_;                    // q x (p+1), row-major
+  Vec border_;                     // reduced: effects after the first factor
   Vec core_pairs_;                 // core x core, when several factors meet in it
   std::vector<Vec> core_diag_;
   Vec R_;                          // the dense core: reduced blocks, then (in place) the selected inverse
   Vec M_core_;                     // panel inverses, core x width of the panel
-  Vec Fb_;                         // q x (p+1)
+  Vec Fb_;                         // back substitution: effects after the first factor x (p+1)
+  std::int64_t later_ = 0;         // the first of them
   Vec z_;                          // q
   std::vector<Mat> Lambda_;
   bool dense_first_ = false;       // the first factor meets so much of the core that dense products win
@@ -183,6 +185,11 @@ class Elimination final : public Engine {
   void dense_update(int f);
   void dense_quadratic(int f, Vec& Q);
   void fill_values(const Rows& rows);
+  // Z_v'V^-1[X y] of one level, given what was eliminated before it
+  const double* border_of(int f, int v) const {
+    const std::int64_t at = shape_[f].offset + static_cast<std::int64_t>(v) * shape_[f].K;
+    return f == 0 ? border0_.data() + at * (p_ + 1) : border_.data() + (at - later_) * (p_ + 1);
+  }
   int target_factor(int f, std::int32_t effect) const {
     int g = f;  // fill can join levels of one factor
     while (g + 1 < pattern_->sparse && shape_[g + 1].offset <= effect) ++g;
@@ -190,6 +197,9 @@ class Elimination final : public Engine {
   }
   const double* lam(int f) const { return lam_rm_[f].data(); }
   std::vector<Vec> lam_rm_;        // row-major copies of Lambda
+  Vec b_, F_;                      // filled by modes() and posterior() only
+  bool keep_F_ = false;
+  void visit_effects(std::int64_t at, int k, const double* F, const Vec& c);
 };
 
 template <class F>
@@ -204,12 +214,15 @@ void by_size(int k, F&& f) {
 }
 
 Elimination::Elimination(const Rows& rows, Blocks blocks)
-    : p_(rows.p), q_(rows.q), pattern_(std::make_shared<const Pattern>(find_pattern(rows))), XY0_(blocks.XY),
+    : p_(rows.p), q_(rows.q), XY0_(blocks.XY),
       border0_(std::move(blocks.border)) {
+  auto pattern = std::make_shared<Pattern>(find_pattern(rows));
+  pattern_ = pattern;
   core_ = pattern_->core;
   core_offset_ = pattern_->core_offset;
   if (core_ >= 48) need_blas();
   for (const Factor& f : rows.factors) shape_.push_back({f.K, f.levels, f.offset});
+  later_ = shape_[0].offset + static_cast<std::int64_t>(shape_[0].levels) * shape_[0].K;
   sparse_.resize(pattern_->sparse);
   for (int f = 0; f < pattern_->sparse; ++f) {
     sparse_[f].diag = std::move(blocks.diag[f]);
@@ -222,6 +235,10 @@ Elimination::Elimination(const Rows& rows, Blocks blocks)
       panels_.push_back({static_cast<int>(f), static_cast<int>(shape_[f].offset - core_offset_) + s, std::min(width, size - s)});
   }
   fill_values(rows);
+  for (SparsePattern& s : pattern->factors) {  // the order of the rows has served
+    std::vector<std::int32_t>().swap(s.order);
+    std::vector<std::int64_t>().swap(s.start);
+  }
   for (int f = 1; f < pattern_->sparse; ++f) sparse_[f].val0 = sparse_[f].val, sparse_[f].diag0 = sparse_[f].diag;
   if (core_ >= 48 && pattern_->sparse > 0) {
     const SparsePattern& s = pattern_->factors[0];
@@ -318,7 +335,7 @@ double Elimination::eliminate(const std::vector<Mat>& Lambda, Mat& cross) {
   }
   cross = XY0_;
   LogProduct det;
-  if (q_ > 0) border_ = border0_;
+  border_.assign(border0_.begin() + later_ * (p_ + 1), border0_.end());
   for (int f = 1; f < pattern_->sparse; ++f) sparse_[f].val = sparse_[f].val0, sparse_[f].diag = sparse_[f].diag0;
   if (core_) load_core();
   for (int f = 0; f < pattern_->sparse; ++f)
@@ -340,7 +357,7 @@ void Elimination::eliminate_factor(int f, Mat& cross, LogProduct& det) {
   for (int v = 0; v < shape_[f].levels; ++v) {
     Small<K>::pivot(k, sp.diag.data() + static_cast<std::size_t>(v) * k * k, lam(f), Xbuf.data(), sp.M.data() + static_cast<std::size_t>(v) * k * k, det);
     const double* X = Xbuf.data();
-    const double* B = border_.data() + (shape_[f].offset + static_cast<std::int64_t>(v) * k) * width;
+    const double* B = border_of(f, v);
     for (int i = 0; i < k; ++i)
       for (int c = 0; c < width; ++c) {
         double t = 0.0;
@@ -365,7 +382,7 @@ void Elimination::eliminate_factor(int f, Mat& cross, LogProduct& det) {
         W[static_cast<std::size_t>(r) * k + i] = t;
       }
     for (int r = 0; r < D; ++r) {
-      double* b = border_.data() + static_cast<std::int64_t>(row[r]) * width;
+      double* b = border_.data() + (row[r] - later_) * width;
       for (int a = 0; a < k; ++a)
         for (int c = 0; c < width; ++c) b[c] -= W[static_cast<std::size_t>(r) * k + a] * wB[static_cast<std::size_t>(a) * width + c];
     }
@@ -528,7 +545,7 @@ void Elimination::eliminate_core(Mat& cross, LogProduct& det) {
     // border rows, column-major copies
     Mat Bv(nb, width);
     for (int i = 0; i < nb; ++i)
-      for (int c = 0; c < width; ++c) Bv(i, c) = border_[(core_offset_ + b.start + i) * width + c];
+      for (int c = 0; c < width; ++c) Bv(i, c) = border_[(core_offset_ - later_ + b.start + i) * width + c];
     Mat wB(nb, width);
     gemm(true, false, nb, width, nb, 1.0, X.a.data(), nb, Bv.a.data(), nb, 0.0, wB.a.data(), nb);
     Mat part(width, width);
@@ -542,7 +559,7 @@ void Elimination::eliminate_core(Mat& cross, LogProduct& det) {
     Mat down(D, width);
     gemm(false, false, D, width, nb, 1.0, W.a.data(), D, wB.a.data(), nb, 0.0, down.a.data(), D);
     for (int i = 0; i < D; ++i)
-      for (int c = 0; c < width; ++c) border_[(core_offset_ + b.start + nb + i) * width + c] -= down(i, c);
+      for (int c = 0; c < width; ++c) border_[(core_offset_ - later_ + b.start + nb + i) * width + c] -= down(i, c);
   }
 }
 
@@ -591,26 +608,29 @@ void Elimination::back_substitute(int f, const Vec& c, const Inverse& Q, const s
   const int k = K ? K : shape_[f].K, width = p_ + 1;
   const SparsePattern& s = pattern_->factors[f];
   const Sparse& sp = sparse_[f];
-  Vec e(static_cast<std::size_t>(k) * width), H(static_cast<std::size_t>(k) * width), N(k * k), scratch;
+  Vec e(static_cast<std::size_t>(k) * width), H(static_cast<std::size_t>(k) * width), own(H), N(k * k), scratch;
   for (int v = shape_[f].levels - 1; v >= 0; --v) {
     const std::int64_t at = shape_[f].offset + static_cast<std::int64_t>(v) * k;
-    const double* B = border_.data() + at * width;
+    const double* B = border_of(f, v);
     std::copy(B, B + static_cast<std::size_t>(k) * width, e.begin());
     for (std::int64_t r = s.ptr[v]; r < s.ptr[v + 1]; ++r) {
-      const double* Fr = Fb_.data() + static_cast<std::int64_t>(s.row[r]) * width;
+      const double* Fr = Fb_.data() + (s.row[r] - later_) * width;
       for (int i = 0; i < k; ++i) {
         const double a = sp.val[r * k + i];
         for (int j = 0; j < width; ++j) e[static_cast<std::size_t>(i) * width + j] -= a * Fr[j];
       }
     }
     const double* M = sp.M.data() + static_cast<std::size_t>(v) * k * k;
-    double* Fv = Fb_.data() + at * width;
-    for (int i = 0; i < k; ++i)
-      for (int j = 0; j < width; ++j) {
-        double t = 0.0;
-        for (int a = 0; a < k; ++a) t += M[i * k + a] * e[static_cast<std::size_t>(a) * width + j];
-        Fv[i * width + j] = t;
-      }
+    if (f > 0 || !out) {
+      double* Fv = f > 0 ? Fb_.data() + (at - later_) * width : own.data();
+      for (int i = 0; i < k; ++i)
+        for (int j = 0; j < width; ++j) {
+          double t = 0.0;
+          for (int a = 0; a < k; ++a) t += M[i * k + a] * e[static_cast<std::size_t>(a) * width + j];
+          Fv[i * width + j] = t;
+        }
+      if (!out) visit_effects(at, k, Fv, c);
+    }
     if (!out) continue;
     Small<K>::shrink(k, sp.diag.data() + static_cast<std::size_t>(v) * k * k, M, N.data());
     for (int i = 0; i < k; ++i)
@@ -638,14 +658,17 @@ void Elimination::back_substitute_core(const Vec& c, const Inverse& Q, const std
     const std::int64_t at = core_offset_ + b->start;
     Mat e(nb, width), FS(D, width), Fv(nb, width);
     for (int i = 0; i < nb; ++i)
-      for (int j = 0; j < width; ++j) e(i, j) = border_[(at + i) * width + j];
+      for (int j = 0; j < width; ++j) e(i, j) = border_[(at - later_ + i) * width + j];
     for (int i = 0; i < D; ++i)
-      for (int j = 0; j < width; ++j) FS(i, j) = Fb_[(at + nb + i) * width + j];
+      for (int j = 0; j < width; ++j) FS(i, j) = Fb_[(at - later_ + nb + i) * width + j];
     if (D) gemm(true, false, nb, width, D, -1.0, G + nb, core_, FS.a.data(), D, 1.0, e.a.data(), nb);
     gemm(false, false, nb, width, nb, 1.0, M, nb, e.a.data(), nb, 0.0, Fv.a.data(), nb);
     for (int i = 0; i < nb; ++i)
-      for (int j = 0; j < width; ++j) Fb_[(at + i) * width + j] = Fv(i, j);
-    if (!out) continue;
+      for (int j = 0; j < width; ++j) Fb_[(at - later_ + i) * width + j] = Fv(i, j);
+    if (!out) {
+      visit_effects(at, nb, Fb_.data() + (at - later_) * width, c);
+      continue;
+    }
     // H = e - G Fv
     Mat GF(nb, width);
     symm(nb, width, G, core_, Fv.a.data(), nb, GF.a.data(), nb);
@@ -935,7 +958,7 @@ void Elimination::differentiate(const Vec& c, const Inverse& Q, const std::vecto
   for (const Shape& s : shape_) out.T.emplace_back(s.K, s.K), out.S.emplace_back(s.K, s.K);
   out.G = Mat(m, m);
   out.HT = Mat(p_, m);
-  Fb_.resize(static_cast<std::size_t>(q_) * (p_ + 1));
+  Fb_.resize(static_cast<std::size_t>(q_ - later_) * (p_ + 1));
   z_.resize(q_);
   std::vector<std::vector<int>> mine(shape_.size());
   for (int j = 0; j < m; ++j) mine[dirs[j].factor].push_back(j);
@@ -952,9 +975,22 @@ void Elimination::differentiate(const Vec& c, const Inverse& Q, const std::vecto
     by_size(shape_[f].K, [&](auto K) { select<K()>(f, out.T[f], nullptr); });
 }
 
+// Conditional modes b = Fb c, and (for the posterior) the fixed-effects part of Fb, effect by effect.
+void Elimination::visit_effects(std::int64_t at, int k, const double* F, const Vec& c) {
+  const int width = p_ + 1;
+  for (int i = 0; i < k; ++i) {
+    double b = 0.0;
+    for (int j = 0; j < width; ++j) b += F[i * width + j] * c[j];
+    b_[at + i] = b;
+    if (keep_F_)
+      for (int j = 0; j < p_; ++j) F_[(at + i) * p_ + j] = F[i * width + j];
+  }
+}
+
 Vec Elimination::modes(const Vec& c) {
   const int width = p_ + 1;
-  Fb_.resize(static_cast<std::size_t>(q_) * width);
+  Fb_.resize(static_cast<std::size_t>(q_ - later_) * width);
+  b_.assign(q_, 0.0);
   if (core_is_inverse_) {
     Mat cross;
     eliminate(std::vector<Mat>(Lambda_), cross);
@@ -962,23 +998,21 @@ Vec Elimination::modes(const Vec& c) {
   if (core_) back_substitute_core(c, {}, {}, nullptr);
   for (int f = pattern_->sparse - 1; f >= 0; --f)
     by_size(shape_[f].K, [&](auto K) { back_substitute<K()>(f, c, {}, {}, {}, nullptr); });
-  Vec b(q_);
-  for (std::int64_t i = 0; i < q_; ++i)
-    for (int j = 0; j < width; ++j) b[i] += Fb_[i * width + j] * c[j];
-  return b;
+  return std::move(b_);
 }
 
 std::vector<Posterior> Elimination::posterior() {
-  const int width = p_ + 1;
-  modes(Vec(width, 0.0));  // fills Fb
+  keep_F_ = true;
+  F_.resize(static_cast<std::size_t>(q_) * p_);
+  modes(Vec(p_ + 1, 0.0));
+  keep_F_ = false;
   std::vector<Posterior> post(shape_.size());
   for (std::size_t f = 0; f < shape_.size(); ++f) {
     const std::int64_t size = static_cast<std::int64_t>(shape_[f].levels) * shape_[f].K;
     post[f].P.resize(size * shape_[f].K);
-    post[f].F.resize(size * p_);
-    for (std::int64_t i = 0; i < size; ++i)
-      for (int j = 0; j < p_; ++j) post[f].F[i * p_ + j] = Fb_[(shape_[f].offset + i) * width + j];
+    post[f].F.assign(F_.begin() + shape_[f].offset * p_, F_.begin() + (shape_[f].offset + size) * p_);
   }
+  Vec().swap(F_);
   if (core_) select_core(nullptr, &post);
   for (int f = pattern_->sparse - 1; f >= 0; --f) {
     Mat ignored(shape_[f].K, shape_[f].K);

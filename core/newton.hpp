@@ -75,7 +75,7 @@ struct NewtonOptions {
   double gain = 1e-11;         // stop when another step cannot gain more than this
 };
 
-constexpr double kNear = 0.1;  // expected gain below which curvature is that of the minimum
+constexpr double kNear = 0.02; // expected gain below which curvature is that of the minimum
 
 // What the model Hessian misses, learned from the gradients (structured symmetric rank-one update with the sizing of
 // Dennis, Gay & Welsch 1981, ACM TOMS 7, 348-368): the model alone would converge linearly.

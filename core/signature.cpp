@@ -213,7 +213,8 @@ std::vector<std::int64_t> key_of(const double* G, int k, double scale) {
   return key;
 }
 
-constexpr double kSmallWork = 2e5;  // below this many operations per evaluation exact curvature is worth any number of signatures
+constexpr double kPerSignature = 12.0;  // a signature costs about as much as this many single levels
+constexpr double kAlways = 24.0;        // so few are worth it for their exact curvature
 
 constexpr int kGlance = 2000;    // levels looked at before giving up on finding equal ones
 
@@ -222,9 +223,8 @@ constexpr int kGlance = 2000;    // levels looked at before giving up on finding
 std::unique_ptr<Engine> make_signature(const Rows& rows, const Blocks& blocks) {
   if (rows.factors.size() != 1) return nullptr;
   const Factor& f = rows.factors[0];
-  const int k = f.K, w = rows.p + 1;
-  const double per_signature = static_cast<double>(k) * k * w * w;
-  const double allowed = std::max(0.5 * f.levels / k, kSmallWork / per_signature);
+  const int k = f.K;
+  const double allowed = std::max(f.levels / kPerSignature, kAlways);
   double scale = 0.0;
   for (double g : blocks.diag[0]) scale = std::max(scale, std::abs(g));
   if (!(scale > 0.0)) return nullptr;
@@ -236,7 +236,7 @@ std::unique_ptr<Engine> make_signature(const Rows& rows, const Blocks& blocks) {
     const auto [it, fresh] = known.try_emplace(key_of(G, k, scale), static_cast<std::int32_t>(signatures.size()));
     if (fresh) {
       const double seen = static_cast<double>(signatures.size()) + 1.0;
-      if (seen > allowed || (v >= kGlance && seen > 0.5 * (v + 1))) return nullptr;
+      if (seen > allowed || (v >= kGlance && seen > 0.2 * (v + 1))) return nullptr;
       Signature s;
       s.G = Mat(k, k);
       std::copy_n(G, static_cast<std::size_t>(k) * k, s.G.a.data());

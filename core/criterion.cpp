@@ -156,6 +156,7 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
   c.push_back(1.0);
   Slopes slopes;
   engine_->differentiate(c, {out.Qinv, reml}, *dirs, slopes);
+  at_ = inner;
   const int m = static_cast<int>(dirs->size());
   const double sigma2 = out.r2 / nu;
   std::vector<Mat> D;
@@ -197,6 +198,13 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
   return std::isfinite(out.value);
 }
 
+bool LinearMixed::engine_is_at(const std::vector<Mat>& inner) const {
+  if (at_.size() != inner.size()) return false;
+  for (std::size_t t = 0; t < inner.size(); ++t)
+    if (!std::equal(inner[t].a.begin(), inner[t].a.end(), at_[t].a.begin(), at_[t].a.end())) return false;
+  return true;
+}
+
 // E_mn = <D, d2Psi/dtheta_m dtheta_n> = 2 D[i, i'] for entries (i, j), (i', j) of one term.
 void LinearMixed::curvature(const std::vector<Mat>* maps, Mat& H, const std::vector<Mat>& D) const {
   int base = 0;
@@ -235,6 +243,7 @@ Solution LinearMixed::fit(bool reml, const Vec* start) {
   };
   const NewtonResult r = newton(f, start_inner(start), best);
   std::vector<Mat> inner = lambda_of(r.x);
+  if (engine_ && !engine_is_at(inner)) f(r.x, best);  // the last point tried was not the best
   // exact zeros where the criterion cannot tell the difference
   for (std::size_t t = 0; t < inner.size(); ++t) {
     Vec w;
@@ -335,6 +344,7 @@ Solution LinearMixed::describe(const Point& at, const std::vector<Mat>& inner, c
 
 std::vector<Posterior> LinearMixed::posterior(const Vec& theta) {
   Mat cross;
+  at_.clear();
   engine_->eliminate(by_factor(inner_lambda(lambda_of(theta))), cross);
   const std::vector<Posterior> inner = engine_->posterior();
   std::vector<Posterior> out;
@@ -377,6 +387,7 @@ void LinearMixed::set_response(const Column& y) {
   for (int j = 0; j < p; ++j) blocks_.XY(p, j) = blocks_.XY(j, p) = r.Xy[j];
   blocks_.XY(p, p) = r.yy;
   if (engine_) engine_->set_response(r);
+  at_.clear();
 }
 
 }  // namespace multilevel

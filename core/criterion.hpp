@@ -63,6 +63,7 @@ class LinearMixed {
   std::unique_ptr<Engine> engine_;
   int n_theta_ = 0;
   std::vector<int> factor_of_term_, first_of_term_;
+  std::vector<Mat> at_;        // Lambda (inner, per term) that the engine was last differentiated at
   std::vector<Mat> to_inner_;  // inverse of each term's coordinate map
 
   std::vector<Mat> lambda_of(const Vec& theta) const;            // per term, from its free entries
@@ -75,6 +76,7 @@ class LinearMixed {
   Vec theta_of(const std::vector<Mat>& lambda) const;
   std::vector<Mat> user_lambda(const std::vector<Mat>& inner) const;
   Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
+  bool engine_is_at(const std::vector<Mat>& inner) const;
   Vec start_inner(const Vec* start) const;
 };
 

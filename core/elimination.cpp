@@ -157,7 +157,6 @@ class Elimination final : public Engine {
   Vec z_;                          // q
   std::vector<Mat> Lambda_;
   bool dense_first_ = false;       // the first factor meets so much of the core that dense products win
-  bool core_is_inverse_ = false;
 
   template <int K> void eliminate_factor(int f, Mat& cross, LogProduct& det);
   template <int K> void back_substitute(int f, const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs,
@@ -197,7 +196,8 @@ class Elimination final : public Engine {
   }
   const double* lam(int f) const { return lam_rm_[f].data(); }
   std::vector<Vec> lam_rm_;        // row-major copies of Lambda
-  Vec b_, F_;                      // filled by modes() and posterior() only
+  Vec b_;                          // conditional modes of the last differentiate()
+  Vec F_;                          // filled by posterior() only
   bool keep_F_ = false;
   void visit_effects(std::int64_t at, int k, const double* F, const Vec& c);
 };
@@ -321,7 +321,6 @@ void Elimination::load_core() {
       for (int a = 0; a < K; ++a)
         for (int b = 0; b < K; ++b) R_[(at + b) * core_ + at + a] = d[(static_cast<std::size_t>(v) * K + a) * K + b];
   }
-  core_is_inverse_ = false;
 }
 
 // --- elimination --------------------------------------------------------------------------------------------------
@@ -621,7 +620,7 @@ void Elimination::back_substitute(int f, const Vec& c, const Inverse& Q, const s
       }
     }
     const double* M = sp.M.data() + static_cast<std::size_t>(v) * k * k;
-    if (f > 0 || !out) {
+    {
       double* Fv = f > 0 ? Fb_.data() + (at - later_) * width : own.data();
       for (int i = 0; i < k; ++i)
         for (int j = 0; j < width; ++j) {
@@ -629,7 +628,7 @@ void Elimination::back_substitute(int f, const Vec& c, const Inverse& Q, const s
           for (int a = 0; a < k; ++a) t += M[i * k + a] * e[static_cast<std::size_t>(a) * width + j];
           Fv[i * width + j] = t;
         }
-      if (!out) visit_effects(at, k, Fv, c);
+      visit_effects(at, k, Fv, c);
     }
     if (!out) continue;
     Small<K>::shrink(k, sp.diag.data() + static_cast<std::size_t>(v) * k * k, M, N.data());
@@ -665,10 +664,8 @@ void Elimination::back_substitute_core(const Vec& c, const Inverse& Q, const std
     gemm(false, false, nb, width, nb, 1.0, M, nb, e.a.data(), nb, 0.0, Fv.a.data(), nb);
     for (int i = 0; i < nb; ++i)
       for (int j = 0; j < width; ++j) Fb_[(at - later_ + i) * width + j] = Fv(i, j);
-    if (!out) {
-      visit_effects(at, nb, Fb_.data() + (at - later_) * width, c);
-      continue;
-    }
+    visit_effects(at, nb, Fb_.data() + (at - later_) * width, c);
+    if (!out) continue;
     // H = e - G Fv
     Mat GF(nb, width);
     symm(nb, width, G, core_, Fv.a.data(), nb, GF.a.data(), nb);
@@ -828,7 +825,6 @@ void Elimination::select_core(std::vector<Mat>* T, std::vector<Posterior>* post)
           Tf(i, j) += x;
         }
   }
-  core_is_inverse_ = true;
 }
 
 // Q_v = B' P_SS B for every level of the first factor, by dense products.
@@ -960,6 +956,7 @@ void Elimination::differentiate(const Vec& c, const Inverse& Q, const std::vecto
   out.HT = Mat(p_, m);
   Fb_.resize(static_cast<std::size_t>(q_ - later_) * (p_ + 1));
   z_.resize(q_);
+  b_.resize(q_);
   std::vector<std::vector<int>> mine(shape_.size());
   for (int j = 0; j < m; ++j) mine[dirs[j].factor].push_back(j);
   if (core_) back_substitute_core(c, Q, dirs, &out);
@@ -987,24 +984,17 @@ void Elimination::visit_effects(std::int64_t at, int k, const double* F, const V
   }
 }
 
-Vec Elimination::modes(const Vec& c) {
-  const int width = p_ + 1;
-  Fb_.resize(static_cast<std::size_t>(q_ - later_) * width);
-  b_.assign(q_, 0.0);
-  if (core_is_inverse_) {
-    Mat cross;
-    eliminate(std::vector<Mat>(Lambda_), cross);
-  }
-  if (core_) back_substitute_core(c, {}, {}, nullptr);
-  for (int f = pattern_->sparse - 1; f >= 0; --f)
-    by_size(shape_[f].K, [&](auto K) { back_substitute<K()>(f, c, {}, {}, {}, nullptr); });
-  return std::move(b_);
-}
+Vec Elimination::modes(const Vec&) { return b_; }
 
 std::vector<Posterior> Elimination::posterior() {
   keep_F_ = true;
   F_.resize(static_cast<std::size_t>(q_) * p_);
-  modes(Vec(p_ + 1, 0.0));
+  b_.resize(q_);
+  Fb_.resize(static_cast<std::size_t>(q_ - later_) * (p_ + 1));
+  const Vec c(p_ + 1, 0.0);
+  if (core_) back_substitute_core(c, {}, {}, nullptr);
+  for (int f = pattern_->sparse - 1; f >= 0; --f)
+    by_size(shape_[f].K, [&](auto K) { back_substitute<K()>(f, c, {}, {}, {}, nullptr); });
   keep_F_ = false;
   std::vector<Posterior> post(shape_.size());
   for (std::size_t f = 0; f < shape_.size(); ++f) {

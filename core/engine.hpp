@@ -46,8 +46,9 @@ class Engine {
   virtual double eliminate(const std::vector<Mat>& Lambda, Mat& cross) = 0;
   // After eliminate. `c` = (-beta, 1).
   virtual void differentiate(const Vec& c, const Inverse& Q, const std::vector<Direction>& directions, Slopes& out) = 0;
-  // After eliminate: conditional modes b of all effects (q), without the effects' scale.
+  // After differentiate, with the same `c`: conditional modes b of all effects (q).
   virtual Vec modes(const Vec& c) = 0;
+  // After eliminate.
   virtual std::vector<Posterior> posterior() = 0;
   virtual void set_response(const Response& r) = 0;
   virtual std::unique_ptr<Engine> clone() const = 0;

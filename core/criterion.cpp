@@ -8,6 +8,7 @@ namespace multilevel {
 
 namespace {
 
+constexpr double kStartLow = 0.1, kStartHigh = 20.0;  // a start at zero would be a saddle
 constexpr double kZero = 1e-6;  // a singular value of Lambda below this moves the criterion by less than rounding
 
 // Calls visit(i, j) for the free entries of a term's Lambda, in the order of theta.
@@ -33,6 +34,7 @@ LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32
   }
   blocks_.diag.clear();
   Vec().swap(blocks_.border);
+  if (engine_) moments_inverse_ = moment_equations();
   const std::size_t n_terms = rows_.terms.size();
   factor_of_term_.resize(n_terms);
   first_of_term_.resize(n_terms);
@@ -51,7 +53,8 @@ LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32
 
 LinearMixed::LinearMixed(const LinearMixed& o)
     : rows_(o.rows_), blocks_(o.blocks_), engine_(o.engine_ ? o.engine_->clone() : nullptr), n_theta_(o.n_theta_),
-      factor_of_term_(o.factor_of_term_), first_of_term_(o.first_of_term_), to_inner_(o.to_inner_) {}
+      factor_of_term_(o.factor_of_term_), first_of_term_(o.first_of_term_), moments_inverse_(o.moments_inverse_),
+      to_inner_(o.to_inner_) {}
 
 double LinearMixed::residual_scale() const {
   return rows_.fixed.y_scale * std::sqrt(std::max(0.0, blocks_.XY(rows_.p, rows_.p)) / rows_.fixed.total_weight);
@@ -126,6 +129,7 @@ std::vector<Direction> LinearMixed::directions(const std::vector<Mat>& lambda, c
 }
 
 bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out) {
+  at_.clear();
   const int p = rows_.p;
   Mat cross = blocks_.XY;
   out.logdet = engine_ ? engine_->eliminate(by_factor(inner), cross) : 0.0;
@@ -220,13 +224,52 @@ void LinearMixed::curvature(const std::vector<Mat>* maps, Mat& H, const std::vec
   }
 }
 
-Vec LinearMixed::start_inner(const Vec* start) const {
-  std::vector<Mat> L;
-  if (!start) {
-    for (const Term& t : rows_.terms) L.push_back(Mat::identity(t.k()));
-    return theta_of(L);
+// Where to start: uncorrelated effects whose variances solve the moment equations of the least-squares residuals
+// (MINQUE with prior variances zero, Rao 1971, J. Multivar. Anal. 1, 445-456), kept within reason. With P as in Moments,
+//   E y'Py = sigma^2 (n - p + sum_c tau_c g_c),   E sum (z_j'Py)^2 = sigma^2 (g_j + sum_c tau_c N_jc)
+Mat LinearMixed::moment_equations() const {
+  Mat XX(rows_.p, rows_.p), inv;
+  for (int j = 0; j < rows_.p; ++j)
+    for (int i = 0; i < rows_.p; ++i) XX(i, j) = blocks_.XY(i, j);
+  if (!cholesky(XX)) return {};
+  const Moments m = engine_->moments(inverse_spd(XX));
+  const int columns = static_cast<int>(m.g.size());
+  Mat A(columns + 1, columns + 1);
+  A(0, 0) = static_cast<double>(rows_.n - rows_.p);
+  for (int j = 0; j < columns; ++j) {
+    A(0, j + 1) = A(j + 1, 0) = m.g[j];
+    for (int c = 0; c < columns; ++c) A(j + 1, c + 1) = m.N(j, c);
   }
-  L = inner_lambda(lambda_of(*start));
+  return inverse(A, inv) ? inv : Mat();
+}
+
+std::vector<Mat> LinearMixed::moment_start() const {
+  std::vector<Mat> L;
+  for (const Term& t : rows_.terms) L.push_back(Mat::identity(t.k()));
+  if (moments_inverse_.rows == 0) return L;
+  Vec right = engine_->response_moments();
+  right.insert(right.begin(), blocks_.XY(rows_.p, rows_.p));
+  Vec x(right.size(), 0.0);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    for (std::size_t j = 0; j < x.size(); ++j) x[i] += moments_inverse_(static_cast<int>(i), static_cast<int>(j)) * right[j];
+  if (!(x[0] > 0.0)) return L;
+  int at = 1;
+  for (const Factor& f : rows_.factors) {
+    for (std::size_t t = 0; t < f.terms.size(); ++t) {
+      Mat& Lt = L[f.terms[t]];
+      for (int j = 0; j < Lt.rows; ++j) {
+        const double tau = x[at + f.first[t] + j] / x[0];
+        Lt(j, j) = std::clamp(std::sqrt(std::max(tau, 0.0)), kStartLow, kStartHigh);
+      }
+    }
+    at += f.K;
+  }
+  return L;
+}
+
+Vec LinearMixed::start_inner(const Vec* start) const {
+  if (!start) return theta_of(moment_start());
+  std::vector<Mat> L = inner_lambda(lambda_of(*start));
   for (std::size_t t = 0; t < L.size(); ++t)
     if (rows_.terms[t].structure == Structure::us) L[t] = lower_factor(L[t]);
   return theta_of(L);

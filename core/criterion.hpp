@@ -63,6 +63,7 @@ class LinearMixed {
   std::unique_ptr<Engine> engine_;
   int n_theta_ = 0;
   std::vector<int> factor_of_term_, first_of_term_;
+  Mat moments_inverse_;        // of the moment equations, which depend on the design alone; empty when singular
   std::vector<Mat> at_;        // Lambda (inner, per term) that the engine was last differentiated at
   std::vector<Mat> to_inner_;  // inverse of each term's coordinate map
 
@@ -78,6 +79,8 @@ class LinearMixed {
   Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
   bool engine_is_at(const std::vector<Mat>& inner) const;
   Vec start_inner(const Vec* start) const;
+  std::vector<Mat> moment_start() const;
+  Mat moment_equations() const;
 };
 
 }  // namespace multilevel

@@ -39,6 +39,13 @@ struct Posterior {
   Vec F;  // per level K x p: P Z'X, random effects against fixed effects
 };
 
+// What a moment estimate of the variances needs of the design, column by column (all factors, K columns each), with
+// P = W - WX(X'WX)^-1X'W:
+struct Moments {
+  Mat N;  // N[j, c] = sum over pairs of levels of (z_j'P z_c)^2
+  Vec g;  // sum over levels of z_j'P z_j
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -50,6 +57,8 @@ class Engine {
   virtual Vec modes(const Vec& c) = 0;
   // After eliminate.
   virtual std::vector<Posterior> posterior() = 0;
+  virtual Moments moments(const Mat& XX_inverse) const = 0;
+  virtual Vec response_moments() const = 0;  // sum over levels of (z_j'P y)^2
   virtual void set_response(const Response& r) = 0;
   virtual std::unique_ptr<Engine> clone() const = 0;
   virtual const char* name() const = 0;

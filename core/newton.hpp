@@ -71,7 +71,7 @@ struct NewtonResult {
 
 struct NewtonOptions {
   int max_evaluations = 300;
-  double radius = 1.0;
+  double radius = 0.5;
   double gain = 1e-11;         // stop when another step cannot gain more than this
 };
 

@@ -139,6 +139,32 @@ class SignatureEngine final : public Engine {
     return {post};
   }
 
+  // as in the elimination engine; the sums over levels of b b' are in K
+  Moments moments(const Mat& R) const override {
+    Moments out{Mat(k_, k_), Vec(k_, 0.0)};
+    std::vector<Mat> RM(k_, Mat(p_, p_));
+    for (const Signature& s : signatures_) {
+      const Mat C = contract(s, R);
+      for (int i = 0; i < k_; ++i) {
+        out.g[i] += s.count * s.G(i, i) - C(i, i);
+        for (int j = 0; j < k_; ++j) out.N(i, j) += s.G(i, j) * (s.count * s.G(i, j) - 2.0 * C(i, j));
+        for (int b = 0; b < p_; ++b)
+          for (int a = 0; a < p_; ++a) RM[i](a, b) += s.K(a * k_ + i, b * k_ + i);
+      }
+    }
+    for (Mat& M : RM) M = R * M;
+    for (int i = 0; i < k_; ++i)
+      for (int j = 0; j < k_; ++j) out.N(i, j) += inner(RM[i], transpose(RM[j]));
+    return out;
+  }
+
+  Vec response_moments() const override {
+    Vec out(k_, 0.0);
+    for (const Signature& s : signatures_)
+      for (int i = 0; i < k_; ++i) out[i] += s.K(p_ * k_ + i, p_ * k_ + i);
+    return out;
+  }
+
   void set_response(const Response& r) override {
     for (std::size_t i = 0; i < r.Zy.size(); ++i) border_[i * (p_ + 1) + p_] = r.Zy[i];
     for (int j = 0; j < p_; ++j) XY_(p_, j) = XY_(j, p_) = r.Xy[j];

@@ -42,7 +42,7 @@ def lmer(j):
         "kind": "lmer", "REML": j["REML"], "criterion": best["criterion"], "beta": best["beta"], "se": best["se_beta"],
         "sigma": best["sigma"], "varcorr": [list(r) for r in zip(t["grp"], t["var1"], t["var2"], t["sdcor"])],
         "theta_names": list(j["theta"]), "criterion_at": [[c["theta"], c["value"]] for c in j.get("criterion_at") or []],
-        "dropped": j["dropped_columns"], "ngroups": j["ngrps"], "singular": j["is_singular"],
+        "dropped": j["dropped_columns"], "ngroups": j["ngrps"], "singular": best.get("is_singular", j["is_singular"]),
     }
 
 

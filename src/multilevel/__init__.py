@@ -1,0 +1,52 @@
+"""Multilevel models: simulate, fit, test, picture.
+
+>>> import multilevel as mlm
+
+>>> d = mlm.datasets.load("sleepstudy")
+>>> m = mlm.lmer("reaction ~ days + (days | subject)", d)
+>>> print(m.summary())  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from . import datasets
+from .errors import (
+    ConvergenceWarning,
+    DataError,
+    FitError,
+    FormulaError,
+    InferenceError,
+    MissingRowsWarning,
+    MultilevelError,
+    MultilevelWarning,
+    RankWarning,
+    SingularFitWarning,
+)
+from .fit import LinearMixedModel, LinearModel, lm, lmer
+
+__all__ = [
+    "ConvergenceWarning",
+    "DataError",
+    "FitError",
+    "FormulaError",
+    "InferenceError",
+    "LinearMixedModel",
+    "LinearModel",
+    "MissingRowsWarning",
+    "MultilevelError",
+    "MultilevelWarning",
+    "RankWarning",
+    "SingularFitWarning",
+    "datasets",
+    "lm",
+    "lmer",
+]  # in reading order
+
+
+def __getattr__(name: str) -> str:
+    """`__version__`, looked up only when asked for: that takes longer than the rest of the import."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("multilevel")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,87 @@
+"""The typed face of the compiled core: it knows numbers, not words such as "subject".
+
+Notation of Bates, Mächler, Bolker & Walker (2015), J. Stat. Softw. 67(1): n rows, p identified columns of X, terms with
+l levels and k columns each, m free entries of theta. theta holds, term by term in the order given, the lower triangle
+of Lambda column by column (structure 0) or its diagonal (structure 1), in the units of the columns of Z.
+"""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+class Refits(TypedDict):
+    theta: Floats  # (r, m)
+    beta: Floats  # (r, p)
+    sigma: Floats  # (r,)
+    criterion: Floats  # (r,)
+    evaluations: NDArray[np.int32]  # (r,)
+    converged: NDArray[np.uint8]  # (r,)
+
+class Solution:
+    @property
+    def theta(self) -> Floats: ...  # (m,)
+    @property
+    def beta(self) -> Floats: ...  # (p,)
+    @property
+    def unscaled_vcov(self) -> Floats: ...  # (p, p) = (X'V^-1 X)^-1; times sigma^2: the covariance of beta
+    @property
+    def sigma(self) -> float: ...
+    @property
+    def criterion(self) -> float: ...  # REML criterion, or -2 log-likelihood
+    @property
+    def r2(self) -> float: ...  # penalised residual sum of squares
+    @property
+    def logdet(self) -> float: ...  # log|Lambda'Z'WZ Lambda + I|
+    @property
+    def logdet_rx(self) -> float: ...  # log|X'V^-1 X|
+    @property
+    def modes(self) -> list[Floats]: ...  # per term (l * k,): conditional modes of the random effects, level by level
+    @property
+    def gradient(self) -> Floats: ...  # (m,), from solve() only
+    @property
+    def hessian(self) -> Floats: ...  # (m, m), from solve() only
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def converged(self) -> bool: ...
+    @property
+    def decrement(self) -> float: ...  # what another Newton step could still gain, in units of the criterion
+    @property
+    def lowest_curvature(self) -> float: ...  # smallest eigenvalue of the scale-free Hessian
+    @property
+    def boundary_slope(self) -> float: ...  # >= 0 at a minimum on the boundary, inf inside
+    @property
+    def smallest(self) -> Floats: ...  # per term: smallest singular value of Lambda, scale-free
+    @property
+    def path(self) -> Floats: ...  # criterion at each accepted step
+
+class LinearMixed:
+    def __init__(
+        self,
+        y: Floats,
+        X: Sequence[Floats],
+        weights: Floats | None,
+        factors: Sequence[tuple[NDArray[np.int32], int]],
+        terms: Sequence[tuple[int, Sequence[Floats], int]],
+    ) -> None: ...
+    def fit(self, reml: bool, start: Floats | None = None) -> Solution: ...
+    def solve(self, theta: Floats, reml: bool) -> Solution: ...
+    def criterion(self, theta: Floats, reml: bool) -> float: ...
+    def posterior(self, theta: Floats) -> list[tuple[Floats, Floats]]: ...  # per term P (l, k, k), F (l, k, p)
+    def refit(self, Y: Floats, reml: bool, start: Floats | None = None, threads: int = 1) -> Refits: ...
+    @property
+    def kept(self) -> list[int]: ...  # positions of the identified columns of X
+    @property
+    def p(self) -> int: ...
+    @property
+    def n_theta(self) -> int: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def residual_scale(self) -> float: ...  # root mean square of the least-squares residuals
+
+def code_integers(values: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]: ...

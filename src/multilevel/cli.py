@@ -1,0 +1,127 @@
+"""The same from a shell: `multilevel fit "reaction ~ days + (days | subject)" sleepstudy.csv`.
+
+Results go to standard output, warnings and errors as one plain sentence each to standard error; the exit code is 2 if
+the input was wrong, and nothing is then printed to standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import DataError, FormulaError, MultilevelError, MultilevelWarning, nearest
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code (0: done, 2: the input was wrong).
+
+    Parameters
+    ----------
+    argv
+        The words after `multilevel`; None takes those of the process.
+
+    Raises
+    ------
+    SystemExit
+        By argparse, after `--help` and `--version` and when the words are not a command.
+    """
+    arguments = _parser().parse_args(argv)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", MultilevelWarning)
+        try:
+            page, error = _fit(arguments), None
+        except MultilevelError as wrong:
+            page, error = None, wrong
+    for warning in caught:
+        print(f"warning: {warning.message}", file=sys.stderr)
+    if error is not None:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(page)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="multilevel", description="Multilevel (mixed) models from the shell.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    fit = commands.add_parser(
+        "fit",
+        help="fit a model and print its summary",
+        description="Fit a linear model, or a linear mixed model if the formula has terms like (days | subject).",
+    )
+    fit.add_argument("formula", metavar="FORMULA", help='for example "reaction ~ days + (days | subject)"')
+    fit.add_argument("data", metavar="DATA", help="a .csv, .csv.gz or .parquet file, or the name of a bundled data set")
+    fit.add_argument("--ml", action="store_true", help="maximum likelihood instead of REML")
+    fit.add_argument("--json", action="store_true", help="print one JSON object, numbers unrounded")
+    fit.add_argument("--weights", metavar="COL", help="column of prior weights")
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked for: that costs more than the rest of the parser."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"multilevel {version('multilevel')}")
+        parser.exit()
+
+
+def _fit(arguments: argparse.Namespace) -> str:
+    """The page, or the JSON, of the model that the arguments ask for."""
+    from .fit import lm, lmer
+    from .formula import Formula
+
+    data = _data(arguments.data)
+    if Formula.parse(arguments.formula).random:
+        model: Any = lmer(arguments.formula, data, REML=not arguments.ml, weights=arguments.weights)
+    elif arguments.ml:
+        raise FormulaError(
+            "--ml is for formulas with random effects, such as (1 | subject); least squares has no choice between ML "
+            "and REML: leave --ml out"
+        )
+    else:
+        model = lm(arguments.formula, data, weights=arguments.weights)
+    return _json(model) if arguments.json else str(model.summary())
+
+
+def _data(name: str) -> Any:
+    """The path if there is such a file, else the bundled data set of that name."""
+    from . import datasets
+
+    path = Path(name).expanduser()
+    if path.is_file() or path.suffix:
+        return name
+    if name in datasets.names():
+        return datasets.load(name, backend="dict")
+    raise DataError(
+        f"{name!r} is neither a file nor a bundled data set{nearest(name, datasets.names())}; "
+        f"the data sets are {', '.join(datasets.names())}"
+    )
+
+
+def _json(model: Any) -> str:
+    """The one row of `glance()` and the rows of `tidy()`; what JSON has no number for is null."""
+    (glance,) = _rows(model.glance())
+    return json.dumps({"glance": glance, "tidy": _rows(model.tidy())}, indent=2, allow_nan=False)
+
+
+def _rows(frame: Any) -> list[dict[str, Any]]:
+    """The rows of a frame of any library."""
+    from .data.rows import read_columns
+
+    cells: dict[str, list[Any]] = {}
+    for name, column in read_columns(frame).items():
+        values = column.values.tolist()
+        if column.kind in ("factor", "ordered"):
+            cells[name] = [column.levels[code] if code >= 0 else None for code in values]
+        else:
+            cells[name] = [value if math.isfinite(value) else None for value in values]
+    return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]

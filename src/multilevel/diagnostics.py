@@ -1,0 +1,342 @@
+"""A fit explained: what the optimum is worth, what is singular or not identified, what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .effects import varcorr, variance_shares
+from .errors import ConvergenceWarning, MissingRowsWarning, MultilevelWarning, RankWarning, SingularFitWarning
+from .formula import RandomMatrices
+from .labelled import Floats
+from .layout import Page, Prose, Section
+from .models.estimate import FLAT, SINGULAR, Certificate, Fit
+from .models.inputs import listed_counts
+from .models.linear import r_squared
+from .tables import Table, column
+
+FEW_LEVELS = 5  # lme4's advice: with fewer levels a variance can hardly be estimated
+
+
+def doubts(fit: Fit) -> list[MultilevelWarning]:
+    """What a user should know before reading the estimates; nothing for an ordinary fit."""
+    found: list[MultilevelWarning] = []
+    if fit.rows.kept is not None:
+        found.append(MissingRowsWarning(missing_words(fit)))
+    if len(fit.kept) < len(fit.design.names):
+        found.append(RankWarning(dropped_words(fit)))
+    if fit.estimate.is_singular:
+        words = "; ".join(singularities(fit))
+        found.append(
+            SingularFitWarning(f"singular fit: {words}. explain() says what this means and what the options are")
+        )
+    if fit.design.random and not fit.estimate.certificate.minimum:
+        words = convergence_words(fit.estimate.certificate)
+        found.append(ConvergenceWarning(f"{words}; see convergence and explain()"))
+    elif fit.design.random and (undetermined := flat_direction(fit)):
+        found.append(ConvergenceWarning(f"{flat_words(undetermined)}; simplify the random effects"))
+    return found
+
+
+def missing_words(fit: Fit) -> str:
+    """`37 of 153 rows were left out because of missing values (ozone 37)`."""
+    counts = listed_counts(fit.missing)
+    return f"{fit.n_missing} of {fit.rows.n_total} rows were left out because of missing values ({counts})"
+
+
+def dropped_words(fit: Fit) -> str:
+    """Which columns of X other columns determine."""
+    names = fit.dropped
+    verb = "column was" if len(names) == 1 else "columns were"
+    return f"{len(names)} {verb} left out of the fixed effects because other columns determine them: {', '.join(names)}"
+
+
+def zero_weight_words(fit: Fit) -> str:
+    """How many rows of a linear model do not count."""
+    n = fit.rows.n - fit.estimate.n
+    return "1 row has weight zero and does not count" if n == 1 else f"{n} rows have weight zero and do not count"
+
+
+def singularities(fit: Fit) -> list[str]:
+    """What is estimated as zero or as perfectly correlated, in words; nothing for an ordinary fit."""
+    if not fit.estimate.is_singular:
+        return []
+    return varcorr(fit, "dict").degenerate() or ["the estimates lie on the boundary of what is possible"]
+
+
+def convergence_words(certificate: Certificate) -> str:
+    """The verdict on the optimum, with the size of the doubt if there is one."""
+    c = certificate
+    if not c.converged:
+        return (
+            f"the optimum was not reached: after {c.evaluations} evaluations another step could still lower the "
+            f"criterion by about {c.decrement:.2g}"
+        )
+    if not c.minimum:
+        return (
+            "the estimate is not certified as a minimum: the criterion still falls in some direction (curvature "
+            f"{min(c.lowest_curvature, c.boundary_slope):.2g} in scale-free units)"
+        )
+    return f"the criterion is at a minimum, found in {c.evaluations} evaluations"
+
+
+def convergence_doubts(fit: Fit) -> list[str]:
+    """Sentences about the optimum for the printed page; none when it is certified and unique."""
+    certificate = fit.estimate.certificate
+    words = [] if certificate.minimum else [convergence_words(certificate)]
+    if certificate.minimum and (undetermined := flat_direction(fit)):
+        words.append(flat_words(undetermined))
+    return list(map(_sentence, words))
+
+
+def flat_direction(fit: Fit) -> list[str]:
+    """What the data do not determine: the entries of theta along which the criterion does not change; usually none."""
+    if fit.estimate.certificate.lowest_curvature > FLAT:
+        return []
+    theta = fit.estimate.theta
+    curvature = fit.sums.core.solve(theta, fit.estimate.reml).hessian
+    unit = np.maximum(np.abs(theta), 1 / _sizes(fit.rows.random))  # the curvature at a large theta is small
+    values, vectors = np.linalg.eigh(curvature * np.outer(unit, unit))
+    if values[0] > FLAT:
+        return []
+    share = np.abs(vectors[:, 0])
+    return [name for name, s in zip(theta_names(fit.rows.random), share / share.max(), strict=True) if s > 0.05]
+
+
+def flat_words(undetermined: Sequence[str]) -> str:
+    """That the data do not determine some variances or correlations."""
+    together = " separately" if len(undetermined) > 1 else ""
+    return f"the data do not determine {_listed(undetermined)}{together}: other values fit as well"
+
+
+def _sizes(parts: Sequence[RandomMatrices]) -> Floats:
+    """(m,) root mean square of the column of Z that each entry of theta scales."""
+    sizes = []
+    for part in parts:
+        own = [max(float(np.sqrt(z.dot(z) / len(z))), 1e-300) for z in part.Z]
+        for j in range(len(own)):
+            sizes += own[j:] if part.structure == "us" else own[j : j + 1]
+    return np.array(sizes)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Convergence(Page):
+    """The verdict on the optimum, and what it rests on.
+
+    Parameters
+    ----------
+    certificate : scale-free evidence: what another step could gain, curvature, slope at the boundary, evaluations.
+    gradient : (m,) of the criterion in theta, in the user's units.
+    eigenvalues : (m,) of the Hessian in theta, ascending.
+    """
+
+    certificate: Certificate
+    gradient: Floats
+    eigenvalues: Floats
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    @property
+    def certified(self) -> bool:
+        """Whether the estimate is a minimum: no slope and no negative curvature is left."""
+        return self.certificate.minimum
+
+    @property
+    def gradient_norm(self) -> float:
+        """Length of the gradient, in the user's units."""
+        return float(np.sqrt(self.gradient @ self.gradient))
+
+    def sections(self) -> tuple[Section, ...]:
+        """The verdict, then the evidence."""
+        c = self.certificate
+        words = convergence_words(c)
+        rows = {
+            "another Newton step could gain": f"{c.decrement:.1e}",
+            "gradient norm": f"{self.gradient_norm:.1e}",
+            "Hessian eigenvalues": _range(self.eigenvalues),
+            "lowest curvature, scale-free": f"{c.lowest_curvature:.3g}",
+            "evaluations": str(c.evaluations),
+            "engine": c.engine,
+        }
+        if np.isfinite(c.boundary_slope):
+            rows["slope at the boundary"] = f"{c.boundary_slope:.3g}"
+        verdict = Prose(_sentence(words))
+        evidence = Table((column("", list(rows.values()), align="left"),), tuple(rows), label_head="Evidence")
+        return Section("", (verdict,)), Section("", (evidence,))
+
+
+def convergence(fit: Fit) -> Convergence:
+    """Gradient and Hessian at the estimate, beside the certificate."""
+    solution = fit.sums.core.solve(fit.estimate.theta, fit.estimate.reml)
+    return Convergence(
+        fit.estimate.certificate, solution.gradient, np.linalg.eigvalsh(solution.hessian).astype(np.float64, copy=False)
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation(Page):
+    """A fit in sentences, under headings."""
+
+    paragraphs: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    def sections(self) -> tuple[Section, ...]:
+        """One section for each heading."""
+        return tuple(Section(title, tuple(map(Prose, sentences))) for title, sentences in self.paragraphs)
+
+
+def explain_linear(fit: Fit) -> Explanation:
+    """What a linear model estimated, and what was left out."""
+    n, p = fit.estimate.n, len(fit.kept)
+    r2, _ = r_squared(fit)
+    estimated = (
+        f"The mean of {fit.design.formula.response_text} is {_mean_words(fit, 'coefficient')}.",
+        f"It was estimated by least squares from {n} rows; {n - p} degrees of freedom are left for the residual "
+        f"standard deviation, {fit.estimate.sigma:.4g}.",
+    )
+    explained = (
+        (f"The model explains {_percent(r2)} of the variation{_about(fit)}.",) if p > fit.design.has_intercept else ()
+    )
+    return Explanation(_headed(("What was estimated", estimated + explained), ("What was left out", _left_out(fit))))
+
+
+def explain_mixed(fit: Fit) -> Explanation:
+    """What a mixed model estimated, where the variation lies, what is singular, what can be done."""
+    method = "REML" if fit.estimate.reml else "maximum likelihood"
+    estimated = (
+        f"The mean of {fit.design.formula.response_text} is {_mean_words(fit, 'fixed effect')}.",
+        *[_term_words(part) for part in fit.rows.random],
+        f"The variances were estimated by {method} from {fit.rows.n} rows; the residual standard deviation is "
+        f"{fit.estimate.sigma:.4g}.",
+    )
+    optimum = [_sentence(convergence_words(fit.estimate.certificate))]
+    if undetermined := flat_direction(fit):
+        optimum.append(_sentence(f"{flat_words(undetermined)}; simplify the random effects"))
+    return Explanation(
+        _headed(
+            ("What was estimated", estimated),
+            ("Where the variation lies", (_share_words(fit),)),
+            ("What is singular", _singular_words(fit)),
+            ("What was left out", _left_out(fit)),
+            ("The optimum", tuple(optimum)),
+        )
+    )
+
+
+def _headed(*paragraphs: tuple[str, tuple[str, ...]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple(paragraph for paragraph in paragraphs if paragraph[1])
+
+
+def _mean_words(fit: Fit, what: str) -> str:
+    p = len(fit.kept)
+    if p == 0:
+        return "zero" if fit.rows.offset is None else "the offset"
+    return f"described by {p} {what}{'' if p == 1 else 's'}: {_listed(fit.names)}"
+
+
+def _term_words(part: RandomMatrices) -> str:
+    k = len(part.names)
+    correlated = (
+        "" if k == 1 else " and may be correlated" if part.structure == "us" else " and are taken as uncorrelated"
+    )
+    few = f" ({part.n_levels} levels say little about a variance)" if part.n_levels < FEW_LEVELS else ""
+    verb = "varies" if k == 1 else "vary"
+    return f"{_listed(part.names)} {verb} over the {part.n_levels} levels of {part.group}{correlated}{few}."
+
+
+def _share_words(fit: Fit) -> str:
+    sigma2 = fit.estimate.sigma**2
+    shares = variance_shares(fit)
+    total = sum(shares) + sigma2
+    parts = [
+        f"{_percent(s / total)} belongs to ({part.label})" for s, part in zip(shares, fit.rows.random, strict=True)
+    ]
+    return (
+        "Of the variance that the fixed effects leave, averaged over the rows, "
+        f"{', '.join(parts)} and {_percent(sigma2 / total)} to the residuals."
+    )
+
+
+def _singular_words(fit: Fit) -> tuple[str, ...]:
+    found = singularities(fit)
+    if not found:
+        return ()
+    said = map(_sentence, found)
+    meaning = (
+        "The data show no more variation in this direction than chance would; an estimate on the boundary is the best "
+        "one, not a failure. Fixed effects and their standard errors hold for the model as estimated, which is simpler "
+        "than the one that was written down."
+    )
+    return (
+        *said,
+        meaning,
+        f"The options: keep the fit and report it as singular; {_simpler(fit)}; or collect more levels.",
+    )
+
+
+def _simpler(fit: Fit) -> str:
+    """Ways to write a model without the singular direction."""
+    advice = []
+    for part, smallest in zip(fit.rows.random, fit.estimate.smallest, strict=True):
+        if smallest >= SINGULAR:
+            continue
+        if len(part.names) == 1:
+            advice.append(f"leave ({part.label}) out, which gives the same fit")
+        elif part.structure == "us":
+            left = part.label.rpartition(" | ")[0]
+            advice.append(
+                f"estimate no correlations, ({left} || {part.group}), or take an effect out of ({part.label})"
+            )
+        else:
+            advice.append(f"take the effect whose variance is zero out of ({part.label})")
+    return "; ".join(advice)
+
+
+def theta_names(parts: Sequence[RandomMatrices]) -> list[str]:
+    """What each entry of theta stands for, in its order: a standard deviation, or a correlation of two effects."""
+    names = []
+    for part in parts:
+        for j, first in enumerate(part.names):
+            names.append(f"the standard deviation of {first} by {part.group}")
+            if part.structure == "us":
+                names += [f"the correlation of {first} and {other} by {part.group}" for other in part.names[j + 1 :]]
+    return names
+
+
+def _left_out(fit: Fit) -> tuple[str, ...]:
+    words = [dropped_words(fit)] if fit.dropped else []
+    if fit.n_missing:
+        words.append(missing_words(fit))
+    if fit.counted is not None:
+        words.append(zero_weight_words(fit))
+    return tuple(map(_sentence, words))
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _about(fit: Fit) -> str:
+    response = fit.design.formula.response_text
+    return f" of {response} about its mean" if fit.design.has_intercept else f" of {response} about zero"
+
+
+def _listed(names: Sequence[str], few: int = 8) -> str:
+    shown = list(names[:few])
+    if len(names) > few:
+        return f"{', '.join(shown)} and {len(names) - few} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}%" if 0.005 <= share <= 0.995 or share in (0.0, 1.0) else f"{100 * share:.2g}%"
+
+
+def _range(values: Floats) -> str:
+    cells = [f"{value:.3g}" for value in (values if len(values) <= 2 else values[[0, -1]])]
+    return (" ... " if len(values) > 2 else " ").join(cells)

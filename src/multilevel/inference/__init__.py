@@ -1,0 +1,1 @@
+"""Answers about parameters: tests, intervals, marginal means."""

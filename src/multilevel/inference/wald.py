@@ -1,0 +1,49 @@
+"""Tests from estimates and their standard errors: Student's t and Fisher's F."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..data.sums import Floats
+from ..models.estimate import Fit
+from ..models.linear import sums_of_squares
+from ..pages import FTest
+
+
+def t_p_values(statistics: Floats, df: float) -> Floats:
+    """(p,) two-sided p-values of t statistics with `df` degrees of freedom; NaN where there are none.
+
+    >>> t_p_values(np.array([2.0]), 30).round(4)
+    array([0.0546])
+    """
+    from scipy.special import betainc
+
+    if not df > 0:
+        return np.full(statistics.shape, np.nan)
+    p: Floats = betainc(df / 2, 0.5, df / (df + statistics**2))  # accurate far into the tail
+    return p
+
+
+def f_p_value(statistic: float, df1: float, df2: float) -> float:
+    """Upper-tail p-value of an F statistic.
+
+    >>> round(f_p_value(4.0, 1, 30), 4)
+    0.0546
+    """
+    from scipy.special import betainc
+
+    return float(betainc(df2 / 2, df1 / 2, df2 / (df2 + df1 * statistic)))
+
+
+def whole_model_test(fit: Fit) -> FTest | None:
+    """F test of all coefficients of a linear model but the intercept; None when there are no others."""
+    df1 = len(fit.kept) - fit.design.has_intercept
+    df2 = fit.estimate.n - len(fit.kept)
+    if df1 == 0:
+        return None
+    if df2 == 0:
+        return FTest(np.nan, df1, df2, np.nan)
+    model, residual = sums_of_squares(fit)
+    with np.errstate(divide="ignore"):
+        statistic = float(np.divide(model / df1, residual / df2))
+    return FTest(statistic, df1, df2, f_p_value(statistic, df1, df2))

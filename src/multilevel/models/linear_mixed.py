@@ -1,0 +1,134 @@
+"""Linear mixed models: the whole story of `lmer`, in one short function.
+
+    y | b ~ N(X beta + Z b + offset, sigma^2 W^-1),  b ~ N(0, sigma^2 Lambda Lambda')
+
+theta, the free entries of Lambda, minimises the profiled REML criterion or -2 log-likelihood (Bates, Mächler, Bolker &
+Walker 2015, J. Stat. Softw. 67(1)); everything else follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from ..data.sums import Floats, Sums
+from ..errors import FitError, FormulaError
+from ..formula import Design, Formula, Matrices
+from .estimate import Fit, estimate_of
+from .inputs import Missing, Weights, read_inputs, response_of
+from .predictor import fitted
+
+NOTHING_LEFT = 1e-13  # residuals this small beside the response are rounding errors
+SUSPICIOUS = 1e-3  # where sigma is smaller beside the least-squares residuals, the residuals themselves are looked at
+NO_RESIDUAL = 1e-8  # residuals this small beside those of least squares: the groups explain everything
+
+
+def fit_linear_mixed(
+    formula: str,
+    data: Any,
+    *,
+    reml: bool = True,
+    weights: Weights = None,
+    contrasts: Mapping[str, str] | None = None,
+    missing: Missing = "drop",
+    start: Sequence[float] | Floats | None = None,
+) -> Fit:
+    """Parse, learn, add up, minimise, return. Arguments and errors are those of `lmer`."""
+    parsed = Formula.parse(formula)
+    if not parsed.random:
+        raise FormulaError(f"{parsed.text!r} has no random term, such as (1 | group); add one, or use lm")
+    inputs = read_inputs(parsed, data, weights, missing, zero_weights=False)
+    design, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=inputs.extra)
+    dropped = inputs.missing(rows, missing)
+    check_groups(rows)
+    return _minimised(design, rows, inputs.weights_column, dropped, reml, start)
+
+
+def refit_linear_mixed(fit: Fit, rows: Matrices) -> Fit:
+    """The same model for another response."""
+    return _minimised(fit.design, rows, fit.weights_column, fit.missing, fit.estimate.reml, None)
+
+
+def _minimised(
+    design: Design,
+    rows: Matrices,
+    weights: str | None,
+    missing: dict[str, int],
+    reml: bool,
+    start: Sequence[float] | Floats | None,
+) -> Fit:
+    sums = add_up(rows)
+    check_response(design, sums)
+    solution = sums.core.fit(reml, None if start is None else _checked_theta(start, "start", sums))
+    fit = Fit(design, rows, sums, estimate_of(solution, sums, reml=reml), tuple(sums.core.kept), weights, missing, None)
+    if not solution.sigma > SUSPICIOUS * sums.core.residual_scale:
+        check_residuals(fit)
+    return fit
+
+
+def criterion_at(fit: Fit, theta: Sequence[float] | Floats) -> float:
+    """The profiled criterion at another theta."""
+    return fit.sums.core.criterion(_checked_theta(theta, "theta", fit.sums), fit.estimate.reml)
+
+
+def add_up(rows: Matrices) -> Sums:
+    """The sums of all complete rows."""
+    y = response_of(rows)
+    return Sums(y if rows.offset is None else y - rows.offset, rows.X, rows.extra.get("weights"), rows.random)
+
+
+def check_groups(rows: Matrices) -> None:
+    """FitError for a grouping factor with one level, or as many random effects as rows."""
+    for part in rows.random:
+        levels, effects = part.n_levels, len(part.names) if part.structure == "us" else 1
+        if levels == 1:
+            raise FitError(
+                f"the grouping factor {part.group} has a single level, {part.levels[0]!r}; how groups vary can only be "
+                f"estimated from two or more: leave ({part.label}) out"
+            )
+        if levels * effects >= rows.n:
+            each = f" ({levels} levels of {part.group}, {effects} effects each)" if effects > 1 else ""
+            raise FitError(
+                f"({part.label}) has {levels * effects} random effects{each} for {rows.n} rows; with as many effects "
+                "as rows they cannot be told from the residuals: use another grouping factor, or simplify the term"
+            )
+
+
+def check_response(design: Design, sums: Sums) -> None:
+    """FitError when nothing is left to estimate a variance from."""
+    y, core, name = sums.y, sums.core, design.formula.response_text
+    n = len(y)
+    if core.p >= n:
+        raise FitError(
+            f"{core.p} fixed effects for {n} rows leave nothing to estimate variances from; simplify the formula"
+        )
+    explained = core.residual_scale <= NOTHING_LEFT * sqrt(float(y.dot(y)) / n)
+    if (explained or not design.has_intercept) and y.min() == y.max():
+        raise FitError(f"the response {name} is {y[0]:g} in every row; there is nothing to explain")
+    if explained:
+        raise FitError(
+            f"the fixed effects explain {name} without residual; there is nothing left to estimate variances from. "
+            f"Is {name} computed from the predictors?"
+        )
+
+
+def check_residuals(fit: Fit) -> None:
+    """FitError when the random effects leave no residuals: the likelihood then has no maximum."""
+    r = response_of(fit.rows) - fitted(fit)
+    if not sqrt(float(r.dot(r)) / len(r)) > NO_RESIDUAL * fit.sums.core.residual_scale:
+        raise FitError(
+            f"the random effects explain {fit.design.formula.response_text} without residual: the likelihood has no "
+            "maximum. Does the response vary within the groups?"
+        )
+
+
+def _checked_theta(values: Sequence[float] | Floats, name: str, sums: Sums) -> Floats:
+    theta = np.array(values, np.float64)
+    if theta.shape != (sums.core.n_theta,) or not np.isfinite(theta).all():
+        raise FitError(
+            f"{name} should hold {sums.core.n_theta} finite numbers, the entries of theta; found shape {theta.shape}"
+        )
+    return theta

@@ -1,0 +1,153 @@
+"""One design through everything the compiled core does: run by test_sanitizers.py against a build that watches memory.
+
+python exercise_core.py FOLDER DESIGN     FOLDER holds the `_core` to import
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from oracle import Term, evaluate
+
+US, DIAG = 0, 1
+Codes = tuple[np.ndarray, int]
+
+
+class Design(NamedTuple):
+    X: np.ndarray  # (n, p)
+    factors: list[Codes]
+    terms: list[tuple[int, np.ndarray, int]]  # factor, Z (n, k), structure
+    weights: np.ndarray | None = None
+
+
+rng = np.random.default_rng(1)
+
+
+def drawn(levels: int, n: int) -> Codes:
+    """Codes of n rows, every level at least once."""
+    codes = np.concatenate([np.arange(levels), rng.integers(levels, size=n - levels)])
+    return rng.permutation(codes).astype(np.int32), levels
+
+
+def slopes(n: int, k: int) -> np.ndarray:
+    return np.column_stack([np.ones(n), rng.normal(5.0, 2.0, (n, k - 1))])
+
+
+def single(k: int, n: int = 90, levels: int = 12) -> Design:
+    Z = slopes(n, k)
+    return Design(Z, [drawn(levels, n)], [(0, Z, US)])
+
+
+def unequal() -> Design:
+    """More different groups than signatures are kept for: one level at a time."""
+    n, levels = 3000, 1000
+    Z = slopes(n, 3)
+    return Design(slopes(n, 10), [drawn(levels, n)], [(0, Z, US)])
+
+
+def nested() -> Design:
+    cask, n = np.repeat(np.arange(40, dtype=np.int32), 3), 120
+    terms = [(0, np.ones((n, 1)), US), (1, slopes(n, 2), US)]
+    return Design(slopes(n, 2), [(cask, 40), (cask // 4, 10)], terms)
+
+
+def crossed(levels: int = 15, k: int = 1, n: int = 200) -> Design:
+    Z = slopes(n, k)
+    return Design(slopes(n, 3), [drawn(2 * levels, n), drawn(levels, n)], [(0, Z, US), (1, Z, DIAG)])
+
+
+def many_factors() -> Design:
+    n = 300
+    one = np.ones((n, 1))
+    terms = [(0, one, US), (1, slopes(n, 2), US), (2, one, US), (3, one, US)]
+    return Design(slopes(n, 2), [drawn(levels, n) for levels in (50, 30, 11, 4)], terms)
+
+
+def shared_factor() -> Design:
+    """Two terms on one factor, and five columns in all."""
+    n = 150
+    Z = slopes(n, 5)
+    return Design(Z[:, :1], [drawn(10, n), drawn(8, n)], [(0, Z[:, :2], US), (0, Z[:, 2:], DIAG), (1, Z[:, :1], US)])
+
+
+def weighted() -> Design:
+    return crossed(k=2)._replace(weights=rng.uniform(0.5, 3.0, 200))
+
+
+def deficient() -> Design:
+    design = single(2)
+    return design._replace(X=np.column_stack([design.X, design.X @ [1.0, 2.0], np.zeros(90), design.X[:, 1] ** 2]))
+
+
+def no_fixed_effects() -> Design:
+    return crossed()._replace(X=np.empty((200, 0)))
+
+
+DESIGNS: dict[str, Callable[[], Design]] = {
+    "intercepts": lambda: single(1),
+    "slopes": lambda: single(2),
+    "wide": lambda: single(5, n=200),
+    "unequal": unequal,
+    "nested": nested,
+    "crossed": crossed,
+    "crossed slopes": lambda: crossed(k=3, n=400),
+    "dense core": lambda: crossed(levels=150, n=9000),
+    "dense core of slopes": lambda: crossed(levels=60, k=2, n=3000),
+    "work for two threads": lambda: crossed(levels=500, n=100_000),
+    "several factors": many_factors,
+    "two terms on a factor": shared_factor,
+    "weights": weighted,
+    "rank-deficient X": deficient,
+    "no fixed effects": no_fixed_effects,
+}
+
+
+def response(design: Design) -> np.ndarray:
+    n = len(design.factors[0][0])
+    y = rng.normal(size=n) + design.X.sum(axis=1)
+    for factor, Z, _ in design.terms:
+        codes, levels = design.factors[factor]
+        y += (Z * rng.normal(size=(levels, Z.shape[1]))[codes]).sum(axis=1)
+    return y
+
+
+def exercise(core: Any, design: Design) -> None:
+    y = response(design)
+    n = len(y)
+    columns = [np.broadcast_to(1.0, (n,)) if np.ptp(c) == 0 and c[0] == 1 else c for c in design.X.T]
+    terms = [(factor, list(Z.T), structure) for factor, Z, structure in design.terms]
+    model = core.LinearMixed(y, columns, design.weights, design.factors, terms)
+    theta = np.linspace(0.9, 0.4, model.n_theta)
+    for reml in (True, False):
+        fit = model.fit(reml)
+        assert fit.converged, fit.path
+        again = model.solve(fit.theta, reml)
+        assert np.isclose(again.criterion, fit.criterion, rtol=1e-9)
+        assert fit.criterion <= model.criterion(theta, reml) + 1e-6
+        assert len(model.posterior(fit.theta)) == len(terms)
+        if n <= 1000:
+            agree(model, design, y, theta, reml)
+    Y = y[:, None] + rng.normal(size=(n, 6 if n <= 10_000 else 2))
+    one, two = (model.refit(Y, True, threads=threads) for threads in (1, 2))
+    assert np.array_equal(one["theta"], two["theta"])
+    model.solve(np.zeros(model.n_theta), True)
+
+
+def agree(model: Any, design: Design, y: np.ndarray, theta: np.ndarray, reml: bool) -> None:
+    oracle_terms = [Term(*design.factors[f], Z, "diag" if s else "us") for f, Z, s in design.terms]
+    truth = evaluate(theta, y, design.X[:, model.kept], oracle_terms, reml, design.weights)
+    found = model.solve(theta, reml)
+    assert np.isclose(found.criterion, truth["criterion"], rtol=1e-9)
+    for modes, expected in zip(found.modes, truth["modes"], strict=True):
+        assert np.allclose(modes, expected.ravel(), rtol=1e-6, atol=1e-8)
+
+
+if __name__ == "__main__":
+    folder, name = sys.argv[1:]
+    sys.path.insert(0, folder)
+    import _core
+
+    exercise(_core, DESIGNS[name]())

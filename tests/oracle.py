@@ -44,7 +44,12 @@ def evaluate(theta, y, X, terms: list[Term], reml: bool, weights=None) -> dict:
     n, p = X.shape
     root = np.ones(n) if weights is None else np.sqrt(weights)
     y, X = root * y, root[:, None] * X
-    ZL = np.hstack([root[:, None] * t.dense() @ np.kron(np.eye(t.levels), lam) for t, lam in zip(terms, lambda_blocks(terms, theta), strict=True)])
+    ZL = np.hstack(
+        [
+            root[:, None] * t.dense() @ np.kron(np.eye(t.levels), lam)
+            for t, lam in zip(terms, lambda_blocks(terms, theta), strict=True)
+        ]
+    )
     V = np.eye(n) + ZL @ ZL.T
     c = sl.cho_factor(V, lower=True)
     Q = X.T @ sl.cho_solve(c, X)
@@ -64,4 +69,12 @@ def evaluate(theta, y, X, terms: list[Term], reml: bool, weights=None) -> dict:
         modes.append((big @ u[at : at + size]).reshape(t.levels, -1))
         P.append(big @ cond[at : at + size, at : at + size] @ big.T)
         at += size
-    return {"criterion": d, "beta": beta, "sigma": np.sqrt(r2 / nu), "unscaled_vcov": np.linalg.inv(Q), "modes": modes, "P": P, "u": u}
+    return {
+        "criterion": d,
+        "beta": beta,
+        "sigma": np.sqrt(r2 / nu),
+        "unscaled_vcov": np.linalg.inv(Q),
+        "modes": modes,
+        "P": P,
+        "u": u,
+    }

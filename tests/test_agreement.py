@@ -70,7 +70,7 @@ def tally():
 def verdict(request):
     name = request.node.callspec.params["reference"]["id"]
     TALLY[name] = "does not agree"
-    yield lambda text="agrees": TALLY.__setitem__(name, text)
+    return lambda text="agrees": TALLY.__setitem__(name, text)
 
 
 @params("lm")
@@ -230,5 +230,5 @@ def test_evaluations(formula, data, most):
     ],
 )
 def test_balanced_designs_need_one_evaluation_by_reml(formula, data):
-    """There the moment (ANOVA) estimates are the REML estimates (Searle, Casella & McCulloch 1992, Variance Components, ch. 6)."""
+    """There moment (ANOVA) and REML estimates agree (Searle, Casella & McCulloch 1992, Variance Components, ch. 6)."""
     assert mlm.lmer(formula, load(data)).convergence.certificate.evaluations == 1

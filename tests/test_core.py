@@ -34,8 +34,10 @@ def design(shape: str, rng: np.random.Generator, n: int = N):
     }[shape]
 
 
-SHAPES = ["intercepts", "slopes", "five columns", "diagonal", "two terms, one factor", "nested", "nested, outer first", "crossed",
-          "three crossed", "cells of a cross", "two factors inside one", "fill inside a factor"]  # fmt: skip
+SHAPES = [
+    "intercepts", "slopes", "five columns", "diagonal", "two terms, one factor", "nested", "nested, outer first",
+    "crossed", "three crossed", "cells of a cross", "two factors inside one", "fill inside a factor",
+]  # fmt: skip
 
 
 def build(spec, rng, n=N, weights=False):
@@ -77,7 +79,9 @@ def test_against_dense_algebra(shape, weights, reml):
     if model.engine == "signatures":
         curve = differences(lambda t: model.solve(t, reml).gradient, theta)
         np.testing.assert_allclose(got.hessian, curve, rtol=1e-5, atol=1e-4)
-    for (P, _), b, term, dense_P, dense_b in zip(model.posterior(theta), got.modes, terms, want["P"], want["modes"], strict=True):
+    for (P, _), b, term, dense_P, dense_b in zip(
+        model.posterior(theta), got.modes, terms, want["P"], want["modes"], strict=True
+    ):
         k = term.Z.shape[1]
         np.testing.assert_allclose(b.reshape(-1, k), dense_b, rtol=1e-7, atol=1e-9)
         blocks = [dense_P[v * k : (v + 1) * k, v * k : (v + 1) * k] for v in range(term.levels)]
@@ -108,7 +112,9 @@ def test_dense_core_in_panels(l1, l2, k):
     slope = differences(lambda t: model.criterion(t, True), theta)
     np.testing.assert_allclose(got.gradient, slope, rtol=1e-5, atol=1e-4)
     dense_P = want["P"][1]
-    np.testing.assert_allclose(model.posterior(theta)[1][0], [dense_P[v * k : (v + 1) * k, v * k : (v + 1) * k] for v in range(l2)], atol=1e-9)
+    np.testing.assert_allclose(
+        model.posterior(theta)[1][0], [dense_P[v * k : (v + 1) * k, v * k : (v + 1) * k] for v in range(l2)], atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("reml", [True, False])
@@ -209,6 +215,12 @@ def test_near_collinear_columns_keep_their_digits():
     ],
 )
 def test_the_doorway_refuses_arrays_that_do_not_fit(kwargs, match):
-    good = {"y": np.arange(5.0), "X": [np.ones(5)], "weights": None, "factors": [(np.array([0, 0, 1, 1, 1], np.int32), 2)], "terms": [(0, [np.ones(5)], 0)]}
+    good = {
+        "y": np.arange(5.0),
+        "X": [np.ones(5)],
+        "weights": None,
+        "factors": [(np.array([0, 0, 1, 1, 1], np.int32), 2)],
+        "terms": [(0, [np.ones(5)], 0)],
+    }
     with pytest.raises(ValueError, match=match):
         _core.LinearMixed(**(good | kwargs))

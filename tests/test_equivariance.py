@@ -26,14 +26,14 @@ def base(request):
 
 # change of the data, what it does to the criterion, to the response, and to each standard error (intercept's or None)
 CHANGES = {
-    "Days + 2020": (dict(shift_x=2020.0), 0.0, 1.0, 0.0, (None, 1.0)),
-    "Days * 1e6": (dict(scale_x=1e6), 2 * math.log(1e6), 1.0, 0.0, (1.0, 1e-6)),
-    "Days * 1e-6": (dict(scale_x=1e-6), 2 * math.log(1e-6), 1.0, 0.0, (1.0, 1e6)),
-    "y + 1e8": (dict(shift_y=1e8), 0.0, 1.0, 1e8, (1.0, 1.0)),
-    "y * 1e8": (dict(scale_y=1e8), "scale", 1e8, 0.0, (1e8, 1e8)),
-    "y * 1e-8": (dict(scale_y=1e-8), "scale", 1e-8, 0.0, (1e-8, 1e-8)),
-    "y * 1e12": (dict(scale_y=1e12), "scale", 1e12, 0.0, (1e12, 1e12)),
-    "y * 1e-12": (dict(scale_y=1e-12), "scale", 1e-12, 0.0, (1e-12, 1e-12)),
+    "Days + 2020": ({"shift_x": 2020.0}, 0.0, 1.0, 0.0, (None, 1.0)),
+    "Days * 1e6": ({"scale_x": 1e6}, 2 * math.log(1e6), 1.0, 0.0, (1.0, 1e-6)),
+    "Days * 1e-6": ({"scale_x": 1e-6}, 2 * math.log(1e-6), 1.0, 0.0, (1.0, 1e6)),
+    "y + 1e8": ({"shift_y": 1e8}, 0.0, 1.0, 1e8, (1.0, 1.0)),
+    "y * 1e8": ({"scale_y": 1e8}, "scale", 1e8, 0.0, (1e8, 1e8)),
+    "y * 1e-8": ({"scale_y": 1e-8}, "scale", 1e-8, 0.0, (1e-8, 1e-8)),
+    "y * 1e12": ({"scale_y": 1e12}, "scale", 1e12, 0.0, (1e12, 1e12)),
+    "y * 1e-12": ({"scale_y": 1e-12}, "scale", 1e-12, 0.0, (1e-12, 1e-12)),
 }
 
 
@@ -68,7 +68,9 @@ def test_permuted_rows(base):
     assert_same(fit(load("sleepstudy").sample(frac=1.0, random_state=3), reml=reml), m)
 
 
-@pytest.mark.parametrize("formula", ["Reaction ~ Days + (0 + Days + I(1 + 0 * Days) | Subject)", "Reaction ~ Days + (1 + Days | Subject)"])
+@pytest.mark.parametrize(
+    "formula", ["Reaction ~ Days + (0 + Days + I(1 + 0 * Days) | Subject)", "Reaction ~ Days + (1 + Days | Subject)"]
+)
 def test_permuted_columns_of_a_random_term(formula, base):
     reml, m = base
     assert_same(fit(load("sleepstudy"), formula, reml), m)
@@ -118,7 +120,11 @@ def test_from_inside_and_from_the_saddle():
     """Started where others stop, the fit still leaves."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", mlm.errors.SingularFitWarning)
-        m = mlm.lmer("relLength ~ cycles + I(cycles^2) + (cycles | Path)", load("Fatigue"), start=[0.0, 53.29013115704106, 3.103084944915952])
+        m = mlm.lmer(
+            "relLength ~ cycles + I(cycles^2) + (cycles | Path)",
+            load("Fatigue"),
+            start=[0.0, 53.29013115704106, 3.103084944915952],
+        )
     assert m.criterion == pytest.approx(-1059.40883393, abs=1e-6)
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if error is not None:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(page)
+    try:
+        print(page, flush=True)
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -89,7 +94,7 @@ def _fit(arguments: argparse.Namespace) -> str:
         )
     else:
         model = lm(arguments.formula, data, weights=arguments.weights)
-    return _json(model) if arguments.json else str(model.summary())
+    return _json(model) if arguments.json else str(replace(model.summary(), data=arguments.data))
 
 
 def _data(name: str) -> Any:

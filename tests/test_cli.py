@@ -35,7 +35,7 @@ def test_a_mixed_model_prints_its_summary(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_formula_without_bars_is_a_linear_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "reaction ~ days", "sleepstudy"]) == 0
-    assert capsys.readouterr().out == f"{lm('reaction ~ days', datasets.load('sleepstudy')).summary()}\n"
+    assert capsys.readouterr().out == f"{named(lm('reaction ~ days', datasets.load('sleepstudy')))}\n"
 
 
 def test_ml(capsys: pytest.CaptureFixture[str]) -> None:

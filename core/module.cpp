@@ -15,6 +15,7 @@
 
 #include "criterion.hpp"
 #include "parallel.hpp"
+#include "pattern.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -245,6 +246,13 @@ nb::tuple code_integers(InIntegers values) {
 
 NB_MODULE(_core, m) {
   multilevel::load_blas = &bind_blas;
+  nb::register_exception_translator([](const std::exception_ptr& p, void*) {
+    try {
+      std::rethrow_exception(p);
+    } catch (const multilevel::TooLarge& e) {
+      PyErr_SetString(nb::module_::import_("multilevel.errors").attr("FitError").ptr(), e.what());
+    }
+  });
   m.doc() = "The compiled core: sums, elimination, Newton. See _core.pyi.";
   m.def("code_integers", &code_integers, "values"_a);
 

@@ -1,14 +1,46 @@
 #include "pattern.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <limits>
-#include <stdexcept>
+
+#ifdef _WIN32
+#define NOMINMAX
+#include <windows.h>
+#else
+#include <unistd.h>
+#endif
 
 namespace multilevel {
 
 namespace {
 
+constexpr double kNearlyDense = 0.05;   // a factor whose levels meet each other this often belongs to the dense core
 constexpr double kDenseSpeedup = 16.0;  // a dense flop costs about a sixteenth of a scattered one
+
+double physical_memory() {
+#ifdef _WIN32
+  MEMORYSTATUSEX status;
+  status.dwLength = sizeof(status);
+  GlobalMemoryStatusEx(&status);
+  return static_cast<double>(status.ullTotalPhys);
+#else
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+#endif
+}
+
+void check_core(std::int64_t core, int factors) {
+  constexpr double GiB = 1024.0 * 1024.0 * 1024.0;
+  const double blocks = factors > 1 ? 2.0 : 1.0;  // what several factors share is kept beside the working copy
+  const double bytes = blocks * 8.0 * static_cast<double>(core) * static_cast<double>(core);
+  if (bytes < 0.8 * physical_memory()) return;
+  char words[300];
+  std::snprintf(words, sizeof words,
+                "the crossed grouping factors need a dense block of %lld x %lld numbers (%.0f GiB) and this machine has %.0f "
+                "GiB of memory; leave out the crossed factor with fewer levels, or fit a part of the data",
+                static_cast<long long>(core), static_cast<long long>(core), bytes / GiB, physical_memory() / GiB);
+  throw TooLarge(words);
+}
 
 void sort_rows(const Rows& rows, const Factor& f, SparsePattern& s) {
   s.start.assign(f.levels + 1, 0);
@@ -36,7 +68,7 @@ struct Symbolic {
     base.push_back(0);
     for (const Factor& f : rows.factors) base.push_back(base.back() + f.levels);
     if (base.back() > std::numeric_limits<std::int32_t>::max() || rows.q > std::numeric_limits<std::int32_t>::max())
-      throw std::length_error("more than 2^31 random effects");
+      throw TooLarge("more than 2^31 random effects");
     head.assign(base.back(), -1);
     next.assign(base.back(), -1);
     mark.assign(base.back(), -1);
@@ -71,6 +103,7 @@ struct Symbolic {
       double depth = fac.K;
       for (std::int32_t t : found) depth += rows.factors[factor_of(t)].K;
       if ((cost += depth * depth * fac.K) > limit) return false;
+      if (f > 0 && static_cast<double>(columns[f].node.size()) > kNearlyDense * fac.levels * fac.levels) return false;
       NodeColumns& c = columns[f];
       c.node.insert(c.node.end(), found.begin(), found.end());
       c.ptr.push_back(static_cast<std::int64_t>(c.node.size()));
@@ -161,6 +194,7 @@ Pattern find_pattern(const Rows& rows) {
   }
   pattern.sparse = static_cast<int>(pattern.factors.size());
   pattern.core_offset = static_cast<std::size_t>(pattern.sparse) < n_factors ? rows.factors[pattern.sparse].offset : rows.q;
+  check_core(rows.q - pattern.core_offset, static_cast<int>(n_factors) - pattern.sparse);
   pattern.core = static_cast<int>(rows.q - pattern.core_offset);
   for (int f = 0; f < pattern.sparse; ++f) expand(rows, sym, pattern, f, pattern.factors[f]);
   for (int f = 0; f < pattern.sparse; ++f) relate(rows, pattern, pattern.factors[f], rows.factors[f].levels);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "parallel.hpp"
+
 namespace multilevel {
 
 Blas blas;
@@ -191,7 +193,7 @@ Mat lower_factor(const Mat& A) {
   return L;
 }
 
-// --- dense kernels: loops when small, tiles of BLAS in between, BLAS when large ----------------------------------------
+// --- dense kernels: loops when small, tiles of BLAS when large ----------------------------------------
 
 namespace {
 
@@ -231,6 +233,8 @@ void blas_gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double
   blas.dgemm(&a, &b, &m, &n, &k, &alpha, const_cast<double*>(A), &lda, const_cast<double*>(B), &ldb, &beta, C, &ldc);
 }
 
+int tiles(int n) { return (n + kTile - 1) / kTile; }
+
 }  // namespace
 
 void gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, int lda, const double* B, int ldb,
@@ -238,50 +242,48 @@ void gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, 
   if (m == 0 || n == 0) return;
   const double work = static_cast<double>(m) * n * k;
   if (!blas.dgemm || work < kBlasFrom) return loop_gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
-  if (work >= kThreadsFrom || work <= kTile * kTile * kTile) return blas_gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
-  for (int l = 0; l < k; l += kTile)
-    for (int j = 0; j < n; j += kTile)
-      for (int i = 0; i < m; i += kTile)
-        blas_gemm(ta, tb, std::min(kTile, m - i), std::min(kTile, n - j), std::min(kTile, k - l), alpha,
-                  A + (ta ? at(l, i, lda) : at(i, l, lda)), lda, B + (tb ? at(j, l, ldb) : at(l, j, ldb)), ldb,
-                  l ? 1.0 : beta, C + at(i, j, ldc), ldc);
+  if (work <= kTile * kTile * kTile) return blas_gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
+  parallel_for(tiles(m) * tiles(n), work, [&](int tile, int) {
+    const int i = tile % tiles(m) * kTile, j = tile / tiles(m) * kTile;
+    for (int l = 0; l < k; l += kTile)
+      blas_gemm(ta, tb, std::min(kTile, m - i), std::min(kTile, n - j), std::min(kTile, k - l), alpha,
+                A + (ta ? at(l, i, lda) : at(i, l, lda)), lda, B + (tb ? at(j, l, ldb) : at(l, j, ldb)), ldb,
+                l ? 1.0 : beta, C + at(i, j, ldc), ldc);
+  });
 }
 
 void syrk_minus(int n, int k, const double* A, int lda, double* C, int ldc) {
   if (n == 0) return;
-  if (blas.dsyrk && 0.5 * n * n * k >= kThreadsFrom) {
-    char lo = 'L', no = 'N';
-    double minus = -1.0, one = 1.0;
-    blas.dsyrk(&lo, &no, &n, &k, &minus, const_cast<double*>(A), &lda, &one, C, &ldc);
-    return;
-  }
-  for (int j = 0; j < n; j += kTile)  // the upper half of a diagonal tile is written too; nobody reads it
-    for (int l = 0; l < k; l += kTile)
-      for (int i = j; i < n; i += kTile)
-        gemm(false, true, std::min(kTile, n - i), std::min(kTile, n - j), std::min(kTile, k - l), -1.0, A + at(i, l, lda),
-             lda, A + at(j, l, lda), lda, 1.0, C + at(i, j, ldc), ldc);
+  const int t = tiles(n);
+  parallel_for(t * (t + 1) / 2, 0.5 * n * n * k, [&](int tile, int) {
+    int column = 0;  // tiles of the lower triangle, column by column
+    while (tile >= t - column) tile -= t - column++;
+    const int j = column * kTile, i = j + tile * kTile;
+    for (int l = 0; l < k; l += kTile)  // the upper half of a diagonal tile is written too; nobody reads it
+      gemm(false, true, std::min(kTile, n - i), std::min(kTile, n - j), std::min(kTile, k - l), -1.0, A + at(i, l, lda), lda,
+           A + at(j, l, lda), lda, 1.0, C + at(i, j, ldc), ldc);
+  });
 }
 
 void symm(int m, int n, const double* A, int lda, const double* B, int ldb, double* C, int ldc) {
   if (m == 0 || n == 0) return;
-  if (blas.dsymm && static_cast<double>(m) * m * n >= kThreadsFrom) {
-    char left = 'L', lo = 'L';
-    double one = 1.0, zero = 0.0;
-    blas.dsymm(&left, &lo, &m, &n, &one, const_cast<double*>(A), &lda, const_cast<double*>(B), &ldb, &zero, C, &ldc);
-    return;
-  }
-  for (int j = 0; j < n; ++j) std::fill_n(C + at(0, j, ldc), m, 0.0);
-  Mat diagonal(std::min(kTile, m), std::min(kTile, m));
-  for (int j = 0; j < m; j += kTile) {
-    const int w = std::min(kTile, m - j);
-    for (int c = 0; c < w; ++c)
-      for (int r = c; r < w; ++r) diagonal(r, c) = diagonal(c, r) = A[at(j + r, j + c, lda)];
-    gemm(false, false, w, n, w, 1.0, diagonal.a.data(), diagonal.rows, B + j, ldb, 1.0, C + j, ldc);
-    const int rest = m - j - w;
-    if (rest == 0) continue;
-    gemm(false, false, rest, n, w, 1.0, A + at(j + w, j, lda), lda, B + j, ldb, 1.0, C + j + w, ldc);
-    gemm(true, false, w, n, rest, 1.0, A + at(j + w, j, lda), lda, B + j + w, ldb, 1.0, C + j, ldc);
-  }
+  parallel_for(tiles(m), static_cast<double>(m) * m * n, [&](int tile, int) {
+    const int i = tile * kTile, rows = std::min(kTile, m - i);
+    for (int c = 0; c < n; ++c) std::fill_n(C + at(i, c, ldc), rows, 0.0);
+    for (int l = 0; l < m; l += kTile) {
+      const int depth = std::min(kTile, m - l);
+      for (int j = 0; j < n; j += kTile) {
+        const int cols = std::min(kTile, n - j);
+        if (l < i) gemm(false, false, rows, cols, depth, 1.0, A + at(i, l, lda), lda, B + at(l, j, ldb), ldb, 1.0, C + at(i, j, ldc), ldc);
+        if (l > i) gemm(true, false, rows, cols, depth, 1.0, A + at(l, i, lda), lda, B + at(l, j, ldb), ldb, 1.0, C + at(i, j, ldc), ldc);
+      }
+    }
+    Mat diagonal(rows, rows);
+    for (int c = 0; c < rows; ++c)
+      for (int r = c; r < rows; ++r) diagonal(r, c) = diagonal(c, r) = A[at(i + r, i + c, lda)];
+    for (int j = 0; j < n; j += kTile)
+      gemm(false, false, rows, std::min(kTile, n - j), rows, 1.0, diagonal.a.data(), rows, B + at(i, j, ldb), ldb, 1.0, C + at(i, j, ldc), ldc);
+  });
 }
 
 void trsm_right_t(int m, int n, const double* L, int ldl, double* B, int ldb) {

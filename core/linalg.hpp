@@ -1,8 +1,8 @@
 // Small dense matrices and the few operations the core needs on them.
 //
 // Storage is column-major. Products below `kBlasFrom` multiplications are plain loops: a BLAS call would cost more than
-// the arithmetic. Up to `kThreadsFrom` they go to the BLAS that SciPy carries in tiles too small for it to wake its
-// threads, which on a busy machine cost many times the work; only larger ones are handed over whole.
+// the arithmetic. Larger ones go to the BLAS that SciPy carries, in tiles too small for it to wake its own threads, which
+// on a busy machine cost many times the work; the tiles of a large product are shared among ours (parallel.hpp).
 #pragma once
 
 #include <algorithm>
@@ -74,8 +74,6 @@ Mat lower_factor(const Mat& A);
 // --- the BLAS of the user's SciPy -------------------------------------------------------------------------------
 struct Blas {
   void (*dgemm)(char*, char*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*) = nullptr;
-  void (*dsyrk)(char*, char*, int*, int*, double*, double*, int*, double*, double*, int*) = nullptr;
-  void (*dsymm)(char*, char*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*) = nullptr;
 };
 extern Blas blas;
 extern void (*load_blas)();  // set by the doorway: importing SciPy's BLAS costs a quarter of a second, so it waits
@@ -84,7 +82,6 @@ inline void need_blas() {
 }
 
 constexpr double kBlasFrom = 2e4;
-constexpr double kThreadsFrom = 2e7;
 constexpr int kTile = 64;  // 64^3 multiplications: OpenBLAS stays on one thread
 
 // C (m x n, ldc) = beta C + alpha op(A) op(B)

@@ -52,14 +52,9 @@ void bind_blas() {
   const nb::gil_scoped_acquire hold;
   if (multilevel::blas.dgemm) return;
   const nb::dict table = nb::module_::import_("scipy.linalg.cython_blas").attr("__pyx_capi__");
-  const auto get = [&](const char* name) {
-    const nb::object capsule = table[name];
-    return PyCapsule_GetPointer(capsule.ptr(), PyCapsule_GetName(capsule.ptr()));
-  };
+  const nb::object capsule = table["dgemm"];
   auto& b = multilevel::blas;
-  b.dsyrk = reinterpret_cast<decltype(b.dsyrk)>(get("dsyrk"));
-  b.dsymm = reinterpret_cast<decltype(b.dsymm)>(get("dsymm"));
-  b.dgemm = reinterpret_cast<decltype(b.dgemm)>(get("dgemm"));
+  b.dgemm = reinterpret_cast<decltype(b.dgemm)>(PyCapsule_GetPointer(capsule.ptr(), PyCapsule_GetName(capsule.ptr())));
 }
 
 Column view(const InColumn& a) { return {a.data(), a.shape(0) > 1 ? static_cast<std::ptrdiff_t>(a.stride(0)) : 0}; }

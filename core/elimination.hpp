@@ -1,0 +1,218 @@
+// Block elimination and the selected inverse, level by level, then in panels of the dense core.
+//
+// For a level (or panel) v with what follows it S, and blocks already reduced by everything before it
+// (G = Z_v'V^-1Z_v, B = its coupling to S, both given the earlier effects only):
+//
+//   Omega = I + Lambda' G Lambda = L L'      M = Lambda Omega^-1 Lambda'       N = I - G M = (I + G Psi)^-1
+//   elimination          G_SS -= B M B'      border_S -= B M border_v          [Xy]'V^-1[Xy] -= border_v' M border_v
+//   back substitution    e = border_v - B' Fb_S        Fb_v = M e              H_v = N e
+//   average information  h = c_v + G t_v     G_tt += 2 t'c + t'G t - h'M h     c_S += B (t - M h)
+//   selected inverse     Y = P_SS B          Q = B'Y                           P_Sv = -Y M
+//                        P_vv = M + M Q M                                      T_vv = N G - N Q N'
+//
+// P is the conditional covariance of the random effects on the pattern, T the diagonal of Z'V^-1Z. Nothing divides by
+// Lambda, so a singular Lambda needs no special case. The last line follows from T = G - [G B'] P [G; B].
+#pragma once
+
+#include <algorithm>
+
+#include "engine.hpp"
+#include "parallel.hpp"
+#include "pattern.hpp"
+
+namespace multilevel {
+
+// log of a long product without a log per factor
+struct LogProduct {
+  double value = 1.0, sum = 0.0;
+  void times(double x) {
+    value *= x;
+    if (value > 1e200 || value < 1e-200) flush();
+  }
+  void flush() { sum += std::log(value), value = 1.0; }
+  double log() { flush(); return sum; }
+};
+
+// Row-major k x k helpers for one level. X = Lambda L^-T, so that M = X X'.
+template <int K>
+struct Small {
+  static bool pivot(int k, const double* G, const double* lam, double* X, double* M, LogProduct& det) {
+    if constexpr (K == 1) {
+      const double d = 1.0 + lam[0] * lam[0] * G[0];
+      det.times(d);
+      X[0] = lam[0] / std::sqrt(d);
+      M[0] = X[0] * X[0];
+      return d > 0.0;
+    } else {
+      const int n = K ? K : k;
+      double* GL = X;  // reused below
+      for (int i = 0; i < n; ++i)
+        for (int j = 0; j < n; ++j) {
+          double s = 0.0;
+          for (int a = 0; a < n; ++a) s += G[i * n + a] * lam[a * n + j];
+          GL[i * n + j] = s;
+        }
+      double* L = M;
+      for (int i = 0; i < n; ++i)
+        for (int j = 0; j <= i; ++j) {
+          double s = i == j ? 1.0 : 0.0;
+          for (int a = 0; a < n; ++a) s += lam[a * n + i] * GL[a * n + j];
+          L[i * n + j] = s;
+        }
+      for (int j = 0; j < n; ++j) {
+        double d = L[j * n + j];
+        for (int a = 0; a < j; ++a) d -= L[j * n + a] * L[j * n + a];
+        if (!(d > 0.0)) return false;
+        det.times(d);
+        const double r = std::sqrt(d);
+        L[j * n + j] = r;
+        for (int i = j + 1; i < n; ++i) {
+          double s = L[i * n + j];
+          for (int a = 0; a < j; ++a) s -= L[i * n + a] * L[j * n + a];
+          L[i * n + j] = s / r;
+        }
+      }
+      for (int i = 0; i < n; ++i)  // X L' = Lambda
+        for (int j = 0; j < n; ++j) {
+          double s = lam[i * n + j];
+          for (int a = 0; a < j; ++a) s -= X[i * n + a] * L[j * n + a];
+          X[i * n + j] = s / L[j * n + j];
+        }
+      for (int i = 0; i < n; ++i)
+        for (int j = 0; j <= i; ++j) {
+          // L is no longer needed once X is complete
+          double s = 0.0;
+          for (int a = 0; a < n; ++a) s += X[i * n + a] * X[j * n + a];
+          M[i * n + j] = s;
+        }
+      for (int i = 0; i < n; ++i)
+        for (int j = i + 1; j < n; ++j) M[i * n + j] = M[j * n + i];
+      return true;
+    }
+  }
+  // N = I - G M
+  static void shrink(int k, const double* G, const double* M, double* N) {
+    const int n = K ? K : k;
+    for (int i = 0; i < n; ++i)
+      for (int j = 0; j < n; ++j) {
+        double s = i == j ? 1.0 : 0.0;
+        for (int a = 0; a < n; ++a) s -= G[i * n + a] * M[a * n + j];
+        N[i * n + j] = s;
+      }
+  }
+};
+
+constexpr int kPanel = 96;
+constexpr int kBatch = 256;  // columns of the first factor in one dense product
+constexpr int kStrip = 64;   // columns of the core that one thread works on
+
+constexpr double kScatterCost = 25.0;  // of one scattered product, in dense ones
+
+struct Panel {
+  int factor;          // in elimination order
+  int start, width;    // in the core
+};
+
+class Elimination final : public Engine {
+ public:
+  Elimination(const Rows& rows, Blocks blocks);
+  double eliminate(const std::vector<Mat>& Lambda, Mat& cross) override;
+  void differentiate(const Vec& c, const Inverse& Q, const std::vector<Direction>& directions, Slopes& out) override;
+  Vec modes(const Vec& c) override;
+  std::vector<Posterior> posterior() override;
+  Moments moments(const Mat& XX_inverse) const override;
+  Vec response_moments() const override;
+  void set_response(const Response& r) override;
+  std::unique_ptr<Engine> clone() const override { return std::make_unique<Elimination>(*this); }
+  const char* name() const override { return core_ ? "dense core" : "block-diagonal"; }
+
+ private:
+  struct Shape {
+    int K, levels;
+    std::int64_t offset;
+  };
+  struct Sparse {
+    Vec val, val0;    // coupling to later effects: rows of the pattern x K
+    Vec diag, diag0;  // the 0-versions are kept where elimination changes them
+    Vec M;
+    Vec P, P_diag;    // selected inverse, where later columns need it
+  };
+
+  int p_;
+  std::int64_t q_;
+  std::vector<Shape> shape_;
+  std::shared_ptr<const Pattern> pattern_;
+  int core_;
+  std::int64_t core_offset_;
+  std::vector<Panel> panels_;
+  std::vector<Sparse> sparse_;
+  Mat XY0_;
+  Vec border0_;                    // q x (p+1), row-major
+  Vec border_;                     // reduced: effects after the first factor
+  Vec core_pairs_;                 // core x core, when several factors meet in it
+  std::vector<Vec> core_diag_;
+  Vec R_;                          // the dense core: reduced blocks, then (in place) the selected inverse
+  Vec M_core_;                     // panel inverses, core x width of the panel
+  Vec Fb_;                         // back substitution: effects after the first factor x (p+1)
+  std::int64_t later_ = 0;         // the first of them
+  Vec z_;                          // q
+  std::vector<Mat> Lambda_;
+  bool dense_first_ = false;       // the first factor meets so much of the core that dense products win
+
+  // level by level (levels.cpp)
+  void eliminate_levels(int f, Mat& cross, LogProduct& det);
+  void back_substitute_levels(int f, const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs,
+                              const std::vector<int>& mine, Slopes* out);
+  void information_levels(int f, const std::vector<Direction>& dirs, const std::vector<int>& mine, Vec& C, Mat& G);
+  void select_levels(int f, Mat& T, Posterior* post);
+  template <int K> void eliminate_factor(int f, Mat& cross, LogProduct& det);
+  template <int K> void back_substitute(int f, const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs,
+                                        const std::vector<int>& mine, Slopes* out);
+  template <int K> void information(int f, const std::vector<Direction>& dirs, const std::vector<int>& mine, Vec& C, Mat& G);
+  template <int K> void select(int f, Mat& T, Posterior* post);
+  template <int K> void scatter_update(int f);
+  template <int K> void scatter_quadratic(int f, Vec& Q);
+  int strips() const { return (core_ + kStrip - 1) / kStrip; }
+  double pair_work(int f) const { return pattern_->factors[f].pairs * shape_[f].K; }
+  // the rows of level v whose effects lie in a strip of the core
+  std::pair<std::int64_t, std::int64_t> in_strip(const SparsePattern& s, int v, int strip) const {
+    const auto* begin = s.row.data() + s.ptr[v] + s.inner[v];
+    const auto* end = s.row.data() + s.ptr[v + 1];
+    const auto lo = static_cast<std::int32_t>(core_offset_ + static_cast<std::int64_t>(strip) * kStrip);
+    const auto* first = std::lower_bound(begin, end, lo);
+    const auto* last = std::lower_bound(first, end, lo + kStrip);
+    return {first - s.row.data(), last - s.row.data()};
+  }
+  // panel by panel (dense_core.cpp)
+  void eliminate_core(Mat& cross, LogProduct& det);
+  void back_substitute_core(const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs, Slopes* out);
+  void information_core(const std::vector<Direction>& dirs, Vec& C, Mat& G);
+  void select_core(std::vector<Mat>* T, std::vector<Posterior>* post);
+  void load_core();
+  void dense_update(int f);
+  void dense_quadratic(int f, Vec& Q);
+  void fill_values(const Rows& rows);
+  // Z_v'V^-1[X y] of one level, given what was eliminated before it
+  const double* border_of(int f, int v) const {
+    const std::int64_t at = shape_[f].offset + static_cast<std::int64_t>(v) * shape_[f].K;
+    return f == 0 ? border0_.data() + at * (p_ + 1) : border_.data() + (at - later_) * (p_ + 1);
+  }
+  int target_factor(int f, std::int32_t effect) const {
+    int g = f;  // fill can join levels of one factor
+    while (g + 1 < pattern_->sparse && shape_[g + 1].offset <= effect) ++g;
+    return g;
+  }
+  const double* lam(int f) const { return lam_rm_[f].data(); }
+  std::vector<Vec> lam_rm_;        // row-major copies of Lambda
+  Vec b_;                          // conditional modes of the last differentiate()
+  Vec F_;                          // filled by posterior() only
+  bool keep_F_ = false;
+  void visit_effects(std::int64_t at, int k, const double* F, const Vec& c);
+};
+
+
+// T -= H Q^-1 H' for the columns of X, S += z z', and HT += H' Psi_dot z, for one level (row-major H, k x (p+1)).
+void collect(int k, int p, const double* H, const double* z, const Inverse& Q, const std::vector<Direction>& dirs,
+             const std::vector<int>& mine, Mat& T, Mat& S, Mat& HT, Vec& scratch);
+
+}  // namespace multilevel

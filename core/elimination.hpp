@@ -173,7 +173,7 @@ class Elimination final : public Engine {
   template <int K> void scatter_update(int f);
   template <int K> void scatter_quadratic(int f, Vec& Q);
   int strips() const { return (core_ + kStrip - 1) / kStrip; }
-  double pair_work(int f) const { return pattern_->factors[f].pairs * shape_[f].K; }
+  double pair_work(int f) const { return 8.0 * pattern_->factors[f].pairs * shape_[f].K; }  // scattered: out of cache
   // the rows of level v whose effects lie in a strip of the core
   std::pair<std::int64_t, std::int64_t> in_strip(const SparsePattern& s, int v, int strip) const {
     const auto* begin = s.row.data() + s.ptr[v] + s.inner[v];

@@ -4,11 +4,14 @@
 #include <numbers>
 #include <stdexcept>
 
+#include "refused.hpp"
+
 namespace multilevel {
 
 namespace {
 
 constexpr double kStartLow = 0.1, kStartHigh = 20.0;  // a start at zero would be a saddle
+constexpr double kStartBeyond = 1e3;
 constexpr double kZero = 1e-6;  // a singular value of Lambda below this moves the criterion by less than rounding
 
 // Calls visit(i, j) for the free entries of a term's Lambda, in the order of theta.
@@ -270,6 +273,10 @@ std::vector<Mat> LinearMixed::moment_start() const {
 Vec LinearMixed::start_inner(const Vec* start) const {
   if (!start) return theta_of(moment_start());
   std::vector<Mat> L = inner_lambda(lambda_of(*start));
+  for (const Mat& Lt : L)  // beyond, the criterion is so flat that any point looks like a minimum
+    for (double x : Lt.a)
+      if (std::abs(x) > kStartBeyond)
+        throw Refused("start has random effects more than a thousand times as large as the residuals; give smaller values, or leave start out");
   for (std::size_t t = 0; t < L.size(); ++t)
     if (rows_.terms[t].structure == Structure::us) L[t] = lower_factor(L[t]);
   return theta_of(L);

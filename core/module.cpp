@@ -11,11 +11,10 @@
 #include <atomic>
 #include <mutex>
 #include <thread>
-#include <unordered_map>
 
 #include "criterion.hpp"
 #include "parallel.hpp"
-#include "pattern.hpp"
+#include "refused.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -30,7 +29,6 @@ using InColumn = nb::ndarray<const double, nb::ndim<1>, nb::device::cpu>;
 using InCodes = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using InVector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using InMatrix = nb::ndarray<const double, nb::ndim<2>, nb::device::cpu>;
-using InIntegers = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::device::cpu>;
 using OutArray = nb::ndarray<nb::numpy, double>;
 
 template <class T>
@@ -85,12 +83,16 @@ class Model {
         if (codes.data()[r] < 0 || codes.data()[r] >= levels) throw nb::value_error("codes: a value outside 0 .. n_levels - 1");
       fs.emplace_back(codes.data(), levels);
     }
+    std::vector<bool> used(fs.size(), false);
     for (const auto& [f, Z, s] : terms_) {
       if (f < 0 || f >= static_cast<int>(fs.size())) throw nb::value_error("terms: no such factor");
       multilevel::Term t{f, {}, s ? multilevel::Structure::diag : multilevel::Structure::us};
       for (const InColumn& z : Z) t.Z.push_back(view(check(z, rows.n)));
+      if (t.Z.empty()) throw nb::value_error("terms: a term without columns");
+      used.at(f) = true;
       rows.terms.push_back(std::move(t));
     }
+    if (std::find(used.begin(), used.end(), false) != used.end()) throw nb::value_error("factors: one that no term uses");
     nb::gil_scoped_release release;
     model_ = std::make_unique<multilevel::LinearMixed>(std::move(rows), fs);
   }
@@ -115,6 +117,7 @@ class Model {
   }
   nb::list posterior(InVector at) {
     const Vec t = *theta(at);
+    if (t.empty()) return {};
     std::vector<multilevel::Posterior> post;
     {
       nb::gil_scoped_release release;
@@ -199,44 +202,6 @@ class Model {
   }
 };
 
-// Integers as a grouping factor: codes in order of value, and the distinct values.
-nb::tuple code_integers(InIntegers values) {
-  const std::size_t n = values.shape(0);
-  const std::ptrdiff_t stride = n > 1 ? static_cast<std::ptrdiff_t>(values.stride(0)) : 1;
-  const std::int64_t* x = values.data();
-  std::vector<std::int32_t> codes(n);
-  std::vector<std::int64_t> levels;
-  {
-    nb::gil_scoped_release release;
-    std::int64_t lo = n ? x[0] : 0, hi = lo;
-    for (std::size_t i = 0; i < n; ++i) {
-      lo = std::min(lo, x[static_cast<std::ptrdiff_t>(i) * stride]);
-      hi = std::max(hi, x[static_cast<std::ptrdiff_t>(i) * stride]);
-    }
-    const auto range = static_cast<std::uint64_t>(hi) - static_cast<std::uint64_t>(lo);
-    if (n && range < 8 * n + 1024) {
-      std::vector<std::int32_t> code(range + 1, -1);
-      for (std::size_t i = 0; i < n; ++i) code[x[static_cast<std::ptrdiff_t>(i) * stride] - lo] = 0;
-      std::int32_t next = 0;
-      for (std::uint64_t v = 0; v <= range; ++v)
-        if (code[v] == 0) {
-          code[v] = next++;
-          levels.push_back(lo + static_cast<std::int64_t>(v));
-        }
-      for (std::size_t i = 0; i < n; ++i) codes[i] = code[x[static_cast<std::ptrdiff_t>(i) * stride] - lo];
-    } else {
-      std::unordered_map<std::int64_t, std::int32_t> code;
-      for (std::size_t i = 0; i < n; ++i)
-        if (code.try_emplace(x[static_cast<std::ptrdiff_t>(i) * stride], 0).second) levels.push_back(x[static_cast<std::ptrdiff_t>(i) * stride]);
-      std::sort(levels.begin(), levels.end());
-      for (std::size_t v = 0; v < levels.size(); ++v) code[levels[v]] = static_cast<std::int32_t>(v);
-      for (std::size_t i = 0; i < n; ++i) codes[i] = code[x[static_cast<std::ptrdiff_t>(i) * stride]];
-    }
-  }
-  const std::size_t n_levels = levels.size();
-  return nb::make_tuple(to_numpy(std::move(codes), {n}), to_numpy(std::move(levels), {n_levels}));
-}
-
 }  // namespace
 
 NB_MODULE(_core, m) {
@@ -244,12 +209,11 @@ NB_MODULE(_core, m) {
   nb::register_exception_translator([](const std::exception_ptr& p, void*) {
     try {
       std::rethrow_exception(p);
-    } catch (const multilevel::TooLarge& e) {
+    } catch (const multilevel::Refused& e) {
       PyErr_SetString(nb::module_::import_("multilevel.errors").attr("FitError").ptr(), e.what());
     }
   });
   m.doc() = "The compiled core: sums, elimination, Newton. See _core.pyi.";
-  m.def("code_integers", &code_integers, "values"_a);
 
   nb::class_<Solution>(m, "Solution")
       .def_prop_ro("theta", [](const Solution& s) { return array(s.theta); }, nb::rv_policy::move)

@@ -1,5 +1,7 @@
 #include "pattern.hpp"
 
+#include "refused.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <limits>
@@ -39,7 +41,7 @@ void check_core(std::int64_t core, int factors) {
                 "the crossed grouping factors need a dense block of %lld x %lld numbers (%.0f GiB) and this machine has %.0f "
                 "GiB of memory; leave out the crossed factor with fewer levels, or fit a part of the data",
                 static_cast<long long>(core), static_cast<long long>(core), bytes / GiB, physical_memory() / GiB);
-  throw TooLarge(words);
+  throw Refused(words);
 }
 
 void sort_rows(const Rows& rows, const Factor& f, SparsePattern& s) {
@@ -68,7 +70,7 @@ struct Symbolic {
     base.push_back(0);
     for (const Factor& f : rows.factors) base.push_back(base.back() + f.levels);
     if (base.back() > std::numeric_limits<std::int32_t>::max() || rows.q > std::numeric_limits<std::int32_t>::max())
-      throw TooLarge("more than 2^31 random effects");
+      throw Refused("more than 2^31 random effects");
     head.assign(base.back(), -1);
     next.assign(base.back(), -1);
     mark.assign(base.back(), -1);

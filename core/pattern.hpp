@@ -6,17 +6,11 @@
 #pragma once
 
 #include <cstdint>
-#include <stdexcept>
 #include <vector>
 
 #include "blocks.hpp"
 
 namespace multilevel {
-
-// The dense core of a design would not fit into this machine's memory.
-struct TooLarge : std::length_error {
-  using std::length_error::length_error;
-};
 
 struct SparsePattern {
   std::vector<std::int64_t> ptr;   // levels + 1, into `row`

@@ -7,6 +7,7 @@ import pytest
 from oracle import Term, evaluate
 
 from multilevel import _core
+from multilevel.errors import FitError
 
 N = 240
 
@@ -172,14 +173,6 @@ def test_posterior_joins_fixed_and_random_effects():
         at += t.levels * k
 
 
-@pytest.mark.parametrize("values", [[3, 1, 2, 1, 3], [10**12, -(10**12), 10**12], [7], list(range(50, 0, -1))])
-def test_code_integers(values):
-    codes, levels = _core.code_integers(np.array(values, dtype=np.int64))
-    want_levels, want = np.unique(values, return_inverse=True)
-    np.testing.assert_array_equal(levels, want_levels)
-    np.testing.assert_array_equal(codes, want)
-
-
 def test_rank_by_the_rule_of_r():
     rng = np.random.default_rng(1)
     x, z = rng.standard_normal((2, 50))
@@ -212,6 +205,8 @@ def test_near_collinear_columns_keep_their_digits():
         ({"factors": [(np.full(5, 2, np.int32), 2)]}, "outside"),
         ({"X": [np.ones(4)]}, "length"),
         ({"terms": [(1, [np.ones(5)], 0)]}, "factor"),
+        ({"terms": [(0, [], 0)]}, "without columns"),
+        ({"terms": []}, "no term"),
     ],
 )
 def test_the_doorway_refuses_arrays_that_do_not_fit(kwargs, match):
@@ -224,3 +219,27 @@ def test_the_doorway_refuses_arrays_that_do_not_fit(kwargs, match):
     }
     with pytest.raises(ValueError, match=match):
         _core.LinearMixed(**(good | kwargs))
+
+
+def test_a_start_on_the_plateau_is_refused():
+    """Random effects a million times the residuals: the criterion is flat there, and any point looks like a minimum."""
+    rng = np.random.default_rng(3)
+    model, *_ = build(design("intercepts", rng), rng)
+    with pytest.raises(FitError, match="start"):
+        model.fit(True, np.array([1e8]))
+    assert model.fit(True, np.array([300.0])).criterion == pytest.approx(model.fit(True).criterion, abs=1e-8)
+
+
+def test_a_core_beyond_memory_is_refused_before_it_is_made():
+    rng = np.random.default_rng(4)
+    n, levels = 400_000, 200_000
+    codes = [rng.integers(0, levels, n).astype(np.int32) for _ in range(2)]
+    one = np.broadcast_to(1.0, (n,))
+    with pytest.raises(FitError, match="dense block"):
+        _core.LinearMixed(
+            rng.standard_normal(n), [one], None, [(c, levels) for c in codes], [(0, [one], 0), (1, [one], 0)]
+        )
+
+
+def test_least_squares_has_no_posterior():
+    assert _core.LinearMixed(np.arange(5.0), [np.ones(5)], None, [], []).posterior(np.empty(0)) == []

@@ -102,7 +102,7 @@ def lmer(
     contrasts : coding of factors in the fixed effects, `{"period": "sum"}`. Default: treatment, for ordered factors
         polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
-    start : (m,) theta to start from, in the order of `theta`. Default: random effects as large as the residuals.
+    start : (m,) theta to start from, in the order of `theta`. Default: moment estimates of the variances.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def lmer(
     FormulaError : the formula cannot be read, or has no random term.
     DataError : a column is missing or of the wrong kind, or the weights do not fit the data.
     FitError : the data cannot determine the model, such as a grouping factor with one level, as many random effects as
-        rows, a constant response, or one that the predictors determine.
+        rows, a constant response, or one that the predictors determine; or the design is too large for the memory.
 
     Warns
     -----

@@ -73,7 +73,6 @@ void Elimination::dense_update(int f) {
 
 void Elimination::eliminate_core(Mat& cross, LogProduct& det) {
   const int width = p_ + 1;
-  M_core_.assign(static_cast<std::size_t>(core_) * kPanel * 2, 0.0);
   for (const Panel& b : panels_) {
     const int nb = b.width, D = core_ - b.start - nb, K = shape_[b.factor].K;
     const double* G = R_.data() + static_cast<std::size_t>(b.start) * core_ + b.start;
@@ -105,7 +104,7 @@ void Elimination::eliminate_core(Mat& cross, LogProduct& det) {
       for (int c = 0; c < K; ++c)
         for (int a = 0; a < K; ++a) X(j + a, j + c) = Lam(a, c);
     trsm_right_t(nb, nb, Omega.a.data(), nb, X.a.data(), nb);
-    double* M = M_core_.data() + static_cast<std::size_t>(b.start) * 2 * kPanel;
+    double* M = M_core_.data() + b.inverse;
     gemm(false, true, nb, nb, nb, 1.0, X.a.data(), nb, X.a.data(), nb, 0.0, M, nb);
     // border rows, column-major copies
     Mat Bv(nb, width);
@@ -134,7 +133,7 @@ void Elimination::back_substitute_core(const Vec& c, const Inverse& Q, const std
   for (auto b = panels_.rbegin(); b != panels_.rend(); ++b) {
     const int nb = b->width, D = core_ - b->start - nb, K = shape_[b->factor].K;
     const double* G = R_.data() + static_cast<std::size_t>(b->start) * core_ + b->start;
-    const double* M = M_core_.data() + static_cast<std::size_t>(b->start) * 2 * kPanel;
+    const double* M = M_core_.data() + b->inverse;
     const std::int64_t at = core_offset_ + b->start;
     Mat e(nb, width), FS(D, width), Fv(nb, width);
     for (int i = 0; i < nb; ++i)
@@ -169,7 +168,7 @@ void Elimination::information_core(const std::vector<Direction>& dirs, Vec& C, M
   for (const Panel& b : panels_) {
     const int nb = b.width, D = core_ - b.start - nb, K = shape_[b.factor].K;
     const double* G = R_.data() + static_cast<std::size_t>(b.start) * core_ + b.start;
-    const double* M = M_core_.data() + static_cast<std::size_t>(b.start) * 2 * kPanel;
+    const double* M = M_core_.data() + b.inverse;
     const std::int64_t at = core_offset_ + b.start;
     Mat t(nb, m), c(nb, m), h(nb, m), Mh(nb, m);
     for (int j = 0; j < m; ++j) {
@@ -203,7 +202,7 @@ void Elimination::select_core(std::vector<Mat>* T, std::vector<Posterior>* post)
   for (auto b = panels_.rbegin(); b != panels_.rend(); ++b) {
     const int nb = b->width, D = core_ - b->start - nb, K = shape_[b->factor].K;
     double* G = R_.data() + static_cast<std::size_t>(b->start) * core_ + b->start;
-    const double* M = M_core_.data() + static_cast<std::size_t>(b->start) * 2 * kPanel;
+    const double* M = M_core_.data() + b->inverse;
     Mat Gf(nb, nb), N = Mat::identity(nb), Q(nb, nb);
     for (int j = 0; j < nb; ++j)
       for (int i = j; i < nb; ++i) Gf(i, j) = Gf(j, i) = G[static_cast<std::size_t>(j) * core_ + i];

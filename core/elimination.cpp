@@ -18,12 +18,17 @@ Elimination::Elimination(const Rows& rows, Blocks blocks)
     sparse_[f].diag = std::move(blocks.diag[f]);
     sparse_[f].val.assign(pattern_->factors[f].row.size() * shape_[f].K, 0.0);
   }
+  std::size_t inverses = 0;
   for (std::size_t f = pattern_->sparse; f < rows.factors.size(); ++f) {
     core_diag_.push_back(std::move(blocks.diag[f]));
     const int width = std::max(1, kPanel / shape_[f].K) * shape_[f].K, size = static_cast<int>(rows.factors[f].size());
-    for (int s = 0; s < size; s += width)
-      panels_.push_back({static_cast<int>(f), static_cast<int>(shape_[f].offset - core_offset_) + s, std::min(width, size - s)});
+    for (int s = 0; s < size; s += width) {
+      const int panel = std::min(width, size - s);
+      panels_.push_back({static_cast<int>(f), static_cast<int>(shape_[f].offset - core_offset_) + s, panel, inverses});
+      inverses += static_cast<std::size_t>(panel) * panel;
+    }
   }
+  M_core_.resize(inverses);
   fill_values(rows);
   for (SparsePattern& s : pattern->factors) {  // the order of the rows has served
     std::vector<std::int32_t>().swap(s.order);

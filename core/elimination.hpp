@@ -109,8 +109,9 @@ constexpr int kStrip = 64;   // columns of the core that one thread works on
 constexpr double kScatterCost = 25.0;  // of one scattered product, in dense ones
 
 struct Panel {
-  int factor;          // in elimination order
-  int start, width;    // in the core
+  int factor;           // in elimination order
+  int start, width;     // in the core; at least one level wide
+  std::size_t inverse;  // where its M (width x width) starts in M_core_
 };
 
 class Elimination final : public Engine {
@@ -152,7 +153,7 @@ class Elimination final : public Engine {
   Vec core_pairs_;                 // core x core, when several factors meet in it
   std::vector<Vec> core_diag_;
   Vec R_;                          // the dense core: reduced blocks, then (in place) the selected inverse
-  Vec M_core_;                     // panel inverses, core x width of the panel
+  Vec M_core_;                     // M of each panel
   Vec Fb_;                         // back substitution: effects after the first factor x (p+1)
   std::int64_t later_ = 0;         // the first of them
   Vec z_;                          // q

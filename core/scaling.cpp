@@ -247,11 +247,8 @@ FixedCoordinates fixed_coordinates(const Column& y, const std::vector<Column>& X
   solve_lower_t(L, f.beta0.data());
   rss = std::max(rss, 1e-30 * G(p, p));
   f.y_scale = rss > 0.0 ? std::sqrt(rss / total) : 1.0;
-  // log |det full| through the triangular and centring factors: centring has determinant one
-  Mat Ti = f.map.T;
-  for (int c = 0; c < p; ++c) {  // T is upper triangular in both branches
-    f.logdet += std::log(std::abs(Ti(c, c)));
-  }
+  // T is upper triangular, and centring has determinant one
+  for (int c = 0; c < p; ++c) f.logdet += std::log(std::abs(f.map.T(c, c)));
   return f;
 }
 

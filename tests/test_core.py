@@ -241,5 +241,14 @@ def test_a_core_beyond_memory_is_refused_before_it_is_made():
         )
 
 
+def test_a_term_wider_than_a_panel_of_the_core():
+    rng = np.random.default_rng(6)
+    n = 300
+    spec = [(rng.integers(0, 40, n), 40, 1, "us"), (rng.integers(0, 3, n), 3, 200, "diag")]
+    model, y, X, terms, _ = build(spec, rng, n)
+    theta = 0.3 * rng.standard_normal(model.n_theta)
+    assert model.criterion(theta, True) == pytest.approx(evaluate(theta, y, X, terms, True)["criterion"], rel=1e-11)
+
+
 def test_least_squares_has_no_posterior():
     assert _core.LinearMixed(np.arange(5.0), [np.ones(5)], None, [], []).posterior(np.empty(0)) == []

@@ -17,13 +17,12 @@ from typing import NamedTuple
 import numpy as np
 
 from multilevel.errors import DataError, FormulaError, nearest
-from multilevel.formula.bars import Structure
 from multilevel.formula.column import Column
 from multilevel.formula.contrasts import Contrast, named_contrast
 from multilevel.formula.evaluate import Scope
 from multilevel.formula.formulas import Formula
 from multilevel.formula.levels import LOGICAL, Codes, Crossing, Levels, labelled, learn_crossing, learn_levels
-from multilevel.formula.matrices import Matrices, RandomMatrices, Rows, complete_rows
+from multilevel.formula.matrices import Grouped, Matrices, RandomMatrices, Rows, complete_rows
 from multilevel.formula.planning import Coded, Plan, Recipe, Shape, Term, plan_columns
 from multilevel.formula.terms import Bar
 from multilevel.formula.transforms import Floats
@@ -41,7 +40,7 @@ class Factor(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RandomPart:
+class RandomPart(Grouped):
     """A random term as the design learned it: the grouping factor's levels and the columns that vary over them."""
 
     bar: Bar
@@ -52,31 +51,6 @@ class RandomPart:
     def names(self) -> tuple[str, ...]:
         """Names of the columns that vary over the levels."""
         return self.plan.names
-
-    @property
-    def group(self) -> str:
-        """Name of the grouping factor: "subject", "cask:batch"."""
-        return self.bar.name
-
-    @property
-    def structure(self) -> Structure:
-        """Covariance of the effects: "us" all free, "diag" uncorrelated."""
-        return self.bar.structure
-
-    @property
-    def label(self) -> str:
-        """The term as written, "days | subject"."""
-        return self.bar.label
-
-    @property
-    def n_levels(self) -> int:
-        """Number of levels of the grouping factor."""
-        return len(self.factor)
-
-    @property
-    def levels(self) -> tuple[str, ...]:
-        """Levels of the grouping factor, in the order of their codes."""
-        return self.factor.labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,18 +34,12 @@ from multilevel.formula.variables import Variable
 ONE = struct.pack("d", 1.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RandomMatrices:
-    """The data of one random term: which level each row belongs to, and the columns whose effects vary.
+class Grouped:
+    """What a random term says of its grouping factor, as learned or with its rows."""
 
-    `codes` (n,) int32, -1 for levels that the fit has not seen; `Z` k arrays (n,) named by `names`.
-    """
-
+    __slots__ = ()
     bar: Bar
-    codes: Codes
     factor: Levels | Crossing
-    names: tuple[str, ...]
-    Z: tuple[Floats, ...]
 
     @property
     def group(self) -> str:
@@ -71,6 +65,20 @@ class RandomMatrices:
     def levels(self) -> tuple[str, ...]:
         """The levels as text, in the order of the codes; spelled out at the first call."""
         return self.factor.labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RandomMatrices(Grouped):
+    """The data of one random term: which level each row belongs to, and the columns whose effects vary.
+
+    `codes` (n,) int32, -1 for levels that the fit has not seen; `Z` k arrays (n,) named by `names`.
+    """
+
+    bar: Bar
+    codes: Codes
+    factor: Levels | Crossing
+    names: tuple[str, ...]
+    Z: tuple[Floats, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

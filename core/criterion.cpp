@@ -428,6 +428,39 @@ std::vector<Posterior> LinearMixed::posterior(const Vec& theta) {
   return out;
 }
 
+std::vector<Contraction> LinearMixed::contractions(const Vec& theta) {
+  Mat cross;
+  at_.clear();
+  engine_->eliminate(by_factor(inner_lambda(lambda_of(theta))), cross);
+  Slopes slopes;
+  slopes.products = true;
+  engine_->differentiate(Vec(rows_.p + 1, 0.0), {}, {}, slopes);
+  Mat X_back;  // H is against the inner columns of X
+  inverse(rows_.fixed.map.full, X_back);
+  const int p = rows_.p;
+  std::vector<Contraction> out;
+  for (std::size_t t = 0; t < rows_.terms.size(); ++t) {
+    const int f = factor_of_term_[t], k = rows_.terms[t].k(), o = first_of_term_[t], K = rows_.factors[f].K;
+    const Mat& back = to_inner_[t];
+    Contraction c{Mat(k, k), Mat(k * p, k * p)};
+    Mat map(k * p, k * p);  // vec(H_user) = map vec(H_inner)
+    for (int a = 0; a < p; ++a)
+      for (int b = 0; b < p; ++b)
+        for (int i = 0; i < k; ++i)
+          for (int j = 0; j < k; ++j) map(a * k + i, b * k + j) = X_back(b, a) * back(j, i);
+    for (int b = 0; b < p; ++b)
+      for (int a = 0; a < p; ++a)
+        for (int j = 0; j < k; ++j)
+          for (int i = 0; i < k; ++i) c.HH(a * k + i, b * k + j) = slopes.HH[f](a * K + o + i, b * K + o + j);
+    c.HH = map * c.HH * transpose(map);
+    for (int j = 0; j < k; ++j)
+      for (int i = 0; i < k; ++i) c.T(i, j) = slopes.T[f](o + i, o + j);
+    c.T = transpose(back) * c.T * back;
+    out.push_back(std::move(c));
+  }
+  return out;
+}
+
 void LinearMixed::set_response(const Column& y) {
   const Response r = add_up_response(rows_, blocks_, y);
   rows_.fixed.beta0 = r.beta0;

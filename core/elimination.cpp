@@ -132,6 +132,8 @@ void Elimination::differentiate(const Vec& c, const Inverse& Q, const std::vecto
   for (const Shape& s : shape_) out.T.emplace_back(s.K, s.K), out.S.emplace_back(s.K, s.K);
   out.G = Mat(m, m);
   out.HT = Mat(p_, m);
+  out.HH.clear();
+  for (std::size_t f = 0; out.products && f < shape_.size(); ++f) out.HH.emplace_back(shape_[f].K * p_, shape_[f].K * p_);
   Fb_.resize(static_cast<std::size_t>(q_ - later_) * (p_ + 1));
   z_.resize(q_);
   b_.resize(q_);

@@ -212,8 +212,9 @@ class Elimination final : public Engine {
 };
 
 
-// T -= H Q^-1 H' for the columns of X, S += z z', and HT += H' Psi_dot z, for one level (row-major H, k x (p+1)).
+// T -= H Q^-1 H' for the columns of X, S += z z', HT += H' Psi_dot z, and HH if asked for: what one level (row-major H,
+// k x (p+1)) of factor f adds.
 void collect(int k, int p, const double* H, const double* z, const Inverse& Q, const std::vector<Direction>& dirs,
-             const std::vector<int>& mine, Mat& T, Mat& S, Mat& HT, Vec& scratch);
+             const std::vector<int>& mine, int f, Slopes& out, Vec& scratch);
 
 }  // namespace multilevel

@@ -21,6 +21,8 @@ struct Direction {
 };
 
 struct Slopes {
+  bool products = false;  // asked for: HH
+  std::vector<Mat> HH;    // per factor, sum over levels of vec(H) vec(H)', (K p)^2, effect + K * column of X
   std::vector<Mat> T, S;  // per factor, in elimination order
   Mat G;                  // m x m
   Mat HT;                 // p x m

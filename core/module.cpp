@@ -133,6 +133,19 @@ class Model {
     }
     return out;
   }
+  nb::list contractions(InVector at) {
+    const Vec t = *theta(at);
+    if (t.empty()) return {};
+    std::vector<multilevel::Contraction> parts;
+    {
+      nb::gil_scoped_release release;
+      const std::scoped_lock lock(mutex_);
+      parts = model_->contractions(t);
+    }
+    nb::list out;
+    for (const multilevel::Contraction& c : parts) out.append(nb::make_tuple(array(c.T), array(c.HH)));
+    return out;
+  }
   // Many responses on this design: (n, r) column by column, `threads` at a time.
   nb::dict refit(InMatrix Y, bool reml, std::optional<InVector> start, int threads) {
     const std::optional<Vec> s = theta(start);
@@ -247,6 +260,7 @@ NB_MODULE(_core, m) {
       .def("solve", &Model::solve, "theta"_a, "reml"_a)
       .def("criterion", &Model::criterion, "theta"_a, "reml"_a)
       .def("posterior", &Model::posterior, "theta"_a)
+      .def("contractions", &Model::contractions, "theta"_a)
       .def("refit", &Model::refit, "Y"_a, "reml"_a, "start"_a.none() = nb::none(), "threads"_a = 1)
       .def_prop_ro("kept", &Model::kept)
       .def_prop_ro("p", &Model::p)

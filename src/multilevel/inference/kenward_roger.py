@@ -119,10 +119,8 @@ def _directions(fit: Fit) -> list[_Direction]:
 
 
 def _pieces(fit: Fit, factors: tuple[Floats, ...], directions: list[_Direction]) -> _Pieces:
-    theta = np.concatenate(
-        [_free(factor, part.structure) for factor, part in zip(factors, fit.rows.random, strict=True)]
-    )
-    parts = fit.sums.core.contractions(theta)
+    free = [_free(factor, part.structure) for factor, part in zip(factors, fit.rows.random, strict=True)]
+    parts = fit.sums.core.contractions(np.concatenate(free))
     T = np.array([d.v @ parts[d.term][0] @ d.v for d in directions])
     M = np.array([contracted(parts[d.term][1], np.outer(d.v, d.v)) for d in directions])
     return _Pieces(T, M)
@@ -167,8 +165,8 @@ def _updated(factor: Floats, v: Floats, structure: str) -> Floats:
     """The factor of Lambda Lambda' + vv'; a diagonal one stays so, v having one entry."""
     if structure != "us":
         return np.sqrt(factor**2 + np.diag(v**2))
-    R: Floats = np.linalg.qr(np.vstack([factor.T, v]), mode="r")
-    return R.T * np.where(np.diag(R) < 0, -1.0, 1.0)
+    lower: Floats = np.linalg.qr(np.vstack([factor.T, v])).R.T
+    return lower * np.where(np.diag(lower) < 0, -1.0, 1.0)
 
 
 def _free(factor: Floats, structure: str) -> Floats:

@@ -116,4 +116,5 @@ def pseudo_inverse(information: Floats) -> Floats:
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
     useful = values > FLAT * values[-1]
     inverse: Floats = (vectors[:, useful] / values[useful]) @ vectors[:, useful].T
-    return inverse / np.outer(scale, scale)
+    inverse /= np.outer(scale, scale)
+    return inverse

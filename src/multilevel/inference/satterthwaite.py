@@ -39,7 +39,8 @@ class Satterthwaite(Sampling):
         slopes = np.einsum("ij,mjk,ik->im", L, self.jacobian, L)
         spread = np.einsum("im,mn,in->i", slopes, self.phi_vcov, slopes)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return 2.0 * variances**2 / spread
+            df: Floats = 2.0 * variances**2 / spread
+        return df
 
     def joint(self, L: Floats) -> tuple[float, float]:
         """From the combinations that are uncorrelated (Fai & Cornelius 1996, section 2)."""
@@ -89,7 +90,8 @@ def contracted(HH: Floats, D: Floats) -> Floats:
     """(p, p) the sum over levels of H_l' D H_l, from that of vec(H_l) vec(H_l)'."""
     k = len(D)
     p = len(HH) // k
-    return np.einsum("aibj,ij->ab", HH.reshape(p, k, p, k), D)
+    sums: Floats = np.einsum("aibj,ij->ab", HH.reshape(p, k, p, k), D)
+    return sums
 
 
 def _hessian(fit: Fit) -> Floats:

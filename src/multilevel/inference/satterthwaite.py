@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .._core import LinearMixed
-from ..data.sums import Floats
+from ..data.sums import Floats, Sums
 from ..models.estimate import Fit
 from .sampling import SAME, Sampling, pseudo_inverse
 
@@ -100,10 +99,10 @@ def _hessian(fit: Fit) -> Floats:
     The profiled criterion d(theta) has r2(theta) = nu sigma^2 at its sigma, so that the deviance has the derivatives
     4 nu / sigma^2 in sigma, -2 (dr2/dtheta) / sigma^3 across, and d'' + c c' / (4 nu / sigma^2) in theta.
     """
-    estimate, core = fit.estimate, fit.sums.core
+    estimate = fit.estimate
     m, sigma = len(estimate.theta), estimate.sigma
     nu = estimate.r2 / sigma**2
-    gradients, r2 = _differences(core, estimate.theta, estimate.reml)
+    gradients, r2 = _differences(fit.sums, estimate.theta, estimate.reml)
     H = np.zeros((1 + m, 1 + m))
     H[0, 0] = 4.0 * nu / sigma**2
     H[0, 1:] = H[1:, 0] = -2.0 * r2 / sigma**3
@@ -111,10 +110,10 @@ def _hessian(fit: Fit) -> Floats:
     return H
 
 
-def _differences(core: LinearMixed, theta: Floats, reml: bool) -> tuple[Floats, Floats]:
+def _differences(sums: Sums, theta: Floats, reml: bool) -> tuple[Floats, Floats]:
     """(m, m) derivatives of the gradient and (m,) of r2: central differences of fourth order."""
     m = len(theta)
-    start = core.solve(theta, reml)
+    start = sums.core.solve(theta, reml)
     curvature = np.diag(start.hessian)
     slopes, r2 = np.zeros((m, m)), np.zeros(m)
     for j in range(m):
@@ -122,7 +121,7 @@ def _differences(core: LinearMixed, theta: Floats, reml: bool) -> tuple[Floats, 
         for weight, step in ((8.0, h), (-8.0, -h), (-1.0, 2.0 * h), (1.0, -2.0 * h)):
             at = theta.copy()
             at[j] += step
-            solution = core.solve(at, reml)
+            solution = sums.core.solve(at, reml)
             slopes[j] += weight / (12.0 * h) * solution.gradient
             r2[j] += weight / (12.0 * h) * solution.r2
     return slopes, r2

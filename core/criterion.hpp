@@ -61,6 +61,8 @@ class LinearMixed {
   Solution solve(const Vec& theta, bool reml);       // everything at a given theta (user's scale)
   double criterion(const Vec& theta, bool reml);
   std::vector<Posterior> posterior(const Vec& theta);  // per term, user's scale
+  // z'Pz of new rows: per factor the level of each row (-1: none), per term its columns
+  Vec variances(const Vec& theta, const std::vector<const std::int32_t*>& levels, const std::vector<std::vector<Column>>& Z, std::int64_t n);
   std::vector<Contraction> contractions(const Vec& theta);  // per term, user's scale
   void set_response(const Column& y);
 

@@ -133,6 +133,32 @@ class Model {
     }
     return out;
   }
+  OutArray variances(InVector at, std::vector<InCodes> levels, std::vector<std::vector<InColumn>> Z) {
+    const Vec t = *theta(at);
+    const auto& rows = model_->rows();
+    if (levels.size() != factors_.size() || Z.size() != rows.terms.size()) throw nb::value_error("levels, Z: one per factor, one per term");
+    const std::size_t n = levels.empty() ? 0 : levels[0].shape(0);
+    std::vector<const std::int32_t*> codes;
+    for (std::size_t f = 0; f < levels.size(); ++f) {
+      if (levels[f].shape(0) != n) throw nb::value_error("levels of different length");
+      for (std::size_t i = 0; i < n; ++i)
+        if (levels[f].data()[i] >= factors_[f].second) throw nb::value_error("levels: a value beyond n_levels - 1");
+      codes.push_back(levels[f].data());
+    }
+    std::vector<std::vector<Column>> columns;
+    for (std::size_t j = 0; j < Z.size(); ++j) {
+      if (static_cast<int>(Z[j].size()) != rows.terms[j].k()) throw nb::value_error("Z: as many columns as the term has");
+      columns.emplace_back();
+      for (const InColumn& z : Z[j]) columns.back().push_back(view(check(z, static_cast<std::int64_t>(n))));
+    }
+    Vec out;
+    {
+      nb::gil_scoped_release release;
+      const std::scoped_lock lock(mutex_);
+      out = model_->variances(t, codes, columns, static_cast<std::int64_t>(n));
+    }
+    return to_numpy(std::move(out), {n});
+  }
   nb::list contractions(InVector at) {
     const Vec t = *theta(at);
     if (t.empty()) return {};
@@ -260,6 +286,7 @@ NB_MODULE(_core, m) {
       .def("solve", &Model::solve, "theta"_a, "reml"_a)
       .def("criterion", &Model::criterion, "theta"_a, "reml"_a)
       .def("posterior", &Model::posterior, "theta"_a)
+      .def("variances", &Model::variances, "theta"_a, "levels"_a, "Z"_a)
       .def("contractions", &Model::contractions, "theta"_a)
       .def("refit", &Model::refit, "Y"_a, "reml"_a, "start"_a.none() = nb::none(), "threads"_a = 1)
       .def_prop_ro("kept", &Model::kept)

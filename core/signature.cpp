@@ -141,6 +141,18 @@ class SignatureEngine final : public Engine {
     return {post};
   }
 
+  Vec variances(const Combinations& c) override {
+    Vec out(c.n, 0.0);
+    for (std::int64_t i = 0; i < c.n; ++i) {
+      if (c.level[0][i] < 0) continue;
+      const Mat& M = signatures_[of_[c.level[0][i]]].M;
+      const double* z = c.z[0].data() + i * k_;
+      for (int a = 0; a < k_; ++a)
+        for (int b = 0; b < k_; ++b) out[i] += z[a] * M(a, b) * z[b];
+    }
+    return out;
+  }
+
   // as in the elimination engine; the sums over levels of b b' are in K
   Moments moments(const Mat& R) const override {
     Moments out{Mat(k_, k_), Vec(k_, 0.0)};

@@ -72,8 +72,8 @@ class LinearMixed:
     def solve(self, theta: Floats, reml: bool) -> Solution: ...
     def criterion(self, theta: Floats, reml: bool) -> float: ...
     def posterior(self, theta: Floats) -> list[tuple[Floats, Floats]]: ...  # per term P (l, k, k), F (l, k, p)
-    # z'Pz of other rows, P the conditional covariance of all random effects over sigma^2: per factor (n,) levels, -1 for
-    # none of the known, per term its columns (n,)
+    # z'Pz of other rows, P the conditional covariance of all random effects over sigma^2: per factor (n,) levels, -1
+    # for none of the known, per term its columns (n,)
     def variances(
         self, theta: Floats, levels: Sequence[NDArray[np.int32]], Z: Sequence[Sequence[Floats]]
     ) -> Floats: ...

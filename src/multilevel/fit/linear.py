@@ -10,6 +10,8 @@ import numpy as np
 
 from ..data.sums import Floats
 from ..diagnostics import Explanation, explain_linear
+from ..inference.methods import sampling_of
+from ..inference.prediction import Interval, predict_interval
 from ..inference.wald import whole_model_test
 from ..labelled import Coefficients, Covariance
 from ..models.inputs import Missing, Weights
@@ -122,11 +124,24 @@ class LinearModel(Model):
         """The fit in sentences."""
         return explain_linear(self._fit)
 
-    def predict(self, newdata: Any = None) -> Floats:
+    def predict(self, newdata: Any = None, *, interval: Interval | None = None, level: float = 0.95) -> Any:
         """(rows of newdata,) predicted means, offsets included; NaN where a predictor is missing.
 
-        Raises DataError if `newdata` (default: the rows of the fit) lacks a column, or a factor has an unseen level.
+        With `interval`, `"confidence"` for the mean or `"prediction"` for a new response, a frame: `estimate`,
+        `std_error`, `df`, `lower`, `upper`.
+
+        Raises DataError if `newdata` (default: the rows of the fit) lacks a column, or a factor has an unseen level;
+        InferenceError if `level` is not between 0 and 1.
+
+        >>> from multilevel import datasets
+        >>> m = lm("reaction ~ days", datasets.load("sleepstudy", "dict"))
+        >>> found = m.predict({"days": [10]}, interval="confidence")
+        >>> found["lower"].round(2), found["upper"].round(2)
+        (array([340.92]), array([371.24]))
         """
+        if interval is not None:
+            sampling = sampling_of(self._fit)
+            return predict_interval(self._fit, sampling, newdata, interval=interval, level=level, backend=self._backend)
         return predict(self._fit, newdata)
 
     def simulate(self, n: int = 1, *, newdata: Any = None, seed: Seed = None) -> Floats:

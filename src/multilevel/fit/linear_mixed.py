@@ -12,6 +12,9 @@ from ..data.sums import Floats
 from ..diagnostics import Convergence, Explanation, convergence, explain_mixed
 from ..effects import coefficients, random_effects, varcorr
 from ..grouped import GroupTables
+from ..inference.explained import IntraClass, RSquared, intra_class, r_squared_mixed
+from ..inference.methods import sampling_of
+from ..inference.prediction import Interval, Theta, predict_interval
 from ..labelled import Coefficients, Covariance
 from ..models.inputs import Missing, Weights
 from ..models.linear_mixed import criterion_at, fit_linear_mixed, refit_linear_mixed
@@ -167,9 +170,19 @@ class LinearMixedModel(Model):
         return explain_mixed(self._fit)
 
     def predict(
-        self, newdata: Any = None, *, groups: Groups = "same", new_levels: NewLevels = "error", seed: Seed = None
-    ) -> Floats:
+        self,
+        newdata: Any = None,
+        *,
+        groups: Groups = "same",
+        new_levels: NewLevels = "error",
+        interval: Interval | None = None,
+        level: float = 0.95,
+        theta: Theta = "known",
+        seed: Seed = None,
+    ) -> Any:
         """(rows of newdata,) predictions, offsets included; NaN where a predictor or a group is missing.
+
+        With `interval`, a frame: `estimate`, `std_error`, `df`, `lower`, `upper`.
 
         Parameters
         ----------
@@ -178,17 +191,33 @@ class LinearMixedModel(Model):
             then no grouping factor is needed.
         new_levels : for levels that the fit has not seen, `"error"` refuses them, `"population"` adds nothing, `"draw"`
             draws their effects from the estimated distribution.
+        interval : `"confidence"` for the predicted mean, of the population or of known groups with the uncertainty of
+            their random effects; `"prediction"` for a new response, of a new group where the group is not known.
+        level : of the interval.
+        theta : `"known"` takes the variance parameters as given; `"estimated"` adds how much the prediction moves with
+            them (Kackar & Harville 1984, JASA 79, 853-862).
         seed : for `"draw"`, as for numpy.random.default_rng.
+
+        Intervals are t intervals with Satterthwaite's degrees of freedom for the whole variance.
 
         Raises
         ------
         DataError : a column is missing, a factor of the fixed effects has a new level, or a group is new.
+        InferenceError : `level` is not between 0 and 1, or an interval is asked of effects that are drawn.
 
         >>> from multilevel import datasets
         >>> m = lmer("reaction ~ days + (days | subject)", datasets.load("sleepstudy", "dict"))
         >>> m.predict({"days": [0, 5], "subject": ["308", "new"]}, new_levels="population").round(2)
         array([253.66, 303.74])
+        >>> new = m.predict({"days": [10]}, groups="population", interval="prediction")
+        >>> new["lower"].round(1), new["upper"].round(1)
+        (array([205.1]), array([507.1]))
         """
+        if interval is not None:
+            return predict_interval(
+                self._fit, sampling_of(self._fit), newdata, groups=groups, new_levels=new_levels, interval=interval,
+                level=level, theta=theta, backend=self._backend,
+            )  # fmt: skip
         return predict(self._fit, newdata, groups=groups, new_levels=new_levels, seed=seed)
 
     def simulate(
@@ -211,6 +240,42 @@ class LinearMixedModel(Model):
         (180, 1000)
         """
         return simulate(self._fit, n, groups=groups, newdata=newdata, seed=seed)
+
+    def r2(self) -> RSquared:
+        """Nakagawa's marginal and conditional R squared: variance explained without and with the random effects.
+
+        Marginal: v_f / (v_f + v_r + sigma^2); conditional: (v_f + v_r) / (v_f + v_r + sigma^2), with v_f the variance
+        of the fixed part over the rows and v_r the mean variance that the random effects give to a row.
+
+        References
+        ----------
+        Nakagawa, Johnson & Schielzeth (2017), J. R. Soc. Interface 14, 20170213.
+
+        >>> from multilevel import datasets
+        >>> lmer("reaction ~ days + (days | subject)", datasets.load("sleepstudy", "dict")).r2()
+        Share of the variance explained
+                                              R2
+        marginal (fixed effects)          0.2787
+        conditional (with random effects) 0.7992
+        """
+        return r_squared_mixed(self._fit, self._backend)
+
+    def icc(self) -> IntraClass:
+        """Intra-class correlation: the share of the random effects in the variance, adjusted and unadjusted.
+
+        >>> from multilevel import datasets
+        >>> lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", datasets.load("penicillin", "dict")).icc()
+        Intra-class correlation
+                                                      ICC
+        adjusted (of random effects and residuals) 0.9363
+        unadjusted (of all variance)               0.9363
+        <BLANKLINE>
+        By random term:
+                     Variance    ICC
+        (1 | plate)    0.7169 0.1509
+        (1 | sample)   3.7309 0.7854
+        """
+        return intra_class(self._fit, self._backend)
 
     def refit(self, y: Any) -> LinearMixedModel:
         """The same design and method with another response (rows of the data,), given as it stands left of `~`.

@@ -15,6 +15,7 @@ exactly; second derivatives of the deviance are central differences of its exact
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import sqrt
 
 import numpy as np
 
@@ -110,14 +111,18 @@ def _hessian(fit: Fit) -> Floats:
     return H
 
 
+def difference_steps(sums: Sums, theta: Floats, reml: bool) -> list[float]:
+    """(m,) how far to go along each entry of theta to see what changes with it: a share of its standard error."""
+    curvature = np.diag(sums.core.solve(theta, reml).hessian).tolist()
+    largest = max(float(np.abs(theta).max(initial=0.0)), 1.0)
+    return [STEP * (sqrt(2.0 / c) if c > 0 else largest) for c in curvature]
+
+
 def _differences(sums: Sums, theta: Floats, reml: bool) -> tuple[Floats, Floats]:
     """(m, m) derivatives of the gradient and (m,) of r2: central differences of fourth order."""
     m = len(theta)
-    start = sums.core.solve(theta, reml)
-    curvature = np.diag(start.hessian)
     slopes, r2 = np.zeros((m, m)), np.zeros(m)
-    for j in range(m):
-        h = STEP * np.sqrt(2.0 / curvature[j]) if curvature[j] > 0 else STEP * max(float(np.abs(theta).max()), 1.0)
+    for j, h in enumerate(difference_steps(sums, theta, reml)):
         for weight, step in ((8.0, h), (-8.0, -h), (-1.0, 2.0 * h), (1.0, -2.0 * h)):
             at = theta.copy()
             at[j] += step

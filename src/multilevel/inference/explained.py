@@ -31,7 +31,7 @@ DIGITS = 4
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RSquared(Page):
-    """Shares of the variance of the response: `marginal` of the fixed effects, `conditional` of these and the groups."""
+    """Shares of the variance: `marginal` of the fixed effects, `conditional` of these and the random effects."""
 
     marginal: float
     conditional: float

@@ -78,18 +78,7 @@ def entries_of(name: str, given: Any) -> Column:
     >>> entries_of("trial", 3).values
     array([1, 2, 3])
     """
-    values = given
-    if isinstance(given, int | np.integer) and not isinstance(given, bool):
-        if given < 1:
-            raise DataError(f"{name!r} is {given}; a whole number n stands for 1, 2, ..., n, and n is 1 or more")
-        values = np.arange(1, int(given) + 1)
-    elif isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        advice = f"a list such as [{given!r}]" if isinstance(given, str) else "a list of values, or how many there are"
-        raise DataError(f"{name!r} is {given!r} ({type(given).__name__}); expected {advice}")
-    elif not isinstance(given, Sized) and not isinstance(given, Column):
-        values = list(given)
-    if isinstance(values, Sized) and len(values) == 0:
-        raise DataError(f"{name!r} has no values; at least one is needed")
+    values = given if isinstance(given, Column) else _sequence(name, given)
     column = read_columns({name: values})[name]
     if missing_rows(column).any():
         raise DataError(f"{name!r} has a missing value; a design says what every row has")
@@ -97,6 +86,21 @@ def entries_of(name: str, given: Any) -> Column:
         raise DataError(f"{name!r} has an infinite value; a design holds finite numbers")
     _refuse_twice(column)
     return column if _has_order(values) or column.kind != "factor" else _as_given(column)
+
+
+def _sequence(name: str, given: Any) -> Any:
+    """Values with a length: 1 to n for a whole number n, a list for what can only be gone through once."""
+    if isinstance(given, int | np.integer) and not isinstance(given, bool):
+        if given < 1:
+            raise DataError(f"{name!r} is {given}; a whole number n stands for 1, 2, ..., n, and n is 1 or more")
+        return np.arange(1, int(given) + 1)
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        advice = f"a list such as [{given!r}]" if isinstance(given, str) else "a list of values, or how many there are"
+        raise DataError(f"{name!r} is {given!r} ({type(given).__name__}); expected {advice}")
+    values = given if isinstance(given, Sized) else list(given)
+    if len(values) == 0:
+        raise DataError(f"{name!r} has no values; at least one is needed")
+    return values
 
 
 def _has_order(values: Any) -> bool:

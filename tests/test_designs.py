@@ -63,7 +63,8 @@ def test_backends_hold_the_same(backend: str, kind: type) -> None:
     d = expand_grid(g=["b", "a"], o=ordered, n=2, w=[False, True], backend=backend)
     assert isinstance(d, kind)
     columns = read_columns(d)
-    assert [c.kind for c in columns.values()] == ["factor", "factor" if backend == "polars" else "ordered", *("number", "logical")]  # fmt: skip
+    kinds = [c.kind for c in columns.values()]
+    assert kinds == ["factor", "factor" if backend == "polars" else "ordered", "number", "logical"]
     assert columns["g"].levels == ("b", "a")
     assert columns["g"].values.tolist() == [0] * 8 + [1] * 8
     assert columns["n"].values.tolist() == [1, 1, 2, 2] * 4
@@ -313,7 +314,7 @@ def test_rules_that_cannot_be(make: Any, message: str) -> None:
         (
             {"rate": [0.1] * 3, "unit": "unit", "time": "day"},
             "rate is 3 numbers; expected one number, or 4: one for each",
-        ),  # fmt: skip
+        ),
         ({"rate": [0.1, 0.1, 0.1, 2], "unit": "unit", "time": "day"}, "rate\\[3\\] is 2"),
         ({"rate": "x", "unit": "unit", "time": "day"}, "rate is 'x'; expected one number, or 4"),
         ({"rate": 0.1, "seed": 1.5}, "seed is 1.5"),

@@ -56,7 +56,7 @@ def number(what: str, value: Any, *, positive: bool = False) -> float:
 def by_name(what: str, given: Any, example: str) -> Mapping[str, Any]:
     """A mapping whose keys are names; DataError for anything else."""
     if not isinstance(given, Mapping):
-        raise DataError(f"{what} is {given!r}; expected values by name, such as {example}")
+        raise DataError(f"{what} is of type {type(given).__name__}; expected values by name, such as {example}")
     for name in given:
         if not isinstance(name, str) or not name:
             raise DataError(f"{what} has the name {name!r}; names are texts, as in {example}")

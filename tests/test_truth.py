@@ -353,6 +353,21 @@ def test_rows_with_missing_predictors_have_no_response() -> None:
     assert (y.isna() == (d["trial"] == 3)).all()
 
 
+def test_coefficients_are_named_by_their_coding() -> None:
+    d = expand_grid(f=["a", "b", "c"], late=[False, True], x=[1.0, 2.0, 4.0], backend="dict")
+    fixed = {"(Intercept)": 1, "f[1]": 10, "f[2]": 20, "late[TRUE]": 5, "poly(x, 2)[1]": 2, "poly(x, 2)[2]": 0}
+    truth = Truth({**fixed, "f[1]:late[TRUE]": 0, "f[2]:late[TRUE]": 100}, sigma=0)
+    y = simulate("y ~ f * late + poly(x, 2)", d, truth, contrasts={"f": "sum"})["y"].reshape(3, 2, 3)
+    np.testing.assert_allclose(y.mean(2), [[11, 16], [21, 126], [-29, -124]])
+    slope = (y[..., 2] - y[..., 0]) / 3  # the first polynomial is (x - mean) / sqrt(28)
+    np.testing.assert_allclose(slope, 2 / np.sqrt(28))
+
+
+def test_an_offset_alone() -> None:
+    d = expand_grid(mu=[-1.0, 1.0], trial=3, backend="dict")
+    assert simulate("y ~ 0 + offset(mu)", d, Truth({}, sigma=0))["y"].tolist() == [-1, -1, -1, 1, 1, 1]
+
+
 def test_a_dot_and_nothing_but_an_intercept() -> None:
     d = expand_grid(y=[0.0], x=3, z=[0.5, 1.5], backend="dict")
     y = simulate("y ~ .", d, Truth({"(Intercept)": 1, "x": 10, "z": 2}, sigma=0), seed=1)["y"]

@@ -145,7 +145,7 @@ def _impossible(matrix: Floats, names: Sequence[str], *, one_number: bool) -> Da
     more = "; ..." if len(pairs) > SHOWN else ""
     return DataError(
         f"the correlations contradict each other: their matrix has the eigenvalue {lowest:.3g}, and none may be "
-        f"negative. Furthest off is that of {names[j]} and {names[i]}, {matrix[i, j]:g}; the nearest possible are "
+        f"negative. Furthest off is that of {names[i]} and {names[j]}, {matrix[i, j]:g}; the nearest possible are "
         f"{'; '.join(pairs[:SHOWN])}{more}"
     )
 

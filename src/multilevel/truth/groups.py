@@ -19,6 +19,7 @@ from .distributions import distribution
 from .named import Named, by_name, number
 
 INTERCEPT = "(Intercept)"
+SHOWN = 8  # so many stated effects are printed
 Stated: TypeAlias = "tuple[float, ...] | Named[float]"  # effects in the order of the levels, or by level
 
 
@@ -142,7 +143,8 @@ class Group(Page):
             words.append(f"Effects{by} follow {self.distribution}, scaled to these standard deviations.")
         for name, stated in self.effects.items():
             values = list(stated.values()) if isinstance(stated, Named) else list(stated)
-            listed = ", ".join(f"{value:g}" for value in values[:8]) + (", ..." if len(values) > 8 else "")
+            more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
+            listed = ", ".join(f"{value:g}" for value in values[:SHOWN]) + more
             words.append(f"{name}{by} is stated for {len(values)} levels: {listed}.")
         return words
 

@@ -110,12 +110,15 @@ class Simulation:
 
     def draw(self, rng: np.random.Generator) -> Floats:
         """(n_total,) one new response; NaN in rows with a missing value."""
-        residuals, *streams = rng.spawn(1 + len(self.groups))
-        y = self.mean.copy()
-        for group, stream in zip(self.groups, streams, strict=True):
-            group.add(y, stream)
-        y += self.sd * residuals.standard_normal(self.rows.n)
-        return aligned(y, self.rows)
+        responses, *effects = rng.spawn(1 + len(self.groups))
+        predictor = self.mean.copy()
+        for group, stream in zip(self.groups, effects, strict=True):
+            group.add(predictor, stream)
+        return aligned(self._response(predictor, responses), self.rows)
+
+    def _response(self, predictor: Floats, rng: np.random.Generator) -> Floats:
+        """(n,) responses given the linear predictor; where families other than the gaussian will have their place."""
+        return predictor + self.sd * rng.standard_normal(self.rows.n)
 
 
 def prepare(

@@ -152,6 +152,24 @@ def test_latin_square_of_orders() -> None:
     assert d["condition"].tolist() == ["a", "b", "c", "b", "c", "a", "c", "a", "b"]
 
 
+@pytest.mark.parametrize("seed", [None, 5])
+@pytest.mark.parametrize("square_first", [False, True])
+def test_lists_are_balanced_against_groups(square_first: bool, seed: int | None) -> None:
+    rules = {"group": between("p", ["a", "b"], seed=seed), "prime": latin_square("p", "item", ["x", "y"], seed=seed)}
+    names = reversed(rules) if square_first else rules
+    d = expand_grid({"p": 8, "item": 4, **{name: rules[name] for name in names}})
+    assert (pd.crosstab([d["group"], d["item"]], d["prime"]) == 2).all(axis=None)
+    assert (pd.crosstab(d["p"], d["prime"]) == 2).all(axis=None)
+
+
+def test_two_latin_squares_make_all_combinations() -> None:
+    d = expand_grid(
+        p=8, item=8, a=latin_square("p", "item", ["x", "y"]), b=latin_square("p", "item", ["f", "m"], seed=1)
+    )
+    for unit in ("p", "item"):
+        assert (pd.crosstab(d[unit], [d["a"], d["b"]]) == 2).all(axis=None)
+
+
 # ---- dropout --------------------------------------------------------------------------------------------------------
 
 LONG = {"unit": 400, "day": range(5)}

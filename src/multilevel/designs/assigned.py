@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..formula import Column
 from ..seeds import Seed, generator
-from .entries import Entries, Grid, Rule, entries_of
+from .entries import Codes, Entries, Grid, Rule, entries_of
 
 
 def between(unit: str, levels: Any, *, seed: Seed = None) -> Rule:
@@ -38,10 +37,11 @@ def between(unit: str, levels: Any, *, seed: Seed = None) -> Rule:
 def latin_square(rows: str, columns: str, levels: Any, *, seed: Seed = None) -> Rule:
     """A column of `expand_grid`: the levels rotate over the values of two earlier columns (counterbalancing).
 
-    The unit number i of `rows` and number j of `columns` meet at the level number (i + j) modulo the number of levels:
-    with `rows="participant"` and `columns="item"`, every participant sees each item once, every level equally often,
+    Number i of `rows` and number j of `columns` meet at the level number (i + j) modulo the number of levels: with
+    `rows="participant"` and `columns="item"`, every participant sees each item in one level, all levels equally often,
     and every item is seen in every level by equally many participants; with `columns="position"`, the order of
-    conditions is balanced over participants.
+    conditions is balanced over participants. Groups between the same units, and other latin squares over them, are
+    balanced against this one.
 
     Parameters
     ----------
@@ -74,12 +74,7 @@ class _Between(Rule):
             raise DataError(
                 f"{name!r} has {size} levels for {len(units)} values of {self.unit!r}; each level needs a unit"
             )
-        cells = grid.assigned.get(self.unit, np.zeros(len(units), np.int32))
-        order = _turns(len(units), self.seed)
-        order = order[np.argsort(cells.take(order), kind="stable")]  # in turn within the cells of earlier factors
-        codes = np.empty(len(units), np.int32)
-        codes[order] = np.arange(len(units)) % size
-        grid.assigned[self.unit] = cells * size + codes
+        codes = _turns(grid, self.unit, size, None if self.seed is None else generator(self.seed))
         grid.columns[name] = Entries(_renamed(self.levels, name), codes.take(units.codes))
 
 
@@ -91,23 +86,30 @@ class _LatinSquare(Rule):
     seed: Seed
 
     def extend(self, grid: Grid, name: str) -> None:
-        first, second = grid.known(self.rows, name), grid.known(self.columns, name)
         size = len(self.levels.values)
-        turns: NDArray[np.int64] = np.zeros(grid.n, np.int64)
+        codes = np.zeros(grid.n, np.int32)
         rng = None if self.seed is None else generator(self.seed)
-        for entries in (first, second):
+        for over in (self.rows, self.columns):
+            entries = grid.known(over, name)
             if len(entries) < size:
                 raise DataError(
-                    f"{name!r} has {size} levels for {len(entries)} values of {entries.values.name!r}; "
+                    f"{name!r} has {size} levels for {len(entries)} values of {over!r}; "
                     "the levels cannot rotate over fewer"
                 )
-            turns += np.argsort(_turns(len(entries), rng)).take(entries.codes)
-        grid.columns[name] = Entries(_renamed(self.levels, name), (turns % size).astype(np.int32))
+            codes += _turns(grid, over, size, rng).take(entries.codes)
+        grid.columns[name] = Entries(_renamed(self.levels, name), codes % size)
 
 
-def _turns(n: int, seed: Seed) -> NDArray[np.int64]:
-    """The units in the order in which they take their turn."""
-    return np.arange(n) if seed is None else generator(seed).permutation(n)
+def _turns(grid: Grid, unit: str, size: int, rng: np.random.Generator | None) -> Codes:
+    """For each unit whose turn it is, 0 to size - 1: in turn, and so within each cell of what was assigned before."""
+    n = len(grid.columns[unit])
+    cells = grid.assigned.get(unit, np.zeros(n, np.int32))
+    order = np.arange(n) if rng is None else rng.permutation(n)
+    order = order[np.argsort(cells.take(order), kind="stable")]
+    codes = np.empty(n, np.int32)
+    codes[order] = np.arange(n) % size
+    grid.assigned[unit] = cells * size + codes
+    return codes
 
 
 def _renamed(column: Column, name: str) -> Column:

@@ -40,7 +40,7 @@ class Grid:
     def __init__(self) -> None:
         self.n = 1
         self.columns: dict[str, Entries] = {}
-        self.assigned: dict[str, Codes] = {}  # by unit: the cell of the factors between units, for each unit
+        self.assigned: dict[str, Codes] = {}  # by column: for each unit, its cell of all that was assigned before
 
     def known(self, name: str, of: str) -> Entries:
         """A column that stands before the column `of`; DataError if it does not."""

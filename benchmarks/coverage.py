@@ -2,9 +2,9 @@
 
     python coverage.py [--runs 2000] [--replicates 500]
 
-Data sets are drawn from a known model with 6, 12 and 30 groups of 4 to 10 rows; half of the groups are treated and x varies
-within groups. Two models: groups differ in level, (1 | g); and also in their slope of x, (x | g). The true effect of the
-treatment is 0 and that of x is 0.5. Results as a Markdown table on standard output; the seed is fixed.
+Data sets are drawn from a known model with 6, 12 and 30 groups of 4 to 10 rows; half of the groups are treated and x
+varies within groups. Two models: groups differ in level, (1 | g); and also in their slope of x, (x | g). The true effect
+of the treatment is 0 and that of x is 0.5. Results as a Markdown table on standard output; the seed is fixed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def intervals(m: mlm.LinearMixedModel, counts: Counter[tuple[str, str]], replica
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=2000)
-    parser.add_argument("--replicates", type=int, default=500, help="of each bootstrap; 0: no intervals by profile and bootstrap")
+    parser.add_argument(
+        "--replicates", type=int, default=500, help="of each bootstrap; 0: no intervals by profile and bootstrap"
+    )
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", mlm.MultilevelWarning)
     print("Share of 5 % tests that reject a true value, or of 95 % intervals that miss it, in per cent\n")
@@ -76,9 +78,12 @@ def main() -> None:
                     intervals(m, counts, arguments.replicates, run)
             for name in TRUE:
                 cells = " | ".join(f"{100 * counts[method, name] / arguments.runs:.1f}" for method in methods)
-                print(f"| {formula} | {groups} | {name} | {cells} | {100 * singular / arguments.runs:.0f} % |", flush=True)
+                print(
+                    f"| {formula} | {groups} | {name} | {cells} | {100 * singular / arguments.runs:.0f} % |", flush=True
+                )
     error = 100 * np.sqrt(0.05 * 0.95 / arguments.runs)
-    print(f"\n{arguments.runs} data sets each; Monte Carlo standard error {error:.1f}. {time.perf_counter() - begun:.0f} s.")
+    seconds = time.perf_counter() - begun
+    print(f"\n{arguments.runs} data sets each; Monte Carlo standard error {error:.1f}. {seconds:.0f} s.")
 
 
 if __name__ == "__main__":

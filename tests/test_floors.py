@@ -19,10 +19,10 @@ import multilevel
 # Lowest floor first; rooms of a floor do not see each other. A package is named once, for all of its modules.
 FLOORS: list[list[set[str]]] = [
     [{"_core"}, {"errors"}, {"digits", "lettering"}, {"framed"}],
-    [{"formula"}, {"tables", "layout", "labelled", "grouped", "varcorr", "pages"}],
-    [{"data"}, {"datasets"}],
-    [{"models"}],
-    [{"effects"}, {"predict", "simulate"}],
+    [{"formula"}, {"tables", "layout", "labelled", "grouped", "varcorr", "pages"}, {"seeds"}],
+    [{"data"}],
+    [{"models"}, {"datasets"}, {"designs"}],
+    [{"effects"}, {"predict", "simulate", "truth"}],
     [{"inference"}],
     [{"diagnostics", "summary", "tidy"}],
     [{"fit"}],

@@ -17,6 +17,7 @@ from ..models.estimate import Fit
 from ..models.predictor import fitted
 from ..predict import Residuals, aligned, residuals
 from ..tidy import augment
+from ..truth import Truth, truth_of
 
 
 def warn(fit: Fit) -> None:
@@ -98,6 +99,19 @@ class Model:
         if self._data is None:
             raise DataError("the data did not travel with this copy of the fit, for they were a query on a connection")
         return augment(self._fit, self._data)
+
+    def truth(self) -> Truth:
+        """The truth that would be, if the estimates were exact: to be edited with `replace`, and simulated from.
+
+        Coefficients that were not identified are zero. Codings and weights are not part of it; give them to `simulate`.
+        Raises InferenceError if there are no residuals to estimate sigma from.
+
+        >>> from multilevel import datasets, lmer
+        >>> m = lmer("reaction ~ days + (days | subject)", datasets.load("sleepstudy", "dict"))
+        >>> m.truth().replace(fixed={"days": 0}).fixed["days"]
+        0.0
+        """
+        return truth_of(self._fit)
 
     def _with_response(self, y: Any) -> Matrices:
         """The rows with another response (rows of the data,)."""

@@ -1,0 +1,340 @@
+"""The slab family for plotnine: stats that turn values, or distributions, into slabs, intervals, points and dots.
+
+The grammar is that of ggdist (Kay 2024, IEEE Transactions on Visualization and Computer Graphics 30). What is computed
+comes from `densities`, `distributions`, `intervals` and `dotplots`; what is drawn from `geoms`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from plotnine import aes, after_stat
+from plotnine.scales.scale_discrete import scale_discrete
+from plotnine.stats.stat import stat
+
+from ..errors import DataError, MissingRowsWarning
+from .densities import Smoothing
+from .distributions import Distribution, Sample, Slab, known
+from .dotplots import quantile_dots
+from .geoms import OWN, geom_interval, geom_pointinterval, geom_slab, geom_slabinterval
+from .intervals import Interval, point_interval
+from .options import check, check_names
+
+LAYER = {"mapping", "data", "show_legend", "inherit_aes", "raster", "stat", "colour"}
+DISTS = {"xdist": "x", "ydist": "y"}
+
+
+class stat_slabinterval(stat):  # noqa: N801
+    """Slab with point and intervals: the density of the values, their median, 66 % and 95 % quantile intervals.
+
+    Aesthetics
+    ----------
+    x, y : one holds the values, the other, if given, where each slab stands. Alone: the slab stands on the axis, its
+        thickness goes from 0 to 1.
+    xdist, ydist : instead of values, a column of frozen `scipy.stats` distributions, each a slab of its own.
+    fill, color, alpha, linetype, group : as everywhere. `slab_alpha`, `slab_fill`, `slab_color`, `slab_linetype`,
+        `interval_color`, `interval_size`, `interval_alpha`, `point_color`, `point_fill`, `point_size`, ... are set to one
+        value and concern that part alone.
+
+    Parameters
+    ----------
+    orientation : `"horizontal"` (values on x), `"vertical"`, or None: the axis that is numeric; if both are, the one that
+        varies within groups.
+    side : `"top"`, `"bottom"`, `"both"` (or `"right"`, `"left"`): where the slab is, seen from its interval.
+    scale : part of the room of a position that the thickest slab takes, 0.9.
+    justification : where the interval is in the slab, 0 to 1; None: on its base, in the middle for `side="both"`.
+    normalize : the thickest slab has thickness 1 among `"all"`, those of a panel (`"panels"`), of a position in a panel
+        (`"xy"`), of a group there (`"groups"`); `"none"` takes densities as they are.
+    width : probabilities of the intervals, (0.66, 0.95).
+    point_interval : `"median_qi"`, `"mean_qi"`, `"mode_hdi"`, `"median_hdci"`, ...
+    density : `"bounded"` (mass beyond the estimated ends of the range is reflected), `"unbounded"`, `"histogram"`.
+    bandwidth : `"dpi"` (Sheather & Jones), `"nrd0"` (Silverman) or a number; `adjust` multiplies it.
+    bounds : (lower, upper) of what is possible, None where unknown.
+    trim : end the slab at the smallest and largest value. `expand` : continue it to the ends of the axis.
+    breaks : of histograms, as in `numpy.histogram`; `"scott"`.
+    slab_type : `"pdf"`, `"cdf"` or `"ccdf"`.
+    p_limits : probabilities between which a distribution is drawn; None: all of it, or 0.001 and 0.999 if it never ends.
+    n : positions at which a slab is computed, 501.
+    na_rm : leave missing and infinite values out without a warning.
+
+    Computed: `f` (height before normalising), `level` (the narrowest interval that a place is in), for `after_stat`.
+
+    Raises
+    ------
+    DataError : an option that is not known or impossible; neither x nor y; values that are not numbers.
+
+    Examples
+    --------
+    >>> from plotnine import ggplot, aes
+    >>> import multilevel as mlm
+    >>> from multilevel.plots import stat_halfeye
+    >>> d = mlm.datasets.load("sleepstudy")
+    >>> picture = ggplot(d, aes(x="reaction", y="subject")) + stat_halfeye(scale=0.8)
+    """
+
+    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {
+        "geom": geom_slabinterval, "position": "identity", "na_rm": False, "orientation": None, "width": (0.66, 0.95),
+        "point_interval": "median_qi", "density": "bounded", "bandwidth": "dpi", "adjust": 1.0, "bounds": (None, None),
+        "trim": True, "expand": False, "breaks": "scott", "slab_type": "pdf", "p_limits": (None, None), "n": 501,
+    }  # fmt: skip
+    CREATES: ClassVar[set[str]] = {"f", "level"}
+    # Options that differ from those of the family.
+    OPTIONS: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, mapping: Any = None, data: Any = None, **kwargs: Any) -> None:
+        kwargs = {**self.OPTIONS, **kwargs}
+        drawn = self.DEFAULT_PARAMS["geom"]
+        options = self.DEFAULT_PARAMS.keys() | drawn.DEFAULT_PARAMS.keys()
+        check_names(type(self).__name__, kwargs, options | drawn.aesthetics() | LAYER)
+        super().__init__(mapping, data, **check(kwargs))
+
+    def setup_data(self, data: pd.DataFrame) -> pd.DataFrame:
+        """Refuse what cannot be mapped."""
+        mapped = sorted(OWN.keys() & set(data.columns) - self.aes_params.keys())
+        if mapped:
+            part, _, aesthetic = mapped[0].partition("_")
+            raise DataError(f"{mapped[0]} is one value for all {part}s, set outside of aes(); in aes() map {aesthetic}")
+        return data
+
+    def compute_layer(self, data: pd.DataFrame, layout: Any) -> pd.DataFrame:
+        """Find the orientation, leave out what is missing; then panel by panel."""
+        scales = layout.get_scales(data["PANEL"].iloc[0])
+        self.params["orientation"] = self.params["orientation"] or self._orientation(data, scales)
+        value = "x" if self.params["orientation"] == "horizontal" else "y"
+        self._check_values(data, value, scales)
+        return super().compute_layer(self._complete(data, value), layout)
+
+    def _orientation(self, data: pd.DataFrame, scales: Any) -> str:
+        for aesthetic, axis in DISTS.items():
+            if aesthetic in data:
+                return "horizontal" if axis == "x" else "vertical"
+        given = [axis for axis in ("x", "y") if axis in data]
+        numeric = [axis for axis in given if not isinstance(getattr(scales, axis), scale_discrete)]
+        if len(numeric) == 2:
+            values = data.groupby("group")[["x", "y"]].agg(np.ptp).max()
+            numeric = ["x"] if values["x"] > 0 and values["y"] == 0 else ["y"]
+        return "vertical" if numeric == ["y"] else "horizontal"
+
+    def _check_values(self, data: pd.DataFrame, value: str, scales: Any) -> None:
+        name = type(self).__name__
+        if f"{value}dist" in data:
+            return
+        if value not in data:
+            raise DataError(f"{name} has neither x nor y; expected aes(x=values), aes(y=values) or aes(xdist=...)")
+        if isinstance(getattr(scales, value), scale_discrete):
+            raise DataError(f"{name} found categories on {value}; expected numbers there, or on the other axis")
+
+    def _complete(self, data: pd.DataFrame, value: str) -> pd.DataFrame:
+        """Rows whose value and position are finite, and whose distribution is there."""
+        good = np.ones(len(data), dtype=bool)
+        for axis in ("x", "y"):
+            if axis in data:
+                good &= np.isfinite(data[axis].to_numpy(dtype=float))
+        if f"{value}dist" in data:
+            good &= np.array([_is_there(dist) for dist in data[f"{value}dist"]], dtype=bool)
+        lost = int((~good).sum())
+        if lost and not self.params["na_rm"]:
+            warnings.warn(
+                f"{type(self).__name__} left out {lost} of {len(data)} rows with missing or infinite values; "
+                "na_rm=True leaves them out silently",
+                MissingRowsWarning,
+                stacklevel=2,
+            )
+        return data[good] if lost else data
+
+    def compute_panel(self, data: pd.DataFrame, scales: Any) -> pd.DataFrame:
+        """The rows of all slabs of a panel."""
+        value, position = ("x", "y") if self.params["orientation"] == "horizontal" else ("y", "x")
+        pieces = list(self._pieces(data, value, position, getattr(scales, value)))
+        ends = self._ends([dist for dist, _ in pieces], getattr(scales, value))
+        frames = []
+        for number, (distribution, rows) in enumerate(pieces):
+            constant = _constants(rows, {value, f"{value}dist"})
+            if position not in constant:
+                constant[position] = 0.0
+            columns = self._rows(distribution, value, ends)
+            frames.append(pd.DataFrame({**columns, **constant, "slab_id": number}))
+        return pd.concat(frames, ignore_index=True)
+
+    def _pieces(
+        self, data: pd.DataFrame, value: str, position: str, scale: Any
+    ) -> Iterator[tuple[Distribution, pd.DataFrame]]:
+        """What each slab is drawn of, and its rows of the data."""
+        if f"{value}dist" in data:
+            change = _transformation(scale)
+            for _, rows in data.groupby(np.arange(len(data))):
+                yield known(rows[f"{value}dist"].iloc[0], self.params["p_limits"], change), rows
+            return
+        smoothing = Smoothing(
+            self.params["bandwidth"],
+            self.params["adjust"],
+            self.params["bounds"],
+            self.params["density"] == "bounded",
+            self.params["trim"],
+        )
+        for _, rows in data.groupby(["group", position] if position in data else ["group"]):
+            yield Sample(rows[value].to_numpy(dtype=float), smoothing), rows
+
+    def _ends(self, distributions: list[Distribution], scale: Any) -> tuple[float, float] | None:
+        """Where slabs that continue to the ends of the axis end; None where each has its own."""
+        if not self.params["expand"]:
+            return None
+        ends = [distribution.limits() for distribution in distributions]
+        if not scale.is_empty():
+            ends.append(tuple(scale.dimension()))
+        return min(low for low, _ in ends), max(high for _, high in ends)
+
+    def _rows(self, distribution: Distribution, value: str, ends: tuple[float, float] | None) -> dict[str, Any]:
+        """Rows of one slab: its outline, intervals and point."""
+        drawn = self.DEFAULT_PARAMS["geom"].DRAWS
+        intervals = point_interval(distribution, self.params["point_interval"], self.params["width"])
+        parts: list[dict[str, Any]] = []
+        if "slab" in drawn:
+            parts.append(self._slab_rows(distribution, value, ends, intervals))
+        if "interval" in drawn:
+            parts.append(
+                {
+                    "part": "interval", value: [i.point for i in intervals], "width": [i.width for i in intervals],
+                    f"{value}min": [i.lower for i in intervals], f"{value}max": [i.upper for i in intervals],
+                    "level": [i.width for i in intervals],
+                }
+            )  # fmt: skip
+        if "point" in drawn:
+            parts.append({"part": "point", value: [intervals[0].point], "level": [min(self.params["width"])]})
+        rows = pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
+        levels = sorted(self.params["width"], reverse=True)
+        rows["level"] = pd.Categorical(rows["level"], levels, ordered=True)
+        return {name: rows[name] for name in rows}
+
+    def _slab_rows(
+        self, distribution: Distribution, value: str, ends: tuple[float, float] | None, intervals: list[Interval]
+    ) -> dict[str, Any]:
+        slab = self._slab(distribution)
+        if ends is not None:
+            left, right = {"pdf": (0.0, 0.0), "cdf": (0.0, 1.0), "ccdf": (1.0, 0.0)}[self.params["slab_type"]]
+            slab = slab.extended(*ends, left, right)
+        level = np.full(len(slab.at), np.nan)
+        for interval in reversed(intervals):
+            level[(slab.at >= interval.lower) & (slab.at <= interval.upper)] = interval.width
+        return {"part": "slab", value: slab.at, "f": slab.height, "level": level}
+
+    def _slab(self, distribution: Distribution) -> Slab:
+        n = self.params["n"]
+        if self.params["slab_type"] == "pdf":
+            if self.params["density"] == "histogram" and isinstance(distribution, Sample):
+                return distribution.histogram(self.params["breaks"])
+            return distribution.density(n)
+        below = distribution.cumulative(n)
+        return below if self.params["slab_type"] == "cdf" else Slab(below.at, 1 - below.height)
+
+
+class stat_halfeye(stat_slabinterval):  # noqa: N801
+    """Half-eye: a slab above its point and intervals. Aesthetics and options of `stat_slabinterval`."""
+
+
+class stat_eye(stat_slabinterval):  # noqa: N801
+    """Eye: a slab on both sides of its point and intervals (a violin). Options of `stat_slabinterval`."""
+
+    OPTIONS: ClassVar[dict[str, Any]] = {"side": "both"}
+
+
+class stat_histinterval(stat_slabinterval):  # noqa: N801
+    """Histogram above point and intervals; `breaks` as in `numpy.histogram`. Options of `stat_slabinterval`."""
+
+    OPTIONS: ClassVar[dict[str, Any]] = {"density": "histogram"}
+
+
+class stat_ccdfinterval(stat_slabinterval):  # noqa: N801
+    """Bar whose thickness is the probability of a larger value, with point and intervals inside.
+
+    The bar goes on to the ends of the axis. Options of `stat_slabinterval`.
+    """
+
+    OPTIONS: ClassVar[dict[str, Any]] = {
+        "slab_type": "ccdf", "side": "topleft", "justification": 0.5, "normalize": "none", "expand": True,
+    }  # fmt: skip
+
+
+class stat_slab(stat_slabinterval):  # noqa: N801
+    """Slab alone; `color` is its outline, none by default. Options of `stat_slabinterval`.
+
+    Examples
+    --------
+    >>> from plotnine import aes, facet_grid, ggplot, theme_bw
+    >>> import multilevel as mlm
+    >>> from multilevel.plots import stat_slab
+    >>> d2 = mlm.datasets.load("tutorial_d2")
+    >>> picture = ggplot(d2, aes(x="y", fill="participant")) + stat_slab(alpha=0.25) + theme_bw()
+    """
+
+    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {**stat_slabinterval.DEFAULT_PARAMS, "geom": geom_slab}
+
+
+class stat_pointinterval(stat_slabinterval):  # noqa: N801
+    """Point and intervals, no slab. Options of `stat_slabinterval`."""
+
+    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {**stat_slabinterval.DEFAULT_PARAMS, "geom": geom_pointinterval}
+
+
+class stat_interval(stat_slabinterval):  # noqa: N801
+    """Thick intervals, 50 %, 80 % and 95 %, told apart by colour. Options of `stat_slabinterval`."""
+
+    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {
+        **stat_slabinterval.DEFAULT_PARAMS, "geom": geom_interval, "width": (0.5, 0.8, 0.95),
+    }  # fmt: skip
+    DEFAULT_AES: ClassVar[dict[str, Any]] = {"color": after_stat("level")}
+
+    def setup_data(self, data: pd.DataFrame) -> pd.DataFrame:
+        """Colours that were mapped stay."""
+        if "color" in data:
+            self.DEFAULT_AES = aes()
+        return super().setup_data(data)
+
+
+class stat_dotsinterval(stat_slabinterval):  # noqa: N801
+    """A dot per value, or per quantile, above point and intervals; dots are as large as the panel allows.
+
+    Options of `stat_slabinterval`, and `quantiles` : number of dots, each standing for the same probability (a quantile
+    dotplot); None: one for each value, 100 for a distribution. `stackratio` : distance of dots in a stack, in diameters.
+    """
+
+    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {**stat_slabinterval.DEFAULT_PARAMS, "quantiles": None}
+
+    def _slab_rows(
+        self, distribution: Distribution, value: str, ends: tuple[float, float] | None, intervals: list[Interval]
+    ) -> dict[str, Any]:
+        count = self.params["quantiles"]
+        if count is None and isinstance(distribution, Sample):
+            at = np.sort(distribution.values)
+        else:
+            at = quantile_dots(distribution, count or 100)
+        level = np.full(len(at), np.nan)
+        for interval in reversed(intervals):
+            level[(at >= interval.lower) & (at <= interval.upper)] = interval.width
+        return {"part": "dots", value: at, "f": 1.0, "level": level}
+
+
+def _constants(rows: pd.DataFrame, without: set[str]) -> dict[str, Any]:
+    """What is the same in all rows of a slab, and so belongs to it."""
+    first = rows.iloc[0]
+    kept = [name for name in rows.columns if name not in without]
+    return {name: first[name] for name in kept if len(rows) == 1 or (rows[name] == first[name]).all()}
+
+
+def _transformation(scale: Any) -> tuple[Any, Any] | None:
+    """Transformation of an axis and its inverse; None where there is none."""
+    trans = getattr(scale, "_trans", None) or getattr(scale, "trans", None)
+    if trans is None or type(trans).__name__ == "identity_trans":
+        return None
+    return trans.transform, trans.inverse
+
+
+def _is_there(distribution: Any) -> bool:
+    """Whether it is a distribution that has a median; what is no distribution at all is left to `known`."""
+    if distribution is None or (isinstance(distribution, float) and np.isnan(distribution)):
+        return False
+    return not hasattr(distribution, "ppf") or bool(np.isfinite(distribution.ppf(0.5)))

@@ -44,7 +44,7 @@ class geom_slabinterval(geom):  # noqa: N801
     }  # fmt: skip
     DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {
         "stat": "identity", "position": "identity", "na_rm": False, "side": "top", "scale": 0.9, "justification": None,
-        "normalize": "all", "interval_size_range": (0.9, 2.2), "fatten_point": 1.8, "stackratio": 1.0,
+        "normalize": "all", "interval_size_range": (0.8, 2.0), "fatten_point": 1.8, "stackratio": 1.0,
     }  # fmt: skip
 
     legend_key_size = staticmethod(geom_polygon.legend_key_size)
@@ -102,29 +102,39 @@ class geom_slabinterval(geom):  # noqa: N801
             if name in parts:
                 draw(parts[name].reset_index(drop=True), panel_params, coord, ax)
 
-    def _draw_slabs(self, data: pd.DataFrame, panel_params: Any, coord: Any, ax: Any) -> None:
-        data = self._styled(data, "slab")
-        for _, slab in data.groupby(["group", "slab_id"]):
-            value, low, high = self._edges(slab)
-            if len(slab) == 1:
-                spike = slab.assign(color=slab["fill"], **self._xy(value, low), **self._xy(value, high, "end"))
-                geom_segment.draw_group(spike.reset_index(drop=True), panel_params, coord, ax, self.params)
-                continue
-            polygons = [
-                slab.iloc[[first]].assign(group=number).loc[lambda row, n=2 * (last - first): row.index.repeat(n)].assign(
-                    **self._xy(
-                        np.r_[value[first:last], value[first:last][::-1]], np.r_[low[first:last], high[first:last][::-1]]
-                    )
-                )
-                for number, (first, last) in enumerate(_runs(slab))
-            ]  # fmt: skip
-            area = pd.concat(polygons, ignore_index=True).assign(color=None)
-            geom_polygon.draw_group(area, panel_params, coord, ax, self.params)
-            if slab["outline"].notna().all():
-                self._draw_outline(slab, value, low, high, panel_params, coord, ax)
+    def _draw_slabs(self, data: pd.DataFrame, *panel: Any) -> None:
+        """Slab by slab if they have outlines, which the next slab may cover; otherwise at once."""
+        data = self._styled(data, "slab").sort_values("slab_id", kind="stable", ignore_index=True)
+        alone = data.groupby("slab_id")["part"].transform("size").eq(1)
+        self._draw_spikes(data[alone], *panel)
+        slabs = data[~alone]
+        outlined = slabs["outline"].notna().any()
+        for _, batch in slabs.groupby("slab_id") if outlined else [(0, slabs)] if len(slabs) else []:
+            self._draw_areas(batch.reset_index(drop=True), *panel)
+            if batch["outline"].notna().all():
+                self._draw_outline(batch, *panel)
 
-    def _draw_outline(self, slab: pd.DataFrame, value: Any, low: Any, high: Any, *panel: Any) -> None:
+    def _draw_spikes(self, data: pd.DataFrame, *panel: Any) -> None:
+        """Point masses: lines in the colour of the fill."""
+        if len(data):
+            value, low, high = self._edges(data)
+            line = data.assign(color=data["fill"], **self._xy(value, low), **self._xy(value, high, "end"))
+            geom_segment.draw_group(line.reset_index(drop=True), *panel, {**self.params, **LINE})
+
+    def _draw_areas(self, data: pd.DataFrame, *panel: Any) -> None:
+        """Polygons: along the lower edge and back along the upper one, one for each stretch of one fill."""
+        value, low, high = self._edges(data)
+        runs = _runs(data)
+        there = [np.arange(first, last) for first, last in runs]
+        path = np.concatenate([np.r_[run, run[::-1]] for run in there])
+        edge = np.concatenate([np.r_[low[run], high[run[::-1]]] for run in there])
+        group = np.repeat(np.arange(len(runs)), [2 * len(run) for run in there])
+        area = data.iloc[path].assign(group=group, color=None, **self._xy(value[path], edge))
+        geom_polygon.draw_group(area.reset_index(drop=True), *panel, self.params)
+
+    def _draw_outline(self, slab: pd.DataFrame, *panel: Any) -> None:
         """The edge that is not the base; both where a slab has two."""
+        value, low, high = self._edges(slab)
         edges = {1: (high,), -1: (low,), 0: (high, low)}[self.placement.direction]
         for edge in edges:
             line = slab.assign(color=slab["outline"], **self._xy(value, edge))
@@ -135,10 +145,10 @@ class geom_slabinterval(geom):  # noqa: N801
         return slab["x" if self.horizontal else "y"].to_numpy(dtype=float), low, high
 
     def _place(self, slab: pd.DataFrame) -> tuple[Any, Any]:
-        """Positions, and the room of each, which dodging may have changed."""
+        """Where intervals are in the room of each slab, which dodging may have moved, and the size of that room."""
         position = "y" if self.horizontal else "x"
-        where = slab[position].to_numpy(dtype=float)
-        return where, (slab[f"{position}max"] - slab[f"{position}min"]).to_numpy(dtype=float)
+        low, high = (slab[f"{position}{end}"].to_numpy(dtype=float) for end in ("min", "max"))
+        return low + self.placement.below * (high - low), high - low
 
     def _xy(self, value: Any, position: Any, end: str = "") -> dict[str, Any]:
         names = ("x", "y") if self.horizontal else ("y", "x")
@@ -163,7 +173,7 @@ class geom_slabinterval(geom):  # noqa: N801
             data["size"] = sizes[rank]
         data[f"{value}end"], data[value] = data[f"{value}max"], data[f"{value}min"]
         across = "y" if self.horizontal else "x"
-        data[f"{across}end"] = data[across]
+        data[f"{across}end"] = data[across] = self._centre(data)
         for _, lines in data.sort_values("width", ascending=False, kind="stable").groupby("linetype", sort=False):
             geom_segment.draw_group(lines.reset_index(drop=True), panel_params, coord, ax, {**self.params, **LINE})
 
@@ -171,10 +181,15 @@ class geom_slabinterval(geom):  # noqa: N801
         own_fill = data["point_fill"].notna().all()
         data = self._styled(data, "point")
         if data["point_size"].isna().all():
-            data["size"] = self.params["interval_size_range"][1] * self.params["fatten_point"] / 2
+            data["size"] = self.params["interval_size_range"][1] * self.params["fatten_point"]
         if not own_fill:
             data["fill"] = data["color"]
+        data["y" if self.horizontal else "x"] = self._centre(data)
         geom_point.draw_group(data, panel_params, coord, ax, self.params)
+
+    def _centre(self, data: pd.DataFrame) -> Any:
+        """Position of intervals and points."""
+        return self._place(data)[0] if "slab" in self.DRAWS else data["y" if self.horizontal else "x"]
 
     def _styled(self, data: pd.DataFrame, part: str) -> pd.DataFrame:
         """Aesthetics of a part: its own where they are set, otherwise those of everything."""
@@ -201,7 +216,7 @@ class geom_slabinterval(geom):  # noqa: N801
             geom_path.draw_legend(line, da, lyr)
         if "point" in cls.DRAWS:
             dot = lyr.geom._styled(pd.DataFrame([data]), "point").iloc[0]
-            dot["size"] = 1.5
+            dot["size"] = 2.2
             dot["fill"] = dot["point_fill"] if isinstance(dot["point_fill"], str) else dot["color"]
             geom_point.draw_legend(dot, da, lyr)
         return da
@@ -237,12 +252,13 @@ def _distance(position: Any) -> float:
     return float(apart.min()) if len(apart) else 1.0
 
 
-def _runs(slab: pd.DataFrame) -> list[tuple[int, int]]:
-    """Stretches [first, last) with one fill and alpha; neighbours share a row, so that no gap is seen."""
-    changes = np.zeros(len(slab), dtype=bool)
+def _runs(data: pd.DataFrame) -> list[tuple[int, int]]:
+    """Stretches [first, last) of one slab, fill and alpha; neighbours in a slab share a row, so that no gap is seen."""
+    starts = np.zeros(len(data), dtype=bool)
+    new_slab = np.diff(data["slab_id"].to_numpy(), prepend=-1) != 0
     for name in ("fill", "alpha"):
-        values = slab[name].to_numpy()
-        changes[1:] |= values[1:] != values[:-1]
-    starts = np.r_[0, np.flatnonzero(changes)]
-    ends = np.r_[starts[1:] + 1, len(slab)]
-    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+        values = data[name].to_numpy()
+        starts[1:] |= values[1:] != values[:-1]
+    (first,) = np.nonzero(starts | new_slab)
+    last = np.append(first[1:] + ~new_slab[first[1:]], len(data))
+    return list(zip(first.tolist(), last.tolist(), strict=True))

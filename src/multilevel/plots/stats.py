@@ -7,7 +7,7 @@ comes from `densities`, `distributions`, `intervals` and `dotplots`; what is dra
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from dataclasses import astuple
 from typing import Any, ClassVar
 
 import numpy as np
@@ -147,37 +147,38 @@ class stat_slabinterval(stat):  # noqa: N801
         return data[good] if lost else data
 
     def compute_panel(self, data: pd.DataFrame, scales: Any) -> pd.DataFrame:
-        """The rows of all slabs of a panel."""
+        """The rows of all slabs of a panel: what is computed of each, beside what its rows of the data have in common."""
         value, position = ("x", "y") if self.params["orientation"] == "horizontal" else ("y", "x")
-        pieces = list(self._pieces(data, value, position, getattr(scales, value)))
-        ends = self._ends([dist for dist, _ in pieces], getattr(scales, value))
-        frames = []
-        for number, (distribution, rows) in enumerate(pieces):
-            constant = _constants(rows, {value, f"{value}dist"})
-            if position not in constant:
-                constant[position] = 0.0
-            columns = self._rows(distribution, value, ends)
-            frames.append(pd.DataFrame({**columns, **constant, "slab_id": number}))
-        return pd.concat(frames, ignore_index=True)
-
-    def _pieces(
-        self, data: pd.DataFrame, value: str, position: str, scale: Any
-    ) -> Iterator[tuple[Distribution, pd.DataFrame]]:
-        """What each slab is drawn of, and its rows of the data."""
-        if f"{value}dist" in data:
-            change = _transformation(scale)
-            for _, rows in data.groupby(np.arange(len(data))):
-                yield known(rows[f"{value}dist"].iloc[0], self.params["p_limits"], change), rows
-            return
-        smoothing = Smoothing(
-            self.params["bandwidth"],
-            self.params["adjust"],
-            self.params["bounds"],
-            self.params["density"] == "bounded",
-            self.params["trim"],
+        scale = getattr(scales, value)
+        source = f"{value}dist" if f"{value}dist" in data else value
+        if source != value:  # every distribution is a slab of its own
+            number = np.arange(len(data))
+        else:
+            number = data.groupby(["group", position] if position in data else ["group"]).ngroup().to_numpy()
+        order = np.argsort(number, kind="stable")
+        first = np.searchsorted(number[order], np.arange(number.max() + 1))
+        found = np.split(data[source].to_numpy()[order], first[1:])
+        distributions = [self._distribution(values, scale, source != value) for values in found]
+        ends = self._ends(distributions, scale)
+        slabs = [self._rows(distribution, ends) for distribution in distributions]
+        names = {"at": value, "lower": f"{value}min", "upper": f"{value}max"}
+        computed = pd.DataFrame(
+            {names.get(name, name): np.concatenate([slab[name] for slab in slabs]) for name in slabs[0]}
         )
-        for _, rows in data.groupby(["group", position] if position in data else ["group"]):
-            yield Sample(rows[value].to_numpy(dtype=float), smoothing), rows
+        computed["level"] = pd.Categorical(computed["level"], sorted(self.params["width"], reverse=True), ordered=True)
+        computed["slab_id"] = np.repeat(np.arange(len(slabs)), [len(slab["at"]) for slab in slabs])
+        shared = _shared(data.drop(columns=source), number, order[first])
+        frame = pd.concat([computed, shared.iloc[computed["slab_id"]].reset_index(drop=True)], axis=1)
+        return frame if position in frame else frame.assign(**{position: 0.0})
+
+    def _distribution(self, values: Any, scale: Any, is_known: bool) -> Distribution:
+        """What a slab is drawn of."""
+        if is_known:
+            return known(values[0], self.params["p_limits"], _transformation(scale))
+        asked = self.params
+        bounded = asked["density"] == "bounded"
+        smoothing = Smoothing(asked["bandwidth"], asked["adjust"], asked["bounds"], bounded, asked["trim"])
+        return Sample(values.astype(float), smoothing)
 
     def _ends(self, distributions: list[Distribution], scale: Any) -> tuple[float, float] | None:
         """Where slabs that continue to the ends of the axis end; None where each has its own."""
@@ -188,39 +189,28 @@ class stat_slabinterval(stat):  # noqa: N801
             ends.append(tuple(scale.dimension()))
         return min(low for low, _ in ends), max(high for _, high in ends)
 
-    def _rows(self, distribution: Distribution, value: str, ends: tuple[float, float] | None) -> dict[str, Any]:
-        """Rows of one slab: its outline, intervals and point."""
+    def _rows(self, distribution: Distribution, ends: tuple[float, float] | None) -> dict[str, Any]:
+        """Columns of one slab: its outline or dots, its intervals and its point, one after the other."""
         drawn = self.DEFAULT_PARAMS["geom"].DRAWS
         intervals = point_interval(distribution, self.params["point_interval"], self.params["width"])
-        parts: list[dict[str, Any]] = []
+        parts = []
         if "slab" in drawn:
-            parts.append(self._slab_rows(distribution, value, ends, intervals))
+            parts.append(self._slab_rows(distribution, ends, intervals))
         if "interval" in drawn:
-            parts.append(
-                {
-                    "part": "interval", value: [i.point for i in intervals], "width": [i.width for i in intervals],
-                    f"{value}min": [i.lower for i in intervals], f"{value}max": [i.upper for i in intervals],
-                    "level": [i.width for i in intervals],
-                }
-            )  # fmt: skip
+            point, lower, upper, width = (np.array(column) for column in zip(*map(astuple, intervals), strict=True))
+            parts.append(_rows_of("interval", point, lower=lower, upper=upper, width=width, level=width))
         if "point" in drawn:
-            parts.append({"part": "point", value: [intervals[0].point], "level": [min(self.params["width"])]})
-        rows = pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
-        levels = sorted(self.params["width"], reverse=True)
-        rows["level"] = pd.Categorical(rows["level"], levels, ordered=True)
-        return {name: rows[name] for name in rows}
+            parts.append(_rows_of("point", np.array([intervals[0].point]), level=min(self.params["width"])))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _slab_rows(
-        self, distribution: Distribution, value: str, ends: tuple[float, float] | None, intervals: list[Interval]
+        self, distribution: Distribution, ends: tuple[float, float] | None, intervals: list[Interval]
     ) -> dict[str, Any]:
         slab = self._slab(distribution)
         if ends is not None:
             left, right = {"pdf": (0.0, 0.0), "cdf": (0.0, 1.0), "ccdf": (1.0, 0.0)}[self.params["slab_type"]]
             slab = slab.extended(*ends, left, right)
-        level = np.full(len(slab.at), np.nan)
-        for interval in reversed(intervals):
-            level[(slab.at >= interval.lower) & (slab.at <= interval.upper)] = interval.width
-        return {"part": "slab", value: slab.at, "f": slab.height, "level": level}
+        return _rows_of("slab", slab.at, f=slab.height, level=_level(slab.at, intervals))
 
     def _slab(self, distribution: Distribution) -> Slab:
         n = self.params["n"]
@@ -305,24 +295,37 @@ class stat_dotsinterval(stat_slabinterval):  # noqa: N801
     DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {**stat_slabinterval.DEFAULT_PARAMS, "quantiles": None}
 
     def _slab_rows(
-        self, distribution: Distribution, value: str, ends: tuple[float, float] | None, intervals: list[Interval]
+        self, distribution: Distribution, ends: tuple[float, float] | None, intervals: list[Interval]
     ) -> dict[str, Any]:
         count = self.params["quantiles"]
         if count is None and isinstance(distribution, Sample):
             at = np.sort(distribution.values)
         else:
             at = quantile_dots(distribution, count or 100)
-        level = np.full(len(at), np.nan)
-        for interval in reversed(intervals):
-            level[(at >= interval.lower) & (at <= interval.upper)] = interval.width
-        return {"part": "dots", value: at, "f": 1.0, "level": level}
+        return _rows_of("dots", at, f=1.0, level=_level(at, intervals))
 
 
-def _constants(rows: pd.DataFrame, without: set[str]) -> dict[str, Any]:
-    """What is the same in all rows of a slab, and so belongs to it."""
-    first = rows.iloc[0]
-    kept = [name for name in rows.columns if name not in without]
-    return {name: first[name] for name in kept if len(rows) == 1 or (rows[name] == first[name]).all()}
+def _rows_of(part: str, at: Any, **columns: Any) -> dict[str, Any]:
+    """Columns of one part of a slab, NaN where it has nothing to say."""
+    empty = dict.fromkeys(("f", "lower", "upper", "width", "level"), np.nan)
+    numbers = {name: np.broadcast_to(column, at.shape) for name, column in {**empty, **columns}.items()}
+    return {"part": np.full(len(at), part, dtype=object), "at": at, **numbers}
+
+
+def _level(at: Any, intervals: list[Interval]) -> Any:
+    """Probability of the narrowest interval that holds each place; NaN outside of all."""
+    level = np.full(len(at), np.nan)
+    for interval in reversed(intervals):
+        level[(at >= interval.lower) & (at <= interval.upper)] = interval.width
+    return level
+
+
+def _shared(data: pd.DataFrame, number: Any, first: Any) -> pd.DataFrame:
+    """A row for each slab of what all of its rows have in common; columns keep their types and levels."""
+    rows = data.iloc[first]
+    if len(rows) == len(data):
+        return rows
+    return rows[[name for name in data if (data[name].to_numpy() == rows[name].to_numpy()[number]).all()]]
 
 
 def _transformation(scale: Any) -> tuple[Any, Any] | None:

@@ -3,9 +3,9 @@
 Two passes over the values put them on a grid; the rest is Fourier transforms of a few thousand numbers, so a million
 values take a tenth of a second.
 
-Sources: Silverman (1982), Algorithm AS 176, Applied Statistics 31, for densities by Fourier transform; Silverman (1986),
-Density Estimation, eq. 3.31 and section 2.10, for the rule of thumb and reflection at a boundary; Sheather & Jones
-(1991), JRSS B 53, and Wand & Jones (1995), Kernel Smoothing, sections 3.5 and 3.6.1, for the direct plug-in;
+Sources: Silverman (1982), Algorithm AS 176, Applied Statistics 31, for densities by Fourier transform; Silverman
+(1986), Density Estimation, eq. 3.31 and section 2.10, for the rule of thumb and reflection at a boundary; Sheather &
+Jones (1991), JRSS B 53, and Wand & Jones (1995), Kernel Smoothing, sections 3.5 and 3.6.1, for the direct plug-in;
 Cooke (1979), Biometrika 66, for the bounds of an unknown range.
 """
 
@@ -140,7 +140,7 @@ def _spectrum(values: Floats, range_: float) -> tuple[Floats, Floats]:
     length = 4 * CELLS
     transform = np.fft.rfft(counts / len(values), length)
     frequency = 2 * math.pi * np.fft.rfftfreq(length, range_ / (CELLS - 1))
-    return np.abs(transform) ** 2, frequency
+    return np.asarray(np.abs(transform) ** 2, dtype=float), np.asarray(frequency, dtype=float)
 
 
 def kernel_density(values: Floats, width: float, bounds: tuple[float, float], at: Floats) -> Floats:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -91,7 +91,7 @@ class Sample:
     """
 
     values: Floats
-    smoothing: Smoothing = Smoothing()
+    smoothing: Smoothing = field(default_factory=Smoothing)
 
     @cached_property
     def _range(self) -> tuple[float, float]:
@@ -340,6 +340,12 @@ class Transformed:
         return float(np.mean(self.ppf((np.arange(4096) + 0.5) / 4096)))
 
 
+def is_known(frozen: Any) -> bool:
+    """Whether it has the functions of a distribution and all of its parameters."""
+    has_functions = hasattr(frozen, "ppf") and hasattr(frozen, "cdf") and not isinstance(frozen, type)
+    return has_functions and not getattr(frozen, "numargs", 0)
+
+
 def known(
     frozen: Any,
     tails: tuple[float | None, float | None] = (None, None),
@@ -361,7 +367,7 @@ def known(
     >>> known(stats.t(5)).limits()[1].round(2)
     np.float64(5.89)
     """
-    if not (hasattr(frozen, "ppf") and hasattr(frozen, "cdf")) or isinstance(frozen, type):
+    if not is_known(frozen):
         raise DataError(
             f"found {type(frozen).__name__} {frozen!r} where a distribution is expected; "
             "give frozen distributions of scipy.stats, for instance scipy.stats.norm(0, 1)"

@@ -50,7 +50,10 @@ class Dots(CircleCollection):
 
     def draw(self, renderer: Any) -> None:
         """Place the dots for the panel as it is now, and draw them."""
-        base, end = (self.axes.transData.transform(xy) for xy in self._ends)
+        axes, figure = self.axes, self.get_figure(root=True)
+        if axes is None or figure is None:
+            return  # not on a page yet
+        base, end = (axes.transData.transform(xy) for xy in self._ends)
         reach = (end - base)[:, self._across]
         room = float(np.abs(reach).min()) * (2 if self._centred else 1)
         order = [dots[np.argsort(base[dots, self._value], kind="stable")] for dots in self._groups]
@@ -58,8 +61,8 @@ class Dots(CircleCollection):
         diameter = fitting_diameter(values, room, self._spacing)
         places = [self._places(v, base[d], reach[d], diameter) for v, d in zip(values, order, strict=True)]
         self.set_offsets(np.concatenate(places))
-        points = diameter * 72 / self.figure.dpi
-        self.set_sizes(np.full(len(base), np.pi * points**2 / 4), self.figure.dpi)
+        points = diameter * 72 / figure.dpi
+        self.set_sizes(np.full(len(base), np.pi * points**2 / 4), figure.dpi)
         super().draw(renderer)
 
     def _places(self, values: Floats, base: Floats, reach: Floats, diameter: float) -> Floats:

@@ -40,7 +40,8 @@ class geom_slabinterval(geom):  # noqa: N801
 
     REQUIRED_AES: ClassVar[set[str]] = {"x", "y"}
     DEFAULT_AES: ClassVar[dict[str, Any]] = {
-        "alpha": 1, "color": "black", "fill": GREY, "linetype": "solid", "shape": "o", "size": 0.6, "stroke": 0.0, **OWN,
+        "alpha": 1, "color": "black", "fill": GREY, "linetype": "solid", "shape": "o", "size": 0.6, "stroke": 0.0,
+        **OWN,
     }  # fmt: skip
     DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {
         "stat": "identity", "position": "identity", "na_rm": False, "side": "top", "scale": 0.9, "justification": None,
@@ -82,11 +83,13 @@ class geom_slabinterval(geom):  # noqa: N801
             raise DataError("slabs are not stacked; try position='identity', or position='dodge' for vertical ones")
         if isinstance(position, position_dodge) and self.horizontal:
             raise DataError(
-                "plotnine dodges along x only; draw vertical slabs, aes(x=group, y=value), dodge them, and add coord_flip()"
+                "plotnine dodges along x only; dodge vertical slabs, aes(x=group, y=value), and add coord_flip()"
             )
 
     def handle_na(self, data: pd.DataFrame) -> pd.DataFrame:
         """Slabs end where the axis does; intervals that leave it are dropped with plotnine's warning."""
+        if data.empty:
+            return data
         inside = data[["x", "y"]].notna().all(axis=1)
         return data[inside | data["part"].isin(["interval", "point"])].pipe(super().handle_na)
 
@@ -145,10 +148,9 @@ class geom_slabinterval(geom):  # noqa: N801
         return slab["x" if self.horizontal else "y"].to_numpy(dtype=float), low, high
 
     def _place(self, slab: pd.DataFrame) -> tuple[Any, Any]:
-        """Where intervals are in the room of each slab, which dodging may have moved, and the size of that room."""
+        """Positions and their size, from the room of each slab, which dodging may have moved."""
         position = "y" if self.horizontal else "x"
-        low, high = (slab[f"{position}{end}"].to_numpy(dtype=float) for end in ("min", "max"))
-        return low + self.placement.below * (high - low), high - low
+        return self.placement.place(*(slab[f"{position}{end}"].to_numpy(dtype=float) for end in ("min", "max")))
 
     def _xy(self, value: Any, position: Any, end: str = "") -> dict[str, Any]:
         names = ("x", "y") if self.horizontal else ("y", "x")

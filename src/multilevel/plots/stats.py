@@ -18,7 +18,7 @@ from plotnine.stats.stat import stat
 
 from ..errors import DataError, MissingRowsWarning
 from .densities import Smoothing
-from .distributions import Distribution, Sample, Slab, known
+from .distributions import Distribution, Sample, Slab, is_known, known
 from .dotplots import quantile_dots
 from .geoms import OWN, geom_interval, geom_pointinterval, geom_slab, geom_slabinterval
 from .intervals import Interval, point_interval
@@ -37,13 +37,13 @@ class stat_slabinterval(stat):  # noqa: N801
         thickness goes from 0 to 1.
     xdist, ydist : instead of values, a column of frozen `scipy.stats` distributions, each a slab of its own.
     fill, color, alpha, linetype, group : as everywhere. `slab_alpha`, `slab_fill`, `slab_color`, `slab_linetype`,
-        `interval_color`, `interval_size`, `interval_alpha`, `point_color`, `point_fill`, `point_size`, ... are set to one
-        value and concern that part alone.
+        `interval_color`, `interval_size`, `interval_alpha`, `point_color`, `point_fill`, `point_size`, ... are set to
+        one value and concern that part alone.
 
     Parameters
     ----------
-    orientation : `"horizontal"` (values on x), `"vertical"`, or None: the axis that is numeric; if both are, the one that
-        varies within groups.
+    orientation : `"horizontal"` (values on x), `"vertical"`, or None: values are on the axis that is numeric; if both
+        are, on the one that alone varies within groups.
     side : `"top"`, `"bottom"`, `"both"` (or `"right"`, `"left"`): where the slab is, seen from its interval.
     scale : part of the room of a position that the thickest slab takes, 0.9.
     justification : where the interval is in the slab, 0 to 1; None: on its base, in the middle for `side="both"`.
@@ -57,7 +57,8 @@ class stat_slabinterval(stat):  # noqa: N801
     trim : end the slab at the smallest and largest value. `expand` : continue it to the ends of the axis.
     breaks : of histograms, as in `numpy.histogram`; `"scott"`.
     slab_type : `"pdf"`, `"cdf"` or `"ccdf"`.
-    p_limits : probabilities between which a distribution is drawn; None: all of it, or 0.001 and 0.999 if it never ends.
+    p_limits : probabilities between which a distribution is drawn; None: all of it, or 0.001 and 0.999 if it has no
+        end.
     n : positions at which a slab is computed, 501.
     na_rm : leave missing and infinite values out without a warning.
 
@@ -115,13 +116,21 @@ class stat_slabinterval(stat):  # noqa: N801
         given = [axis for axis in ("x", "y") if axis in data]
         numeric = [axis for axis in given if not isinstance(getattr(scales, axis), scale_discrete)]
         if len(numeric) == 2:
-            values = data.groupby("group")[["x", "y"]].agg(np.ptp).max()
-            numeric = ["x"] if values["x"] > 0 and values["y"] == 0 else ["y"]
+            groups = data[["x", "y"]].replace([np.inf, -np.inf], np.nan).groupby(data["group"])
+            spread = (groups.max() - groups.min()).max()
+            numeric = [axis for axis in numeric if spread[axis] > 0]
+            if len(numeric) != 1:
+                raise DataError(
+                    f"{type(self).__name__} found numbers on x and on y, and cannot tell which are the values and which "
+                    'the positions; give orientation="horizontal" (values on x) or "vertical"'
+                )
         return "vertical" if numeric == ["y"] else "horizontal"
 
     def _check_values(self, data: pd.DataFrame, value: str, scales: Any) -> None:
         name = type(self).__name__
         if f"{value}dist" in data:
+            if value in data:
+                raise DataError(f"{name} has both {value} and {value}dist; expected values or distributions")
             return
         if value not in data:
             raise DataError(f"{name} has neither x nor y; expected aes(x=values), aes(y=values) or aes(xdist=...)")
@@ -133,7 +142,7 @@ class stat_slabinterval(stat):  # noqa: N801
         good = np.ones(len(data), dtype=bool)
         for axis in ("x", "y"):
             if axis in data:
-                good &= np.isfinite(data[axis].to_numpy(dtype=float))
+                good &= np.isfinite(data[axis].to_numpy(dtype=float, na_value=np.nan))
         if f"{value}dist" in data:
             good &= np.array([_is_there(dist) for dist in data[f"{value}dist"]], dtype=bool)
         lost = int((~good).sum())
@@ -147,7 +156,7 @@ class stat_slabinterval(stat):  # noqa: N801
         return data[good] if lost else data
 
     def compute_panel(self, data: pd.DataFrame, scales: Any) -> pd.DataFrame:
-        """The rows of all slabs of a panel: what is computed of each, beside what its rows of the data have in common."""
+        """Rows of all slabs of a panel: what is computed of each, beside what its rows of the data have in common."""
         value, position = ("x", "y") if self.params["orientation"] == "horizontal" else ("y", "x")
         scale = getattr(scales, value)
         source = f"{value}dist" if f"{value}dist" in data else value
@@ -276,7 +285,7 @@ class stat_interval(stat_slabinterval):  # noqa: N801
     DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {
         **stat_slabinterval.DEFAULT_PARAMS, "geom": geom_interval, "width": (0.5, 0.8, 0.95),
     }  # fmt: skip
-    DEFAULT_AES: ClassVar[dict[str, Any]] = {"color": after_stat("level")}
+    DEFAULT_AES = {"color": after_stat("level")}  # noqa: RUF012 - plotnine makes it the instance's own
 
     def setup_data(self, data: pd.DataFrame) -> pd.DataFrame:
         """Colours that were mapped stay."""
@@ -289,7 +298,8 @@ class stat_dotsinterval(stat_slabinterval):  # noqa: N801
     """A dot per value, or per quantile, above point and intervals; dots are as large as the panel allows.
 
     Options of `stat_slabinterval`, and `quantiles` : number of dots, each standing for the same probability (a quantile
-    dotplot); None: one for each value, 100 for a distribution. `stackratio` : distance of dots in a stack, in diameters.
+    dotplot); None: one for each value, 100 for a distribution. `stackratio` : distance of dots in a stack, in
+    diameters.
     """
 
     DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {**stat_slabinterval.DEFAULT_PARAMS, "quantiles": None}
@@ -340,4 +350,4 @@ def _is_there(distribution: Any) -> bool:
     """Whether it is a distribution that has a median; what is no distribution at all is left to `known`."""
     if distribution is None or (isinstance(distribution, float) and np.isnan(distribution)):
         return False
-    return not hasattr(distribution, "ppf") or bool(np.isfinite(distribution.ppf(0.5)))
+    return not is_known(distribution) or bool(np.isfinite(distribution.ppf(0.5)))

@@ -75,9 +75,14 @@ class Placement:
         return (1 - self.direction) / 2 if self.justification is None else self.justification
 
     def room(self, position: Floats, size: float) -> tuple[Floats, Floats]:
-        """Lower and upper end of the room of positions (k,), `size` apart from each other."""
+        """Lower and upper end of the room of positions (k,), `size` apart; more than that for a scale above 1."""
+        size *= max(self.scale, 1.0)
         low = position - self.below * size
         return low, low + size
+
+    def place(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        """Positions and size (k,) whose room is between low and high: back from `room`."""
+        return low + self.below * (high - low), (high - low) / max(self.scale, 1.0)
 
     def edges(self, position: Floats, size: Floats, thickness: Floats) -> tuple[Floats, Floats]:
         """Lower and upper edge of slabs with that thickness (k,).

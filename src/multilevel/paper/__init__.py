@@ -1,8 +1,8 @@
 """The model on paper: its equations, and its plate diagram.
 
-    Fit ──Sheet.of──► Sheet    coefficients, what they multiply, what varies by group: symbols and numbers
-                        ├─ equation ──► Equation    LaTeX, or text for a terminal
-                        └─ diagram ───► Diagram     SVG, or PNG by matplotlib
+Fit ──Sheet.of──► Sheet    coefficients, what they multiply, what varies by group: symbols and numbers
+                    ├─ equation ──► Equation    LaTeX, or text for a terminal
+                    └─ diagram ───► Diagram     SVG, or PNG by matplotlib
 """
 
 from .diagram import Diagram, diagram

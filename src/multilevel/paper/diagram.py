@@ -14,8 +14,10 @@ from pathlib import Path
 
 from ..errors import InferenceError
 from ..models.estimate import Fit
-from .drawing import save_png, to_svg
-from .scene import Scene, scene_of
+from .drafting import scene_of
+from .drawing import to_svg
+from .raster import save_png
+from .scene import Scene
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,7 +35,7 @@ class Diagram:
 
     @property
     def svg(self) -> str:
-        """SVG text. In a page it takes the colours of the page; on its own it is light or dark as the reader prefers."""
+        """SVG text: takes the colours of the page it is in; on its own it is light or dark as the reader prefers."""
         return to_svg(self.scene, self.title)
 
     def __repr__(self) -> str:
@@ -63,11 +65,22 @@ class Diagram:
         elif ending != ".png":
             raise InferenceError(f"a diagram is saved as .svg or .png; found {os.fspath(path)!r}")
         elif find_spec("matplotlib") is None:
-            raise InferenceError("a PNG is drawn by matplotlib, which is not installed; save the diagram as .svg instead")
+            raise InferenceError(
+                "a PNG is drawn by matplotlib, which is not installed; save the diagram as .svg instead"
+            )
         else:
             save_png(self.scene, path, dpi)
 
 
 def diagram(fit: Fit) -> Diagram:
-    """The plate diagram of a fit."""
+    """The plate diagram of a fit.
+
+    >>> from multilevel import datasets, lmer
+    >>> m = lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", datasets.load("penicillin", "dict"))
+    >>> picture = diagram(m._fit)
+    >>> picture
+    <Diagram Plate diagram of diameter ~ 1 + (1 | plate) + (1 | sample): 7 nodes, 3 plates>
+    >>> picture.svg[:4]
+    '<svg'
+    """
     return Diagram(scene_of(fit), f"Plate diagram of {fit.design.formula.text}")

@@ -1,12 +1,11 @@
-"""A scene as SVG text, or drawn by matplotlib: the same lines twice."""
+"""A scene as SVG text."""
 
 from __future__ import annotations
 
 from html import escape
 from math import hypot
-from typing import Any
 
-from .scene import HEIGHT, LABEL, SIZE, SMALL, Node, Plate, Scene, text_width
+from .scene import HEIGHT, LABEL, SIZE, SMALL, Node, Plate, Scene
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe & Ito (2008)
 SERIF = "'Latin Modern Math','STIX Two Text',Cambria,Georgia,'Times New Roman',serif"
@@ -23,7 +22,7 @@ def to_svg(scene: Scene, title: str) -> str:
     """SVG that takes its colours from where it is shown."""
     left, top, right, bottom = scene.frame()
     width, height = right - left, bottom - top
-    body = [_svg_plate(plate, colour) for plate, colour in _coloured(scene)]
+    body = [_svg_plate(plate, colour) for plate, colour in coloured(scene)]
     body += [_svg_arrow(*arrow(source, target)) for source, target in scene.arrows]
     body += [_svg_node(node) for node in scene.nodes]
     return (
@@ -36,31 +35,38 @@ def to_svg(scene: Scene, title: str) -> str:
 
 def arrow(source: Node, target: Node) -> tuple[tuple[float, float], tuple[float, float]]:
     """Where an arrow leaves the one node and meets the other."""
-    return _border(source, target.x, target.y, 0.0), _border(target, source.x, source.y, 2.0)
+    start, end = source.anchor, (target.x, target.y)
+    return _border(source, start, end, 0.0), _border(target, end, start, 2.0)
 
 
-def _border(node: Node, x: float, y: float, gap: float) -> tuple[float, float]:
-    """The point of a node's outline in the direction of (x, y), found by halving."""
+def _border(node: Node, start: tuple[float, float], end: tuple[float, float], gap: float) -> tuple[float, float]:
+    """Where the line from a point inside a node to one outside crosses its outline, found by halving."""
     inside, outside = 0.0, 1.0
     straight, radius = (node.width - HEIGHT) / 2, HEIGHT / 2 + gap
+    (x0, y0), (x1, y1) = start, end
     for _ in range(30):
         t = (inside + outside) / 2
-        dx, dy = t * (x - node.x), t * (y - node.y)
+        dx, dy = x0 + t * (x1 - x0) - node.x, y0 + t * (y1 - y0) - node.y
         if hypot(max(abs(dx) - straight, 0.0), dy) < radius:
             inside = t
         else:
             outside = t
-    return node.x + inside * (x - node.x), node.y + inside * (y - node.y)
+    return x0 + inside * (x1 - x0), y0 + inside * (y1 - y0)
 
 
-def _coloured(scene: Scene) -> list[tuple[Plate, str]]:
+def coloured(scene: Scene) -> list[tuple[Plate, str]]:
     """Plates of grouping factors in colour, that of the rows in the colour of the text."""
     colours = iter(COLOURS * (len(scene.plates) // len(COLOURS) + 1))
     return [(plate, next(colours) if plate.group else "currentColor") for plate in scene.plates]
 
 
+def tint(plate: Plate) -> float:
+    """How much colour a plate has."""
+    return 0.06 if plate.group else 0.03
+
+
 def _svg_plate(plate: Plate, colour: str) -> str:
-    fill = f'fill="{colour}" fill-opacity="{0.06 if plate.group else 0.03}"'
+    fill = f'fill="{colour}" fill-opacity="{tint(plate)}"'
     at = plate.left + 10 if plate.side == "left" else plate.right - 10
     anchor = "start" if plate.side == "left" else "end"
     return (
@@ -73,14 +79,14 @@ def _svg_plate(plate: Plate, colour: str) -> str:
 
 def _svg_arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
     (x0, y0), (x1, y1) = start, end
-    (ax, ay), (bx, by), (hx, hy) = _head(start, end)
+    (ax, ay), (bx, by), (hx, hy) = head(start, end)
     return (
         f'<path d="M{x0:.1f} {y0:.1f}L{hx:.1f} {hy:.1f}" fill="none" stroke="currentColor" stroke-width="1.2"/>'
         f'<path d="M{x1:.1f} {y1:.1f}L{ax:.1f} {ay:.1f}L{bx:.1f} {by:.1f}Z" fill="currentColor"/>'
     )
 
 
-def _head(start: tuple[float, float], end: tuple[float, float]) -> tuple[tuple[float, float], ...]:
+def head(start: tuple[float, float], end: tuple[float, float]) -> tuple[tuple[float, float], ...]:
     """The two barbs of an arrow's head, and the point between them."""
     (x0, y0), (x1, y1) = start, end
     length = hypot(x1 - x0, y1 - y0) or 1.0
@@ -107,59 +113,3 @@ def _svg_node(node: Node) -> str:
         f'{shape}<text x="{node.x:.1f}" y="{node.y + 5:.1f}" text-anchor="middle" font-family="{SERIF}" '
         f'font-style="italic" font-size="{SIZE:g}" fill="currentColor">{escape(node.main)}{sub}</text>'
     )
-
-
-# ---- matplotlib -----------------------------------------------------------------------------------------------------
-
-
-def save_png(scene: Scene, path: Any, dpi: float) -> None:
-    """The scene as a PNG file on white paper, drawn by matplotlib."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.patches import FancyBboxPatch, Polygon
-
-    left, top, right, bottom = scene.frame()
-    figure = Figure(figsize=((right - left) / 96, (bottom - top) / 96))
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(left, right), ylim=(bottom, top))
-    axes.set_axis_off()
-
-    def rounded(x: float, y: float, width: float, height: float, radius: float, **look: Any) -> None:
-        style = f"round,pad=0,rounding_size={radius}"
-        axes.add_patch(FancyBboxPatch((x, y), width, height, boxstyle=style, **look))
-
-    for plate, named in _coloured(scene):
-        colour = "#1f2328" if named == "currentColor" else named
-        size = (plate.right - plate.left, plate.bottom - plate.top)
-        rounded(plate.left, plate.top, *size, 10, facecolor=(colour, 0.06), edgecolor=colour, linewidth=1.1)
-        at = plate.left + 10 if plate.side == "left" else plate.right - 10
-        axes.text(at, plate.bottom - 7, _literal(plate.label), ha=plate.side, size=LABEL * 0.72, color="#1f2328")
-    for source, target in scene.arrows:
-        start, end = arrow(source, target)
-        *barbs, (hx, hy) = _head(start, end)
-        axes.plot([start[0], hx], [start[1], hy], color="#1f2328", linewidth=0.9)
-        axes.add_patch(Polygon([end, *barbs], closed=True, color="#1f2328", linewidth=0))
-    for node in scene.nodes:
-        x, y, _, _ = node.box
-        paper = "#dedfe0" if node.kind == "data" else "white"
-        rounded(x, y, node.width, HEIGHT, HEIGHT / 2, facecolor=paper, edgecolor="#1f2328", linewidth=1.1)
-        if node.kind == "mean":
-            inner = (node.width - 6, HEIGHT - 6, HEIGHT / 2 - 3)
-            rounded(x + 3, y + 3, *inner, facecolor="none", edgecolor="#1f2328", linewidth=0.7)
-        _mpl_label(axes, node)
-    figure.savefig(path, dpi=dpi, format="png", facecolor="white")
-
-
-def _mpl_label(axes: Any, node: Node) -> None:
-    """Symbol and subscript, together in the middle of the node."""
-    look = {"family": "DejaVu Serif", "style": "italic", "color": "#1f2328"}
-    main, sub = text_width(node.main, SIZE * 0.9), text_width(node.sub, SMALL * 0.9)
-    middle = node.x + (main - sub) / 2
-    axes.text(middle, node.y + 5, _literal(node.main), ha="right", size=SIZE * 0.7, **look)
-    if node.sub:
-        axes.text(middle + 0.5, node.y + 9.5, _literal(node.sub), ha="left", size=SMALL * 0.7, **look)
-
-
-def _literal(text: str) -> str:
-    """Text in which matplotlib finds no mathematics."""
-    return text.replace("$", r"\$")

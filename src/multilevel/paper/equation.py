@@ -66,6 +66,21 @@ def equation(fit: Fit, numbers: bool = False, *, family: str = "gaussian", link:
     Raises
     ------
     ValueError : the family or the link is not known.
+
+    >>> from multilevel import datasets, lmer
+    >>> m = lmer("reaction ~ days + (days || subject)", datasets.load("sleepstudy", "dict"))
+    >>> equation(m._fit)
+    reaction[n] ~ N(μ[n], σ)
+           μ[n] = α[subject[n]] + β[subject[n]] days[n]
+     α[subject] ~ N(α, σ_α),  subject = 1, ..., 18
+     β[subject] ~ N(β, σ_β)
+    >>> print(equation(m._fit, numbers=True))
+    \\begin{align*}
+    \\text{reaction}_n &\\sim \\mathcal{N}\\left(\\mu_{n}, 25.57\\right) \\\\
+    \\mu_{n} &= \\alpha_{\\text{subject}[n]} + \\beta_{\\text{subject}[n]}\\, \\text{days}_n \\\\
+    \\alpha_{\\text{subject}} &\\sim \\mathcal{N}\\left(251.4, 25.05\\right),\\quad \\text{subject} = 1, \\dots, 18 \\\\
+    \\beta_{\\text{subject}} &\\sim \\mathcal{N}\\left(10.47, 5.988\\right)
+    \\end{align*}
     """
     sheet = Sheet.of(fit, by_level=not numbers)
     return Equation(_latex(_Scribe(sheet, Latex(), numbers, family, link).lines()),
@@ -220,7 +235,10 @@ class _Scribe:
         rho = [[self.correlation(term, *sorted((i, j))) if i != j else "1" for j in range(k)] for i in range(k)]
         if k <= ink.largest_matrix:
             entries = [
-                [ink.power(sds[i], "2") if i == j else ink.product([rho[i][j], sds[min(i, j)], sds[max(i, j)]]) for j in range(k)]
+                [
+                    ink.power(sds[i], "2") if i == j else ink.product([rho[i][j], sds[min(i, j)], sds[max(i, j)]])
+                    for j in range(k)
+                ]
                 for i in range(k)
             ]
             return [Line(symbol, "=", (ink.matrix(entries),))]

@@ -71,8 +71,9 @@ class Predictors:
         text, coding, j = piece
         node = _bare(self.sources[text])
         if coding == "":
-            several = text in self.several and isinstance(node, Call)
-            return _call(node, ink, str(j + 1)) if several else expression(node, ink)
+            if isinstance(node, Call) and text in self.several:
+                return _call(node, ink, str(j + 1))
+            return expression(node, ink)
         if coding != "=":
             return ink.function(coding, [expression(node, ink)], str(j + 1))
         level = self.levels[text][j]

@@ -82,13 +82,12 @@ class Sheet:
         order = _carrying_order(fit)
         random = {recipe for t in order for recipe in design.random[t].plan.recipes}
         fixed = tuple(_coefficients(fit, random if by_level else None))
-        assert design.formula.response is not None  # a fit has one
+        formula = design.formula
+        assert formula.response is not None  # a fit has one
         weights = None if fit.prior_weights is None else fit.weights_column or ""
         terms = tuple(_terms(fit, order, fixed))
-        predictors = Predictors.of(design)
-        return Sheet(
-            design.formula.response, fit.rows.n, fixed, terms, design.formula.offsets, weights, fit.estimate.sigma, predictors
-        )  # fmt: skip
+        sigma = fit.estimate.sigma
+        return Sheet(formula.response, fit.rows.n, fixed, terms, formula.offsets, weights, sigma, Predictors.of(design))
 
     @property
     def carried(self) -> set[Recipe]:
@@ -152,7 +151,12 @@ def _factors_by_level(fit: Fit, varying: set[Recipe]) -> dict[int, tuple[int, st
     for term in design.terms:
         recipes = [design.plan.recipes[j] for j in term.columns]
         factors = {text for recipe in recipes for text, coding, _ in recipe if coding != ""}
-        if len(factors) != 1 or len(recipes) <= FEW or varying.intersection(recipes) or not kept.issuperset(term.columns):
+        if (
+            len(factors) != 1
+            or len(recipes) <= FEW
+            or varying.intersection(recipes)
+            or not kept.issuperset(term.columns)
+        ):
             continue
         (text,) = factors
         shown = {j for recipe in recipes for name, coding, j in recipe if name == text and coding == "="}
@@ -160,7 +164,7 @@ def _factors_by_level(fit: Fit, varying: set[Recipe]) -> dict[int, tuple[int, st
         left = [level for j, level in enumerate(levels) if j not in shown]
         rests = {tuple(piece for piece in recipe if piece[0] != text) for recipe in recipes}
         if len(shown) == len(recipes) and len(left) <= 1 and len(rests) == 1:
-            found.update({j: (term.columns[0], text, left[0] if left else "") for j in term.columns})
+            found.update(dict.fromkeys(term.columns, (term.columns[0], text, left[0] if left else "")))
     return found
 
 

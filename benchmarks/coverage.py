@@ -3,8 +3,8 @@
     python coverage.py [--runs 2000] [--replicates 500]
 
 Data sets are drawn from a known model with 6, 12 and 30 groups of 4 to 10 rows; half of the groups are treated and x
-varies within groups. Two models: groups differ in level, (1 | g); and also in their slope of x, (x | g). The true effect
-of the treatment is 0 and that of x is 0.5. Results as a Markdown table on standard output; the seed is fixed.
+varies within groups. Two models: groups differ in level, (1 | g); and also in their slope of x, (x | g). The treatment
+does nothing, and the effect of x is 0.5. Results as a Markdown table on standard output; the seed is fixed.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import Checks, check
 from ..data.attach import backend_of, keepable
 from ..data.sums import Floats
 from ..diagnostics import doubts
@@ -15,6 +16,7 @@ from ..errors import DataError
 from ..formula import Design, Matrices
 from ..models.estimate import Fit
 from ..models.predictor import fitted
+from ..paper import Diagram, Equation, diagram, equation
 from ..predict import Residuals, aligned, residuals
 from ..tidy import augment
 from ..truth import Truth, truth_of
@@ -99,6 +101,27 @@ class Model:
         if self._data is None:
             raise DataError("the data did not travel with this copy of the fit, for they were a query on a connection")
         return augment(self._fit, self._data)
+
+    def check(self) -> Checks:
+        """What one should look at before believing the fit: optimum, boundary, data left out, collinearity, residuals,
+        random effects; each with a number and a verdict.
+        """
+        return check(self._fit, self._backend)
+
+    def equation(self, numbers: bool = False) -> Equation:
+        """The equations of the model: LaTeX (`str`), typeset in a notebook, text in a terminal.
+
+        `numbers` puts the estimates in the place of the parameters.
+
+        >>> from multilevel import datasets, lm
+        >>> lm("reaction ~ days", datasets.load("sleepstudy", "dict")).equation()
+        reaction[n] ~ N(α + β days[n], σ)
+        """
+        return equation(self._fit, numbers)
+
+    def diagram(self) -> Diagram:
+        """The model as a plate diagram: shows itself in a notebook, `.save("model.svg")` or `"model.png"`."""
+        return diagram(self._fit)
 
     def truth(self) -> Truth:
         """The truth that would be, if the estimates were exact: to be edited with `replace`, and simulated from.

@@ -10,6 +10,7 @@ from ..lettering import display_width
 from ..models.estimate import Fit
 from .expressions import expression
 from .ink import Ink, Latex, Plain
+from .mathml import MathML, table
 from .response import linked, response_line
 from .sheet import Coefficient, GroupEffect, GroupTerm, Sheet
 
@@ -36,10 +37,12 @@ class Equation:
     ----------
     latex : an `align*` environment.
     text : the same in plain text, a line for each equation.
+    mathml : the same as a `<math>` element, which browsers typeset without help.
     """
 
     latex: str
     text: str
+    mathml: str
 
     def __str__(self) -> str:
         return self.latex
@@ -83,8 +86,8 @@ def equation(fit: Fit, numbers: bool = False, *, family: str = "gaussian", link:
     \\end{align*}
     """
     sheet = Sheet.of(fit, by_level=not numbers)
-    return Equation(_latex(_Scribe(sheet, Latex(), numbers, family, link).lines()),
-                    _plain(_Scribe(sheet, Plain(), numbers, family, link).lines()))  # fmt: skip
+    latex, plain, mathml = (_Scribe(sheet, ink, numbers, family, link).lines() for ink in (Latex(), Plain(), MathML()))
+    return Equation(_latex(latex), _plain(plain), _mathml(mathml))
 
 
 def _latex(lines: list[Line]) -> str:
@@ -94,6 +97,14 @@ def _latex(lines: list[Line]) -> str:
         rows.append(rf"{left} &{set_relation} {first}{aside}")
         rows += [rf"&\quad {{}} {part}" for part in rest]
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+
+
+def _mathml(lines: list[Line]) -> str:
+    rows = []
+    for left, relation, (first, *rest), aside in lines:
+        rows.append((left, relation, first + aside))
+        rows += [("", "", part) for part in rest]
+    return table(rows)
 
 
 def _plain(lines: list[Line]) -> str:

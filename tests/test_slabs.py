@@ -365,6 +365,13 @@ def test_limits_of_the_axis_leave_values_out_with_a_warning() -> None:
     assert rows["x"].between(-1, 2).all()
 
 
+def test_an_interval_beyond_the_limits_is_left_out_with_a_warning() -> None:
+    known = pd.DataFrame({"dist": [stats.norm()]})
+    with pytest.warns(MissingRowsWarning, match="1 intervals or points go beyond the limits of the axis"):
+        rows = drawn(ggplot(known, aes(xdist="dist")) + stat_halfeye() + scale_x_continuous(limits=(-1.5, 1.5)))
+    assert rows[rows["part"] == "interval"]["width"].tolist() == [0.66]
+
+
 def test_frames_of_polars() -> None:
     one = slabs(ggplot(pl.DataFrame(THREE.to_dict("list")), XY) + stat_slab())
     pd.testing.assert_frame_equal(one[["x", "y", "f"]], slabs(ggplot(THREE, XY) + stat_slab())[["x", "y", "f"]])
@@ -409,6 +416,19 @@ def test_frames_of_polars() -> None:
 def test_impossible_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         stat_halfeye(**options)
+
+
+@pytest.mark.parametrize(
+    ("stat", "name"),
+    [
+        (stat_pointinterval, "side"), (stat_pointinterval, "normalize"), (stat_interval, "fatten_point"),
+        (stat_slab, "interval_size_range"), (stat_dotsinterval, "normalize"), (stat_dotsinterval, "breaks"),
+        (stat_halfeye, "stackratio"), (stat_halfeye, "geom"), (stat_eye, "stat"),
+    ],
+)  # fmt: skip
+def test_options_without_a_use_are_refused(stat: Any, name: str) -> None:
+    with pytest.raises(DataError, match=f"{stat.__name__} has no option '{name}'"):
+        stat(**{name: 1})
 
 
 def test_impossible_quantiles() -> None:

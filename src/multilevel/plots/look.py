@@ -88,14 +88,15 @@ def smooth(x: Floats, y: Floats, span: float = 0.75, at: int = 60) -> tuple[Floa
     """A curve through a cloud: straight lines fitted around each of some points, near values weighing more.
 
     Cleveland (1979), Robust locally weighted regression, J. Am. Stat. Assoc. 74, 829-836, without the robust steps;
-    the points stand at quantiles of x, `span` is the part of the cloud that each line looks at.
+    half of the points stand at quantiles of x, half evenly; `span` is the part of the cloud that each line looks at.
 
     >>> x = np.linspace(0, 1, 50)
     >>> grid, curve = smooth(x, 2 * x + 1)
     >>> bool(np.allclose(curve, 2 * grid + 1))
     True
     """
-    grid = np.unique(np.quantile(x, np.linspace(0, 1, at)))
+    steps = np.linspace(0, 1, at // 2)
+    grid = np.unique(np.concatenate([np.quantile(x, steps), x.min() + steps * (x.max() - x.min())]))
     k = max(2, int(np.ceil(span * len(x))))
     curve = np.empty(len(grid))
     for i, centre in enumerate(grid):

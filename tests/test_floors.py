@@ -25,6 +25,7 @@ FLOORS: list[list[set[str]]] = [
     [{"effects"}, {"predict", "simulate", "truth"}],
     [{"inference"}],
     [{"diagnostics", "checks", "summary", "tidy"}, {"paper"}, {"plots"}],
+    [{"report"}],
     [{"fit"}],
     [{"__init__"}, {"cli"}],
 ]

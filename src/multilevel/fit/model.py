@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from ..models.estimate import Fit
 from ..models.predictor import fitted
 from ..paper import Diagram, Equation, diagram, equation
 from ..predict import Residuals, aligned, residuals
+from ..report import write_report
 from ..tidy import augment
 from ..truth import Truth, truth_of
 
@@ -122,6 +125,15 @@ class Model:
     def diagram(self) -> Diagram:
         """The model as a plate diagram: shows itself in a notebook, `.save("model.svg")` or `"model.png"`."""
         return diagram(self._fit)
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write one self-contained page: words, equations, diagram, tables, pictures, checks. Gives back its path.
+
+        The page loads nothing from anywhere. Needs plotnine: `pip install "multilevel[plots]"`.
+
+        Raises DataError if the file is not called .html or cannot be written.
+        """
+        return write_report(self, path)
 
     def truth(self) -> Truth:
         """The truth that would be, if the estimates were exact: to be edited with `replace`, and simulated from.

@@ -104,6 +104,8 @@ def _plain(lines: list[Line]) -> str:
     rows = []
     for left, relation, (first, *rest), aside in lines:
         row = f"{' ' * (width - display_width(left))}{left} {relation} {first}"
+        if display_width(row) > PAGE and "; " in first:  # a matrix, row by row
+            row, *rest = f"{row};".replace("; ", ";\n").removesuffix(";").split("\n")
         if display_width(row + aside) <= PAGE:
             rows.append(row + aside)
         else:

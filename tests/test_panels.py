@@ -264,6 +264,16 @@ def test_residuals_are_those_of_the_model(slopes: Any) -> None:
     ]
 
 
+def test_residuals_leave_out_rows_that_are_missing_or_have_no_weight() -> None:
+    rng = np.random.default_rng(2)
+    data = {"x": rng.normal(size=30), "y": rng.normal(size=30), "w": np.r_[0.0, 0.0, np.ones(28)]}
+    data["y"][5] = np.nan
+    m = mlm.lm("y ~ x", data, weights="w")
+    picture = plots.residuals(m, "fitted")
+    used = np.setdiff1d(np.arange(2, 30), [5])
+    assert np.allclose(picture.data["y"], m.residuals()[used])
+
+
 def test_the_band_of_a_normal_sample_covers_one() -> None:
     """Of 400 normal samples of 50, each ordered value lies in its band in 95 % of them."""
     from multilevel.plots.checks import _quantiles

@@ -84,7 +84,7 @@ def residuals(m: Any, kind: Kind = "all") -> ggplot:
     panels: list[_Panel] = []
     if kind != "ranef":
         fitted, r, scaled = (np.asarray(v) for v in (m.fitted(), m.residuals(), m.residuals("scaled")))
-        known = np.isfinite(fitted) & np.isfinite(scaled)
+        known = np.isfinite(fitted) & np.isfinite(scaled) & _that_count(m, len(fitted))
         fitted, r, scaled = fitted[known], r[known], scaled[known]
         makers: dict[str, Callable[[str], _Panel]] = {
             "fitted": lambda title: _cloud(title, fitted, r, 0.0),
@@ -120,6 +120,17 @@ def residuals(m: Any, kind: Kind = "all") -> ggplot:
         + look(*size)
         + theme(**hidden)
     )  # fmt: skip
+
+
+def _that_count(m: Any, n: int) -> Any:
+    """(n,) whether a row of the data has a weight; rows of weight zero have no residual to speak of."""
+    fit = getattr(m, "_fit", None)
+    counted = getattr(fit, "counted", None)
+    if fit is None or counted is None:
+        return np.ones(n, bool)
+    which = np.zeros(n, bool)
+    which[counted if fit.rows.kept is None else fit.rows.kept[counted]] = True
+    return which
 
 
 _Panel: TypeAlias = "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]"  # points, curve, band, flat line

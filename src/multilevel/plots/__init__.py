@@ -12,9 +12,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checks import residuals, simulated
+    from .checks import residuals
     from .fitted import effects
-    from .groups import caterpillar, pooling, shrinkage
+    from .groups import caterpillar, pooling
+    from .shrunken import shrinkage
+    from .simulations import simulated
     from .stats import (
         stat_ccdfinterval,
         stat_dotsinterval,
@@ -52,8 +54,8 @@ _HOMES = {
     "effects": "fitted",
     "pooling": "groups",
     "residuals": "checks",
-    "shrinkage": "groups",
-    "simulated": "checks",
+    "shrinkage": "shrunken",
+    "simulated": "simulations",
     "theme_ggdist": "theme",
 }
 

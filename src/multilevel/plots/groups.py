@@ -1,4 +1,4 @@
-"""Panels of groups: three ways of pooling, shrinkage, and what is estimated for each level."""
+"""Panels of groups: three ways of pooling, and what is estimated for each level."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from plotnine import (
     geom_vline,
     ggplot,
     labs,
-    scale_color_manual,
-    scale_fill_manual,
-    scale_shape_manual,
     scale_y_discrete,
     theme,
 )
@@ -32,20 +29,20 @@ from ..grouped import GroupTable, GroupTables
 from ..labelled import unknown_name
 from ..models.estimate import Fit
 from ..models.linear_mixed import fit_linear_mixed
-from ..models.predictor import fixed_part, random_part
 from .look import (
     BLUE,
     FAINT,
     GREY,
     INK,
     LABELLED,
-    VERMILLION,
-    Floats,
+    height,
     level_in,
     look,
     normal_quantile,
+    ordered,
     thinned,
     thinned_words,
+    way,
 )
 
 POOLINGS = ("Complete pooling", "No pooling", "Partial pooling")
@@ -80,7 +77,7 @@ def pooling(y: str, group: str, data: Any, *, level: float = 0.95) -> ggplot:
     part = fit.rows.random[0]
     assert fit.rows.y is not None
     frame, order = _three_poolings(fit, level)
-    values = pd.DataFrame({"value": fit.rows.y, "group": _factor(np.array(part.levels)[part.codes], order)})
+    values = pd.DataFrame({"value": fit.rows.y, "group": ordered(np.array(part.levels)[part.codes], order)})
     shown = thinned(len(values))
     few, many = len(shown) < 500, len(order) > LABELLED
     return (
@@ -92,12 +89,12 @@ def pooling(y: str, group: str, data: Any, *, level: float = 0.95) -> ggplot:
         )
         + geom_vline(xintercept=float(fit.estimate.beta[0]), linetype="dashed", color=GREY, size=0.5)
         + geom_segment(aes(x="lower", xend="upper", yend="group"), color=BLUE, size=0.9)
-        + _way("group")
+        + way("group")
         + geom_point(aes(x="raw"), shape="D", fill="white", color=INK, size=3.2)
         + geom_point(aes(x="estimate"), color=BLUE, size=1.8)
         + labs(x=y, y=group, caption=f"◇ raw mean   ● estimate, {level:.0%} interval   - - mean of all. "
                + thinned_words(len(values)))
-        + look(9.0, _height(len(order)), grid="x")
+        + look(9.0, height(len(order)), grid="x")
         + (theme(axis_text_y=element_blank(), axis_ticks_y=element_blank()) if many else theme())
     )  # fmt: skip
 
@@ -130,7 +127,7 @@ def _three_poolings(fit: Fit, level: float) -> tuple[pd.DataFrame, list[str]]:
     ]  # fmt: skip
     frame = pd.concat(pieces, ignore_index=True)
     frame["pooling"] = pd.Categorical(frame["pooling"], POOLINGS)
-    frame["group"] = _factor(frame["group"], order)
+    frame["group"] = ordered(frame["group"], order)
     return frame, order
 
 
@@ -158,7 +155,7 @@ def caterpillar(effects: Any, *, level: float = 0.95, group: str | None = None) 
     tables = _tables(effects, group)
     frame = pd.concat([_long(table, len(tables) > 1) for table in tables], ignore_index=True)
     frame["panel"] = pd.Categorical(frame["panel"], frame["panel"].unique())
-    frame["key"] = _factor(frame["key"], list(dict.fromkeys(frame["key"])))
+    frame["key"] = ordered(frame["key"], list(dict.fromkeys(frame["key"])))
     frame["lower"], frame["upper"] = (frame["estimate"] + sign * reach * frame["error"] for sign in (-1, 1))
     panels = len(frame["panel"].cat.categories)
     limits = frame.groupby("panel", observed=True).agg({"lower": "min", "upper": "max"})
@@ -175,7 +172,7 @@ def caterpillar(effects: Any, *, level: float = 0.95, group: str | None = None) 
         + geom_point(color=INK, size=0.4 if crowded else 1.6)
         + scale_y_discrete(labels=_level_labels(tables))
         + labs(x=f"estimate, {level:.0%} interval", y=tables[0].group if len(tables) == 1 else "")
-        + look(max(4.5, 2.9 * columns + 0.8), _height(tallest) * -(-panels // columns), grid="x")
+        + look(max(4.5, 2.9 * columns + 0.8), height(tallest) * -(-panels // columns), grid="x")
         + (theme(axis_ticks_y=element_blank()) if crowded else theme())
     )
 
@@ -215,159 +212,5 @@ def _level_labels(tables: Sequence[GroupTable]) -> Any:
     return labels
 
 
-def shrinkage(m: Any, group: str | None = None) -> ggplot:
-    """The way from what each group says alone to what the model believes of it.
-
-    For each level a line leads from the least-squares estimate from its own rows (the rest of the model taken as
-    estimated) to the coefficient of the model. Two effects are drawn as one plane, others beside each other. The cross,
-    or the dashed line, is the population.
-
-    Parameters
-    ----------
-    m : what `lmer` returns.
-    group : grouping factor. Default: the first of `m.ranef()`.
-
-    Raises
-    ------
-    DataError : `m` has no groups.
-    InferenceError : there is no such grouping factor.
-
-    >>> from multilevel import datasets, lmer, plots
-    >>> m = lmer("reaction ~ days + (days | subject)", datasets.load("sleepstudy"))
-    >>> picture = plots.shrinkage(m)
-    """
-    fit = getattr(m, "_fit", m)
-    if not isinstance(fit, Fit) or not fit.design.random:
-        raise DataError(f"shrinkage takes a model with groups, as lmer returns it; found {_what(m)}")
-    groups = list(dict.fromkeys(part.group for part in fit.rows.random))
-    if group is not None and group not in groups:
-        raise unknown_name("grouping factor", group, groups)
-    group = group or groups[0]
-    names, raw, shrunken, centre = _own_and_shrunken(fit, group)
-    levels = next(part.levels for part in fit.rows.random if part.group == group)
-    if len(names) == 2:
-        return _plane(group, names, levels, raw, shrunken, centre)
-    return _rows_of_lines(group, names, levels, raw, shrunken, centre)
-
-
-def _own_and_shrunken(fit: Fit, group: str) -> tuple[list[str], Floats, Floats, Floats]:
-    """Names (k,), least-squares and model coefficients (l, k) of a factor's effects, and the population's (k,)."""
-    places = [t for t, part in enumerate(fit.rows.random) if part.group == group]
-    recipes = {recipe: t for t in places for recipe in fit.design.random[t].plan.recipes}
-    names = [name for t in places for name in fit.rows.random[t].names]
-    fixed = {fit.design.plan.recipes[j]: i for i, j in enumerate(fit.kept)}
-    centre = np.array(
-        [fit.estimate.beta[fixed[r]] if r in fixed else 0.0 for t in places for r in fit.design.random[t].plan.recipes]
-    )
-    Z = [z for t in places for z in fit.rows.random[t].Z]
-    others = [np.zeros_like(b) if t in places else b for t, b in enumerate(fit.estimate.modes)]
-    assert fit.rows.y is not None
-    rest = fit.rows.y - fixed_part(fit, fit.rows) - random_part(fit.rows, others)
-    for recipe in recipes:
-        if recipe in fixed:
-            rest = rest + fit.estimate.beta[fixed[recipe]] * fit.rows.X[fit.kept[fixed[recipe]]]
-    own = _least_squares_by_group(rest, np.column_stack(Z), fit.rows.random[places[0]].codes, fit.prior_weights)
-    shrunken = centre + np.hstack([fit.estimate.modes[t] for t in places])
-    return names, own, shrunken, centre
-
-
-def _least_squares_by_group(y: Floats, Z: Floats, codes: Any, weights: Floats | None) -> Floats:
-    """(l, k) coefficients of each level from its own rows; NaN where these cannot tell."""
-    k = Z.shape[1]
-    root = np.ones(len(y)) if weights is None else np.sqrt(weights)
-    order = np.argsort(codes, kind="stable")
-    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    found = np.full((int(codes.max()) + 1, k), np.nan)
-    for rows in np.split(order, starts[1:]):
-        A, b = Z[rows] * root[rows, None], y[rows] * root[rows]
-        solution, _, rank, _ = np.linalg.lstsq(A, b, rcond=1e-10)
-        if rank == k:
-            found[codes[rows[0]]] = solution
-    return found
-
-
-def _plane(
-    group: str, names: list[str], levels: Sequence[str], raw: Floats, shrunken: Floats, centre: Floats
-) -> ggplot:
-    frame = pd.DataFrame(
-        {"x": raw[:, 0], "y": raw[:, 1], "xend": shrunken[:, 0], "yend": shrunken[:, 1], "level": levels}
-    )
-    both = pd.concat(
-        [
-            frame[["x", "y"]].assign(what="alone"),
-            frame[["xend", "yend"]].set_axis(["x", "y"], axis=1).assign(what="model"),
-        ]
-    )
-    return (
-        ggplot(both.dropna(), aes("x", "y"))
-        + geom_segment(aes(xend="xend", yend="yend"), frame.dropna(), color=GREY, size=0.5)
-        + geom_point(aes(color="what", shape="what", fill="what"), size=2.2)
-        + geom_point(aes("x", "y"), pd.DataFrame({"x": centre[:1], "y": centre[1:]}), shape="+", size=7, color=INK)
-        + _two_kinds()
-        + labs(x=names[0], y=names[1], color=group, shape=group, fill=group, caption="+ population" + _untold(raw))
-        + look(6.0, 5.2)
-    )  # fmt: skip
-
-
-def _rows_of_lines(
-    group: str, names: list[str], levels: Sequence[str], raw: Floats, shrunken: Floats, centre: Floats
-) -> ggplot:
-    order = [levels[i] for i in np.argsort(shrunken[:, 0], kind="stable")]
-    pieces = [
-        pd.DataFrame({"effect": name, "level": levels, "raw": raw[:, k], "estimate": shrunken[:, k]})
-        for k, name in enumerate(names)
-    ]
-    frame = pd.concat(pieces, ignore_index=True)
-    frame["effect"] = pd.Categorical(frame["effect"], names)
-    frame["level"] = _factor(frame["level"], order)
-    points = frame.melt(["effect", "level"], ["raw", "estimate"], var_name="what", value_name="x").dropna()
-    points["what"] = points["what"].map({"raw": "alone", "estimate": "model"})
-    population = pd.DataFrame({"effect": pd.Categorical(names, names), "x": centre})
-    crowded = len(levels) > LABELLED
-    return (
-        ggplot(frame, aes(y="level"))
-        + facet_wrap("effect", nrow=1, scales="free_x")
-        + geom_vline(aes(xintercept="x"), population, color=GREY, linetype="dashed", size=0.5)
-        + _way("level", frame.dropna())
-        + geom_point(aes("x", color="what", shape="what", fill="what"), points, size=0.8 if crowded else 2.0)
-        + _two_kinds()
-        + labs(x="coefficient", y=group, color=group, shape=group, fill=group, caption="- - population" + _untold(raw))
-        + look(max(5.5, 2.8 * len(names) + 1), _height(len(levels)), grid="x")
-        + (theme(axis_text_y=element_blank(), axis_ticks_y=element_blank()) if crowded else theme())
-    )
-
-
-def _two_kinds() -> list[Any]:
-    return [
-        scale_color_manual({"alone": VERMILLION, "model": BLUE}),
-        scale_fill_manual({"alone": "#FFFFFF", "model": BLUE}),
-        scale_shape_manual({"alone": "D", "model": "o"}),
-    ]
-
-
-def _untold(raw: Floats) -> str:
-    """How many groups have too few rows for an estimate of their own."""
-    count = int(np.isnan(raw).any(axis=1).sum())
-    return f"   {count} groups have too few rows for an estimate of their own." if count else ""
-
-
-def _way(rows: str, data: pd.DataFrame | None = None) -> geom_segment:
-    """Lines from `raw` to `estimate` in the rows of a picture."""
-    return geom_segment(aes(x="raw", xend="estimate", yend=rows), data, color=GREY, size=0.5)
-
-
-def _factor(values: Any, order: list[str]) -> pd.Categorical:
-    return pd.Categorical(values, order, ordered=True)
-
-
-def _height(levels: int) -> float:
-    """Inches for so many rows of labels."""
-    return float(np.clip(1.6 + 0.17 * levels, 2.6, 9.0))
-
-
 def _quoted(name: str) -> str:
     return f"`{name}`"
-
-
-def _what(m: Any) -> str:
-    return repr(m) if isinstance(m, str) else type(m).__name__

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from plotnine import scale_color_manual, scale_fill_manual, theme
+from plotnine import aes, geom_segment, scale_color_manual, scale_fill_manual, theme
 from plotnine.themes.elements import element_blank, element_line, element_text
 
 from ..errors import DataError, nearest
@@ -49,6 +50,21 @@ def colours(n: int) -> list[Any]:
     from plotnine import scale_color_cmap_d, scale_fill_cmap_d
 
     return [scale_color_cmap_d("viridis"), scale_fill_cmap_d("viridis")]
+
+
+def way(rows: str, data: pd.DataFrame | None = None) -> geom_segment:
+    """Lines from `raw` to `estimate` in the rows of a picture."""
+    return geom_segment(aes(x="raw", xend="estimate", yend=rows), data, color=GREY, size=0.5)
+
+
+def ordered(values: Any, order: list[str]) -> pd.Categorical:
+    """Levels in the order in which they stand on an axis."""
+    return pd.Categorical(values, order, ordered=True)
+
+
+def height(levels: int) -> float:
+    """Inches for so many rows of labels."""
+    return float(np.clip(1.6 + 0.17 * levels, 2.6, 9.0))
 
 
 def thinned(n: int, most: int = DRAWN) -> NDArray[np.int64]:
@@ -109,3 +125,9 @@ def smooth(x: Floats, y: Floats, span: float = 0.75, at: int = 60) -> tuple[Floa
         slope = weight @ ((x - mean_x) * (y - mean_y)) / spread if spread > 0 else 0.0
         curve[i] = mean_y + slope * (centre - mean_x)
     return grid, curve
+
+
+def check_verbs(m: Any, panel: str, verbs: Sequence[str]) -> None:
+    """DataError if this is no model, for it does not answer what the panel asks."""
+    if not all(callable(getattr(m, verb, None)) for verb in verbs):
+        raise DataError(f"{panel} takes a model, as lm and lmer return it; found {type(m).__name__}")

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from . import datasets, designs
+from . import datasets, designs, plots
 from .designs import dropout, expand_grid
 from .errors import (
     ConvergenceWarning,
@@ -47,6 +47,7 @@ __all__ = [
     "expand_grid",
     "lm",
     "lmer",
+    "plots",
     "simulate",
 ]  # in reading order
 

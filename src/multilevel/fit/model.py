@@ -6,7 +6,7 @@ import os
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,11 +18,12 @@ from ..errors import DataError
 from ..formula import Design, Matrices
 from ..models.estimate import Fit
 from ..models.predictor import fitted
-from ..paper import Diagram, Equation, diagram, equation
 from ..predict import Residuals, aligned, residuals
-from ..report import write_report
 from ..tidy import augment
 from ..truth import Truth, truth_of
+
+if TYPE_CHECKING:
+    from ..paper import Diagram, Equation
 
 
 def warn(fit: Fit) -> None:
@@ -118,12 +119,17 @@ class Model:
 
         >>> from multilevel import datasets, lm
         >>> lm("reaction ~ days", datasets.load("sleepstudy", "dict")).equation()
-        reaction[n] ~ N(α + β days[n], σ)
+        reaction[n] ~ N(μ[n], σ)
+               μ[n] = α + β days[n]
         """
+        from ..paper import equation
+
         return equation(self._fit, numbers)
 
     def diagram(self) -> Diagram:
         """The model as a plate diagram: shows itself in a notebook, `.save("model.svg")` or `"model.png"`."""
+        from ..paper import diagram
+
         return diagram(self._fit)
 
     def report(self, path: str | os.PathLike[str]) -> Path:
@@ -133,6 +139,8 @@ class Model:
 
         Raises DataError if the file is not called .html or cannot be written.
         """
+        from ..report import write_report
+
         return write_report(self, path)
 
     def truth(self) -> Truth:

@@ -21,6 +21,21 @@ void free_entries(int k, Structure s, F&& visit) {
     for (int i = j; i < (s == Structure::us ? k : j + 1); ++i) visit(i, j);
 }
 
+// beta, its inverse information and r2 with contrast'beta held, by a Lagrange multiplier; returns d r2 / d value.
+double hold_contrast(const Given& given, Point& at) {
+  const int p = at.Qinv.rows;
+  Vec Qc(p, 0.0);
+  double variance = 0.0, gap = given.value;
+  for (int j = 0; j < p; ++j)
+    for (int i = 0; i < p; ++i) Qc[i] += at.Qinv(i, j) * given.contrast[j];
+  for (int i = 0; i < p; ++i) variance += given.contrast[i] * Qc[i], gap -= given.contrast[i] * at.beta[i];
+  for (int i = 0; i < p; ++i) at.beta[i] += Qc[i] * gap / variance;
+  for (int j = 0; j < p; ++j)
+    for (int i = 0; i < p; ++i) at.Qinv(i, j) -= Qc[i] * Qc[j] / variance;
+  at.r2 += gap * gap / variance;
+  return 2.0 * gap / variance;
+}
+
 }  // namespace
 
 LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors) : rows_(std::move(rows)) {
@@ -131,7 +146,8 @@ std::vector<Direction> LinearMixed::directions(const std::vector<Mat>& lambda, c
   return out;
 }
 
-bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out) {
+bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out,
+                           const Given* given) {
   at_.clear();
   const int p = rows_.p;
   Mat cross = blocks_.XY;
@@ -151,10 +167,14 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
   out.logdet_q = 0.0;
   for (int j = 0; j < p; ++j) out.logdet_q += 2.0 * std::log(L(j, j));
   out.Qinv = inverse_spd(L);
+  const double pull = given && !given->contrast.empty() ? hold_contrast(*given, out) : 0.0;
 
   const double nu = static_cast<double>(rows_.n) - (reml ? p : 0);
   const double s = rows_.fixed.y_scale;
-  out.value = out.logdet + nu * (1.0 + std::log(2.0 * std::numbers::pi * out.r2 / nu) + 2.0 * std::log(s)) - blocks_.sum_log_w;
+  const bool profiled = !(given && given->sigma2 > 0.0);
+  const double sigma2 = profiled ? out.r2 / nu : given->sigma2;
+  out.pull = pull / sigma2;
+  out.value = out.logdet + out.r2 / sigma2 + nu * (std::log(2.0 * std::numbers::pi * sigma2) + 2.0 * std::log(s)) - blocks_.sum_log_w;
   if (reml) out.value += out.logdet_q - 2.0 * rows_.fixed.logdet;
   if (!dirs || !engine_) return std::isfinite(out.value);
 
@@ -165,7 +185,6 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
   engine_->differentiate(c, {out.Qinv, reml}, *dirs, slopes);
   at_ = inner;
   const int m = static_cast<int>(dirs->size());
-  const double sigma2 = out.r2 / nu;
   std::vector<Mat> D;
   for (std::size_t f = 0; f < slopes.T.size(); ++f) {
     Mat d = slopes.T[f];
@@ -189,11 +208,14 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
   out.exact = slopes.exact;
   for (int j = 0; j < m; ++j)
     for (int i = 0; i < m; ++i) {
-      double h = (slopes.exact ? 2.0 : 1.0) * G(i, j) - tz[i] * tz[j] / out.r2;
+      double h = (slopes.exact ? 2.0 : 1.0) * G(i, j);
+      if (profiled) h -= tz[i] * tz[j] / out.r2;
       h /= sigma2;
       if (slopes.exact) h -= slopes.trace(i, j);
       out.hessian(i, j) = h;
     }
+  out.S = std::move(slopes.S);
+  out.r2_slope = std::move(tz);
   out.D.clear();
   for (std::size_t t = 0; t < rows_.terms.size(); ++t) {
     const int k = rows_.terms[t].k(), o = first_of_term_[t];
@@ -335,6 +357,15 @@ double LinearMixed::criterion(const Vec& theta, bool reml) {
   return at.value;
 }
 
+Vec LinearMixed::user_beta(const Vec& inner) const {
+  const FixedCoordinates& fx = rows_.fixed;
+  Vec beta(rows_.p, 0.0);
+  for (int j = 0; j < rows_.p; ++j)
+    for (int i = 0; i < rows_.p; ++i) beta[i] += fx.map.full(i, j) * (fx.beta0[j] + fx.y_scale * inner[j]);
+  if (fx.constant >= 0) beta[fx.constant] += fx.y_center / fx.constant_value;
+  return beta;
+}
+
 Solution LinearMixed::describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml) {
   const FixedCoordinates& fx = rows_.fixed;
   const int p = rows_.p;
@@ -346,10 +377,7 @@ Solution LinearMixed::describe(const Point& at, const std::vector<Mat>& inner, c
   out.sigma = s * std::sqrt(at.r2 / nu);
   out.logdet = at.logdet;
   out.logdet_rx = at.logdet_q - 2.0 * fx.logdet;
-  out.beta.assign(p, 0.0);
-  for (int j = 0; j < p; ++j)
-    for (int i = 0; i < p; ++i) out.beta[i] += fx.map.full(i, j) * (fx.beta0[j] + s * at.beta[j]);
-  if (fx.constant >= 0) out.beta[fx.constant] += fx.y_center / fx.constant_value;
+  out.beta = user_beta(at.beta);
   out.unscaled_vcov = fx.map.full * at.Qinv * transpose(fx.map.full);
   Vec c(at.beta);
   for (double& b : c) b = -b;

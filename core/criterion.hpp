@@ -26,7 +26,37 @@ struct Point {
   Vec beta;                                       // inner coordinates
   Mat Qinv;
   std::vector<Mat> D;                             // per term
+  std::vector<Mat> S;                             // per factor
+  Vec r2_slope;                                   // - d r2 / dtheta_m
+  double pull = 0.0;                              // d criterion / d value, where a combination of beta is held
 };
+
+// What is not free in an evaluation, in the inner coordinates: sigma^2 (0: profiled out), contrast'beta (empty: free).
+struct Given {
+  double sigma2 = 0.0;
+  Vec contrast;
+  double value = 0.0;
+};
+
+// One quantity held at a value, in the user's units (held.cpp).
+struct Held {
+  enum class Kind { coefficient, sigma, sd, corr } kind = Kind::sigma;
+  double value = 0.0;
+  int term = 0, i = 0, j = 0;  // sd: of effect i of a term; corr: of effects i and j
+  Vec contrast;                // coefficient: contrast'beta
+};
+
+// The minimum of -2 log-likelihood with one quantity held.
+struct HeldMinimum {
+  Vec theta, beta;
+  double sigma = 0.0, criterion = 0.0;
+  double slope = 0.0;  // d criterion / d value; NaN for a correlation of +-1 among more than two effects
+  int evaluations = 0;
+  bool converged = false;
+};
+
+// What the score at a theta depends on, of a response: beta(theta), sums of z z', r2.
+using ScoreParts = Vec;
 
 struct Solution {
   Vec theta, beta, gradient, path;
@@ -65,6 +95,8 @@ class LinearMixed {
   Vec variances(const Vec& theta, const std::vector<const std::int32_t*>& levels, const std::vector<std::vector<Column>>& Z, std::int64_t n);
   std::vector<Contraction> contractions(const Vec& theta);  // per term, user's scale
   void set_response(const Column& y);
+  HeldMinimum minimise_with(const Held& held, const Vec& theta, double sigma);  // from a start; no REML
+  ScoreParts score_parts(const Vec& theta);
 
  private:
   Rows rows_;
@@ -81,7 +113,9 @@ class LinearMixed {
   std::vector<Mat> by_factor(const std::vector<Mat>& per_term) const;
   // dPsi/dtheta_m for theta the free entries of `lambda`; `maps` brings it to inner coordinates (or none)
   std::vector<Direction> directions(const std::vector<Mat>& lambda, const std::vector<Mat>* maps) const;
-  bool evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out);
+  bool evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out,
+                const Given* given = nullptr);
+  Vec user_beta(const Vec& inner) const;
   void curvature(const std::vector<Mat>* maps, Mat& H, const std::vector<Mat>& D) const;
   Vec theta_of(const std::vector<Mat>& lambda) const;
   std::vector<Mat> user_lambda(const std::vector<Mat>& inner) const;

@@ -19,6 +19,8 @@
 namespace nb = nanobind;
 using namespace nb::literals;
 using multilevel::Column;
+using multilevel::Held;
+using multilevel::HeldMinimum;
 using multilevel::Mat;
 using multilevel::Solution;
 using multilevel::Vec;
@@ -172,8 +174,38 @@ class Model {
     for (const multilevel::Contraction& c : parts) out.append(nb::make_tuple(array(c.T), array(c.HH)));
     return out;
   }
-  // Many responses on this design: (n, r) column by column, `threads` at a time.
-  nb::dict refit(InMatrix Y, bool reml, std::optional<InVector> start, int threads) {
+  // The minimum of -2 log-likelihood with one quantity held at a value, from a start.
+  HeldMinimum hold(const std::string& what, double value, InVector start, double sigma, int term, int i, int j,
+                   std::optional<InVector> contrast) {
+    using Kind = Held::Kind;
+    const std::pair<const char*, Kind> kinds[] = {
+        {"coefficient", Kind::coefficient}, {"sigma", Kind::sigma}, {"sd", Kind::sd}, {"corr", Kind::corr}};
+    const auto* kind = std::find_if(std::begin(kinds), std::end(kinds), [&](const auto& k) { return what == k.first; });
+    if (kind == std::end(kinds)) throw nb::value_error("what: coefficient, sigma, sd or corr expected");
+    Held held{kind->second, value, term, i, j, {}};
+    if (held.kind == Kind::coefficient) {
+      if (!contrast || static_cast<int>(contrast->shape(0)) != p()) throw nb::value_error("contrast: one number per coefficient expected");
+      held.contrast.assign(contrast->data(), contrast->data() + contrast->shape(0));
+    }
+    if (held.kind == Kind::sd || held.kind == Kind::corr) {
+      const auto& terms = model_->rows().terms;
+      if (term < 0 || term >= static_cast<int>(terms.size())) throw nb::value_error("term: no such term");
+      const int k = terms[term].k();
+      if (i < 0 || i >= k || j < 0 || j >= k) throw nb::value_error("i, j: no such effect");
+      if (held.kind == Kind::corr && (i == j || terms[term].structure == multilevel::Structure::diag))
+        throw nb::value_error("corr: two effects of a term with correlations expected");
+    }
+    const Vec t = *theta(start);
+    nb::gil_scoped_release release;
+    const std::scoped_lock lock(mutex_);
+    return model_->minimise_with(held, t, sigma);
+  }
+  // Many responses on this design: (n, r) column by column, `threads` at a time (0: what the environment allows). With
+  // `scores_at`, what the score at that theta depends on comes along.
+  nb::dict refit(InMatrix Y, bool reml, std::optional<InVector> start, int threads, std::optional<InVector> scores_at) {
+    if (threads <= 0) threads = multilevel::thread_count();
+    const std::optional<Vec> at = theta(scores_at);
+    std::vector<Vec> scores(at ? Y.shape(1) : 0);
     const std::optional<Vec> s = theta(start);
     if (static_cast<std::int64_t>(Y.shape(0)) != model_->rows().n) throw nb::value_error("Y: one row per observation expected");
     const std::size_t r = Y.shape(1), m = model_->n_theta(), p = model_->rows().p;
@@ -189,6 +221,7 @@ class Model {
         multilevel::LinearMixed mine(*model_);
         for (std::size_t i = next++; i < r; i = next++) {
           mine.set_response({Y.data() + static_cast<std::ptrdiff_t>(i) * Y.stride(1), static_cast<std::ptrdiff_t>(Y.stride(0))});
+          if (at) scores[i] = mine.score_parts(*at);
           const Solution sol = mine.fit(reml, s ? &*s : nullptr);
           std::copy(sol.theta.begin(), sol.theta.end(), theta_out.begin() + static_cast<std::ptrdiff_t>(i * m));
           std::copy(sol.beta.begin(), sol.beta.end(), beta.begin() + static_cast<std::ptrdiff_t>(i * p));
@@ -211,6 +244,11 @@ class Model {
     out["criterion"] = array(crit);
     out["evaluations"] = to_numpy(std::move(evaluations), {r});
     out["converged"] = to_numpy(std::move(converged), {r});
+    if (at) {
+      Vec flat;
+      for (const Vec& row : scores) flat.insert(flat.end(), row.begin(), row.end());
+      out["scores"] = array(std::move(flat), r, r ? scores[0].size() : 0);
+    }
     return out;
   }
 
@@ -278,6 +316,15 @@ NB_MODULE(_core, m) {
       .def_ro("lowest_curvature", &Solution::lowest_curvature)
       .def_ro("boundary_slope", &Solution::boundary_slope);
 
+  nb::class_<HeldMinimum>(m, "HeldMinimum")
+      .def_prop_ro("theta", [](const HeldMinimum& s) { return array(s.theta); }, nb::rv_policy::move)
+      .def_prop_ro("beta", [](const HeldMinimum& s) { return array(s.beta); }, nb::rv_policy::move)
+      .def_ro("sigma", &HeldMinimum::sigma)
+      .def_ro("criterion", &HeldMinimum::criterion)
+      .def_ro("slope", &HeldMinimum::slope)
+      .def_ro("evaluations", &HeldMinimum::evaluations)
+      .def_ro("converged", &HeldMinimum::converged);
+
   nb::class_<Model>(m, "LinearMixed")
       .def(nb::init<InColumn, std::vector<InColumn>, std::optional<InVector>, std::vector<std::pair<InCodes, int>>,
                     std::vector<std::tuple<int, std::vector<InColumn>, int>>>(),
@@ -288,7 +335,10 @@ NB_MODULE(_core, m) {
       .def("posterior", &Model::posterior, "theta"_a)
       .def("variances", &Model::variances, "theta"_a, "levels"_a, "Z"_a)
       .def("contractions", &Model::contractions, "theta"_a)
-      .def("refit", &Model::refit, "Y"_a, "reml"_a, "start"_a.none() = nb::none(), "threads"_a = 1)
+      .def("hold", &Model::hold, "what"_a, "value"_a, "start"_a, "sigma"_a, "term"_a = 0, "i"_a = 0, "j"_a = 0,
+           "contrast"_a.none() = nb::none())
+      .def("refit", &Model::refit, "Y"_a, "reml"_a, "start"_a.none() = nb::none(), "threads"_a = 1,
+           "scores_at"_a.none() = nb::none())
       .def_prop_ro("kept", &Model::kept)
       .def_prop_ro("p", &Model::p)
       .def_prop_ro("n_theta", &Model::n_theta)

@@ -70,7 +70,9 @@ class HeldMinimum:
     @property
     def criterion(self) -> float: ...  # -2 log-likelihood
     @property
-    def slope(self) -> float: ...  # its derivative by the value held; NaN at a correlation of +-1 of three or more effects
+    def slope(
+        self,
+    ) -> float: ...  # by the value held; NaN at a correlation of +-1 of three or more effects
     @property
     def evaluations(self) -> int: ...
     @property

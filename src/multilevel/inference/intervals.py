@@ -20,7 +20,7 @@ from .parameters import Parameter
 
 DIGITS = 4  # of the width of an interval
 MOST_DECIMALS = 7
-EFFECTS = {"coefficient": "fixed"}  # all others are parameters of the random part
+EFFECTS = {"coefficient": "fixed", "statistic": None}  # all others are parameters of the random part
 
 
 class Interval(NamedTuple):
@@ -109,22 +109,29 @@ class Intervals(Page, Mapping[str, Interval]):
         return frame(columns, self.backend)
 
     def _table(self) -> Table | Line:
-        """Rows have the decimals that four digits of the width of their interval take."""
-        if not self.parameters:
-            return Line("no parameters")
-        rows = [_row(row) for row in np.column_stack([self.estimates, self.limits]).tolist()]
+        rows = np.column_stack([self.estimates, self.limits]).tolist()
         tail = (1 - self.level) / 2
-        heads = ("Estimate", percent(tail), percent(1 - tail))
-        columns = (TableColumn(head, _at_the_point(cells)) for head, cells in zip(heads, zip(*rows, strict=True), strict=True))
-        return Table(tuple(columns), tuple(self))
+        return parameter_table(list(self), ("Estimate", percent(tail), percent(1 - tail)), rows)
 
 
-def _row(numbers: list[float]) -> list[str]:
-    finite = [x for x in numbers if isfinite(x)]
-    width = max(finite, default=0.0) - min(finite, default=0.0)
-    decimals = DIGITS - 1 - floor(log10(width)) if width > 0 else -1
-    if width > 0 and decimals <= MOST_DECIMALS:
-        return fixed(numbers, max(decimals, 0))
+def parameter_table(names: Sequence[str], heads: Sequence[str], rows: Sequence[Sequence[float]]) -> Table | Line:
+    """A row of numbers for each parameter, with the decimals that four digits of the width of its interval take.
+
+    The last two numbers of a row are its limits. Decimal points stand below each other.
+    """
+    if not names:
+        return Line("no parameters")
+    cells = [_row(row) for row in rows]
+    columns = (TableColumn(head, _at_the_point(c)) for head, c in zip(heads, zip(*cells, strict=True), strict=True))
+    return Table(tuple(columns), tuple(names))
+
+
+def _row(numbers: Sequence[float]) -> list[str]:
+    width = numbers[-1] - numbers[-2]
+    if isfinite(width) and width > 0:
+        decimals = DIGITS - 1 - floor(log10(width))
+        if decimals <= MOST_DECIMALS:
+            return fixed(numbers, max(decimals, 0))
     return significant(numbers, DIGITS)
 
 

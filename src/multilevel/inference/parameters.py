@@ -16,7 +16,7 @@ from ..data.sums import Floats
 from ..labelled import unknown_name
 from ..models.estimate import Fit
 
-Kind: TypeAlias = Literal["sd", "corr", "sigma", "coefficient"]
+Kind: TypeAlias = Literal["sd", "corr", "sigma", "coefficient", "statistic"]
 Names: TypeAlias = "str | Sequence[str] | None"
 SETS: dict[str, tuple[Kind, ...]] = {"theta_": ("sd", "corr", "sigma"), "beta_": ("coefficient",)}  # as in lme4
 
@@ -82,9 +82,7 @@ def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats) -> Floats:
         for j in range(k):
             columns.append(sigma * length[:, j])
             if part.structure == "us":
-                columns += [
-                    np.clip(np.einsum("rc,rc->r", unit[:, i], unit[:, j]), -1.0, 1.0) for i in range(j + 1, k)
-                ]
+                columns += [np.clip(np.einsum("rc,rc->r", unit[:, i], unit[:, j]), -1.0, 1.0) for i in range(j + 1, k)]
     return np.column_stack([*columns, sigma, beta])
 
 

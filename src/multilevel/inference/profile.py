@@ -10,7 +10,7 @@ the estimate, and read off by cubic Hermite interpolation with those slopes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import copysign, isfinite, nan, sqrt
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from ..framed import frame
 from ..labelled import unknown_name
 from ..layout import Page, Section
 from ..models.estimate import Fit
-from .intervals import Intervals, checked_level, percent
+from .intervals import Intervals, checked_level
 from .parameters import Names, Parameter, parameters, select, values
 
 STEP = 0.5  # in zeta, from one point to the next

@@ -32,7 +32,7 @@ struct Chart {
   Mat fixed_slope;             // sd, corr: dLambda / dvalue at e^-eta = 1; for corr at c = 1
   bool has_eta = false;
   int a = -1, c = -1;          // corr: which x must not be negative
-  std::vector<int> mirror;     // sd: the covariances with the held effect, whose signs are a choice of valley
+  std::vector<int> mirror;     // covariances with a part that may be nearly nothing: their signs are a choice of valley
 
   void add(int t, Mat e, double at) {
     term.push_back(t);
@@ -111,10 +111,25 @@ void free_term(Chart& chart, int t, const Mat& L, const Mat& B, Structure s, int
       if (j != skip_column) chart.add(t, entry(B, i, j), L(i, j));
 }
 
+// L with the same L L' of the rows from `row` on, and nothing left in their column `column`, the first of one too many.
+void empty_column(Mat& L, int row, int column) {
+  const int k = L.rows;
+  if (row >= k) return;
+  Mat block(k - column, k - column);
+  for (int j = column; j < k; ++j)
+    for (int i = row; i < k; ++i) block(i - row, j - column) = L(i, j);
+  const Mat F = lower_factor(block);
+  for (int i = row; i < k; ++i) {
+    L(i, column) = 0.0;
+    for (int j = column + 1; j < k; ++j) L(i, j) = F(i - row, j - column - 1);
+  }
+}
+
 // `L` is the start in the basis of the chart; `length` is |t_i| in units of the response
-void hold_sd(Chart& chart, const Held& held, const Mat& L, Structure s, double length) {
+void hold_sd(Chart& chart, const Held& held, Mat L, Structure s, double length) {
   const bool diagonal = s == Structure::diag;
   const int column = diagonal ? held.i : 0;
+  if (held.value == 0.0 && !diagonal) empty_column(L, 1, 0);
   chart.has_eta = true;
   chart.fixed_slope = entry(chart.basis, column, column, 1.0 / length);
   chart.fixed = scaled(chart.fixed_slope, held.value);
@@ -126,10 +141,11 @@ void hold_sd(Chart& chart, const Held& held, const Mat& L, Structure s, double l
     }
 }
 
-void hold_corr(Chart& chart, const Held& held, const Mat& L, double alpha, double beta) {
+void hold_corr(Chart& chart, const Held& held, Mat L, double alpha, double beta) {
   const Mat& B = chart.basis;
   const double r = held.value, rest = std::sqrt(std::max(0.0, 1.0 - r * r));
   const double first = alpha * L(0, 0) + beta * L(1, 0), second = beta * L(1, 1);
+  if (rest == 0.0) empty_column(L, 2, 1);
   const auto inside = [](double x) { return x > 1e-3 * kInside ? x : kInside; };
   chart.a = static_cast<int>(chart.E.size());
   chart.add(held.term, sum(entry(B, 0, 0), entry(B, 1, 0, -alpha / beta)), inside(std::abs(L(0, 0))));
@@ -137,7 +153,10 @@ void hold_corr(Chart& chart, const Held& held, const Mat& L, double alpha, doubl
   chart.add(held.term, sum(entry(B, 1, 0, r / beta), entry(B, 1, 1, rest / beta)), inside(std::hypot(first, second)));
   for (int j = 0; j < L.cols; ++j)
     for (int i = std::max(j, 2); i < L.rows; ++i)
-      if (j != 1 || rest > 0.0) chart.add(held.term, entry(B, i, j), L(i, j));
+      if (j != 1 || rest > 0.0) {
+        if (j == 1) chart.mirror.push_back(static_cast<int>(chart.E.size()));
+        chart.add(held.term, entry(B, i, j), L(i, j));
+      }
   chart.fixed_slope = sum(entry(B, 1, 0, 1.0 / beta), entry(B, 1, 1, rest > 0.0 ? -r / rest / beta : 0.0));
 }
 
@@ -233,7 +252,7 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
   };
 
   Point best;
-  if (!chart.mirror.empty()) {  // where the standard deviation is small, correlations of 1 and -1 are both minima
+  if (!chart.mirror.empty()) {  // with an effect that hardly varies, correlations of 1 and -1 are both minima
     Vec mirrored = x;
     Point other;
     for (int m : chart.mirror) mirrored[m] = -x[m];

@@ -10,10 +10,11 @@ from ..data.sums import Floats
 from ..errors import InferenceError
 from ..models.estimate import Fit
 from ..predict import Seed, one_of
-from .bootstrap import IntervalMethod, bootstrap
+from .bootstrap import IntervalMethod
 from .intervals import Intervals, checked_level
 from .parameters import Names, estimates, parameters, select
 from .profile import normal_quantile, profile_to
+from .replicates import bootstrap
 
 ConfintMethod: TypeAlias = Literal["wald", "profile", "boot"]
 MARGIN = 1.05  # profiles go so much further than the level needs
@@ -41,8 +42,8 @@ def confint(
         far from normal. `"profile"`: from the profile likelihood. `"boot"`: from a parametric bootstrap.
     level : coverage aimed at.
     names : a parameter, several, `"theta_"` (the random part) or `"beta_"` (fixed effects), as in lme4. Default: all.
-    df : wald: (p,) degrees of freedom of the t distribution of the fixed effects. Default: n - p for a linear model, the
-        normal distribution for a mixed model, as in lme4.
+    df : wald: (p,) degrees of freedom of the t distribution of the fixed effects. Default: n - p for a linear model,
+        the normal distribution for a mixed model, as in lme4.
     n, boot, seed, threads : boot: see `bootstrap` and `Bootstrap.confint`.
     backend : library of the frame that `to_frame()` gives.
 
@@ -70,8 +71,8 @@ def _wald(fit: Fit, level: float, chosen: tuple[int, ...], df: Floats | float | 
         df = float(fit.estimate.n - p)
     try:
         degrees = None if df is None else np.broadcast_to(np.asarray(df, np.float64), (p,))
-    except ValueError:
-        raise InferenceError(f"df has shape {np.shape(df)}; expected one number, or one for each of {p} coefficients")
+    except (TypeError, ValueError):
+        raise InferenceError(f"df is {df!r}; expected one number, or one for each of {p} coefficients") from None
     se = np.sqrt(np.diag(fit.estimate.vcov))
     half = np.full(len(known), np.nan)
     half[len(known) - p :] = se * _quantiles(level, degrees, p)
@@ -79,10 +80,8 @@ def _wald(fit: Fit, level: float, chosen: tuple[int, ...], df: Floats | float | 
     rows = tuple([known[row] for row in chosen])
     notes = []
     if any(row.kind != "coefficient" for row in rows):
-        others = "sigma has" if linear else "Standard deviations and correlations have"
-        notes.append(
-            f'{others} no Wald interval, as their estimates are not nearly normal; method="profile" gives one.'
-        )
+        those = "sigma" if linear else "standard deviations and correlations"
+        notes.append(f'Estimates of {those} are far from normal; for intervals use method="profile" or "boot".')
     title = "Wald" if degrees is None or np.isinf(degrees).all() else "Wald t"
     return Intervals(rows, found[list(chosen)], limits, level, title, tuple(notes), backend)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -43,6 +43,14 @@ class Parameter:
         if self.kind == "coefficient":
             return -np.inf, np.inf
         return (-1.0, 1.0) if self.kind == "corr" else (0.0, np.inf)
+
+    def straight(self, value: Any) -> Any:
+        """The value on a scale where profiles are smooth up to the bounds: the arcsine of a correlation."""
+        return np.arcsin(value) if self.kind == "corr" else value
+
+    def straight_slope(self, value: Any) -> Any:
+        """d value / d straight(value)."""
+        return np.sqrt(1.0 - np.square(value)) if self.kind == "corr" else np.ones_like(value)
 
 
 def parameters(fit: Fit) -> tuple[Parameter, ...]:

@@ -1,19 +1,20 @@
 """Profile likelihood: for each parameter the curve of the best fits with that parameter held.
 
-zeta(v) = sign(v - estimate) sqrt(d(v) - d), with d(v) the minimum of -2 log-likelihood over all other parameters (Bates,
-Mächler, Bolker & Walker 2015, J. Stat. Softw. 67(1), section 5.1; Bates & Watts 1988, Nonlinear Regression, section
-6.1.2). It is compared with the standard normal. A fit by REML is profiled at its refit by maximum likelihood, as in lme4.
+zeta(v) = sign(v - estimate) sqrt(d(v) - d), with d(v) the minimum of -2 log-likelihood over all other parameters
+(Bates, Mächler, Bolker & Walker 2015, J. Stat. Softw. 67(1), section 5.1; Bates & Watts 1988, Nonlinear Regression
+Analysis and its Applications, section 6.1.2). It is compared with the standard normal. A fit by REML is profiled at its
+refit by maximum likelihood, as in lme4.
 
-The core finds each minimum and its slope d'(v) exactly (`LinearMixed.hold`); here the curves are walked, outwards from
-the estimate, and read off by cubic Hermite interpolation with those slopes.
+The core finds each minimum and its slope d'(v) exactly; walk.py chooses the points; here curves are read off by cubic
+Hermite interpolation with those slopes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import copysign, isfinite, nan, sqrt
-from typing import Any, NamedTuple
+from math import isfinite, nan, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -25,25 +26,9 @@ from ..layout import Page, Section
 from ..models.estimate import Fit
 from .intervals import Intervals, checked_level
 from .parameters import Names, Parameter, parameters, select, values
+from .walk import Held, Walk
 
-STEP = 0.5  # in zeta, from one point to the next
-NEAR = 0.1  # of the first step: points from which the slope at the estimate is found
-BEND = 0.004  # how far a curve may bend between two points, in zeta, before another is put between them
-HALVINGS = 10
-MOST_STEPS = 60
-SAME = 1e-8  # -2 log-likelihoods closer than this are equal
 BETTER = 1e-6  # a minimum lower by this is another one than the fit's
-
-
-class Held(NamedTuple):
-    """The best fit with one parameter held."""
-
-    value: float
-    criterion: float
-    slope: float  # d criterion / d value; NaN: not known
-    theta: Floats
-    sigma: float
-    beta: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +41,8 @@ class Curve:
     estimate : where -2 log-likelihood is smallest; NaN for a correlation with an effect that does not vary.
     value : (r,) values it was held at, increasing.
     zeta : (r,) signed square root of the increase of -2 log-likelihood.
-    slope : (r,) d zeta / d value.
+    slope : (r,) d zeta / d value; of a correlation, by its arcsine.
     others : (r, P) all parameters of the best fit at each value.
-    complete : whether the curve goes on to zeta of the range asked for, or to the bound of the parameter, below and
-        above the estimate.
     """
 
     parameter: Parameter
@@ -68,13 +51,14 @@ class Curve:
     zeta: Floats
     slope: Floats
     others: Floats
-    complete: tuple[bool, bool]
 
     def __call__(self, value: Any) -> Any:
         """zeta at other values within the range of the curve; NaN outside."""
         from scipy.interpolate import CubicHermiteSpline
 
-        return CubicHermiteSpline(self.value, self.zeta, self.slope, extrapolate=False)(value)
+        straight = self.parameter.straight
+        curve = CubicHermiteSpline(straight(self.value), self.zeta, self.slope, extrapolate=False)
+        return curve(straight(np.asarray(value, np.float64)))
 
     def limits(self, zeta: float) -> tuple[float, float]:
         """The outermost values with |zeta| as given; a bound that is inside stands for itself.
@@ -94,8 +78,8 @@ class Curve:
             end = float(self.value[order][0])
             if end != bound:
                 raise InferenceError(
-                    f"the profile of {self.parameter.name} ends at {end:.6g}, where zeta is {abs(self.zeta[order][0]):.3g}; "
-                    f"{zeta:.3g} was asked for: profile up to a higher level"
+                    f"the profile of {self.parameter.name} ends at {end:.6g}, where |zeta| is "
+                    f"{abs(self.zeta[order][0]):.3g}; {zeta:.3g} was asked for: profile up to a higher level"
                 )
             return bound
         ends = sorted(float(v) for v in self.value[order][last - 1 : last + 1])
@@ -207,7 +191,8 @@ def profile_to(fit: Fit, cutoff: float, chosen: tuple[int, ...], backend: str = 
     """Profiles of the chosen parameters, up to |zeta| = `cutoff`."""
     if fit.estimate.n <= len(fit.kept):
         raise InferenceError(
-            f"{len(fit.kept)} coefficients for {fit.estimate.n} rows leave no residuals; there is no likelihood to profile"
+            f"{len(fit.kept)} coefficients for {fit.estimate.n} rows leave no residuals, so there is no likelihood to "
+            "profile"
         )
     known = all_parameters(fit)
     notes = list(_notes(fit))
@@ -217,7 +202,7 @@ def profile_to(fit: Fit, cutoff: float, chosen: tuple[int, ...], backend: str = 
         centre = Held(nan, best.criterion, 0.0, best.theta, best.sigma, best.beta)
         spread = np.sqrt(np.diag(best.unscaled_vcov)) * best.sigma
         at = values(fit, centre.theta[None, :], np.array([centre.sigma]), centre.beta[None, :])[0]
-        walks = [_Walk(fit, known[n], centre._replace(value=float(at[n])), spread, cutoff) for n in chosen]
+        walks = [Walk(fit, known[n], centre._replace(value=float(at[n])), spread, cutoff) for n in chosen]
         points = [walk.points() for walk in walks]
         lowest = min((point for some in points for point in some), key=lambda p: p.criterion, default=centre)
         if lowest.criterion > best.criterion - BETTER:
@@ -225,7 +210,7 @@ def profile_to(fit: Fit, cutoff: float, chosen: tuple[int, ...], backend: str = 
         start = lowest.theta
         if not attempt:
             notes.append("The profile found a better fit than the one it started from, and is centred there.")
-    curves = tuple([walk.curve(some, known) for walk, some in zip(walks, points, strict=True)])
+    curves = tuple([_curve(fit, known, walk, some) for walk, some in zip(walks, points, strict=True)])
     for curve in curves:
         if not isfinite(curve.estimate):
             notes.append(
@@ -239,144 +224,31 @@ def _notes(fit: Fit) -> Iterator[str]:
         yield "The fit is by REML; its likelihood is profiled, so estimates are those of maximum likelihood."
 
 
-class _Walk:
-    """The points of one curve, found outwards from the estimate."""
-
-    def __init__(self, fit: Fit, parameter: Parameter, centre: Held, spread: Floats, cutoff: float) -> None:
-        self.fit, self.parameter, self.centre, self.cutoff = fit, parameter, centre, cutoff
-        self.bounds = parameter.bounds
-        self.first = self._first_step(spread)
-        self.without: list[Held] = []  # corr: the best fits without one of the two effects
-        if parameter.kind == "corr":
-            self.without = [self._held("sd", 0.0, centre, i) for i in (parameter.i, parameter.j)]
-
-    def points(self) -> list[Held]:
-        """All points, in the order of their values."""
-        if not isfinite(self.centre.value):
-            return [self.centre._replace(value=v) for v in (-1.0, 0.0, 1.0)]
-        below, above = (self._side(direction) for direction in (-1, 1))
-        return [*below[::-1], self.centre, *above]
-
-    def zeta(self, point: Held) -> float:
-        rise = max(point.criterion - self.centre.criterion, 0.0)
-        return copysign(sqrt(rise), point.value - self.centre.value)
-
-    def curve(self, points: list[Held], known: tuple[Parameter, ...]) -> Curve:
-        """The points as arrays."""
-        place = known.index(self.parameter)
-        theta, beta = np.array([p.theta for p in points]), np.array([p.beta for p in points])
-        others = values(self.fit, theta, np.array([p.sigma for p in points]), beta)
-        value = np.array([p.value for p in points])
-        others[:, place] = value
-        if not isfinite(self.centre.value):
-            flat = np.zeros(len(points))
-            return Curve(self.parameter, nan, value, flat, flat, others, (True, True))
-        zeta = np.array([self.zeta(p) for p in points])
-        ends = [abs(zeta[e]) >= self.cutoff or value[e] == self.bounds[n] for n, e in enumerate((0, -1))]
-        slope = _slopes(value, zeta, np.array([p.slope for p in points]), self.centre.value)
-        return Curve(self.parameter, self.centre.value, value, zeta, slope, others, (bool(ends[0]), bool(ends[1])))
-
-    def _side(self, direction: int) -> list[Held]:
-        """The points on one side of the estimate, from the inside outwards."""
-        bound = self.bounds[direction > 0]
-        if self.centre.value == bound:
-            return []
-        points = [self._first(direction, bound)]
-        step = abs(points[0].value - self.centre.value)
-        while abs(self.zeta(points[-1])) < self.cutoff and points[-1].value != bound and len(points) < MOST_STEPS:
-            here = points[-1]
-            steepness = abs(here.slope) / (2 * abs(self.zeta(here))) if here.slope and self.zeta(here) else 0.0
-            step = min(STEP / steepness, 3 * step) if steepness > 0 else 3 * step
-            points.append(self._next(here, points[-2] if len(points) > 1 else self.centre, direction * step, bound))
-        return self._filled(points)
-
-    def _first(self, direction: int, bound: float) -> Held:
-        """A point about one step away from the estimate."""
-        step = self.first
-        for _ in range(HALVINGS):
-            point = self._next(self.centre, None, direction * step, bound)
-            away = abs(self.zeta(point))
-            if away > 1.5 * STEP:
-                step *= max(STEP / away, 0.05)
-            elif away < STEP / 4 and point.value != bound:
-                step *= min(STEP / away, 8.0) if away > 0 else 8.0
-            else:
-                break
-        return point
-
-    def _next(self, here: Held, before: Held | None, step: float, bound: float) -> Held:
-        value = here.value + step
-        if (value - bound) * step >= 0:
-            value = here.value / 2 if self.parameter.kind == "sigma" else bound
-        return self.at(value, here)
-
-    def _filled(self, points: list[Held]) -> list[Held]:
-        """Points put between those where the curve bends."""
-        centre, first = self.centre, points[0]
-        filled = [self.at(centre.value + NEAR * (first.value - centre.value), centre)]
-        for point in points:
-            filled += self._between(filled[-1], point, HALVINGS)
-        return filled
-
-    def _between(self, inner: Held, outer: Held, halvings: int) -> list[Held]:
-        """The outer point, after as many between as a smooth curve takes."""
-        if halvings == 0 or not self._bends(inner, outer):
-            return [outer]
-        middle = self.at((inner.value + outer.value) / 2, inner)
-        again = self.at(middle.value, outer)
-        if again.criterion < middle.criterion - SAME:
-            middle = again
-        return [*self._between(inner, middle, halvings - 1), *self._between(middle, outer, halvings - 1)]
-
-    def _bends(self, inner: Held, outer: Held) -> bool:
-        """Whether the slopes at both ends do not explain the rise between them (trapezoidal rule)."""
-        rise = self.zeta(outer) - self.zeta(inner)
-        slopes = [p.slope / (2 * self.zeta(p)) if self.zeta(p) else 0.0 for p in (inner, outer)]
-        if not all(map(isfinite, slopes)):
-            return False
-        return abs(rise - (outer.value - inner.value) * sum(slopes) / 2) > BEND
-
-    def at(self, value: float, start: Held) -> Held:
-        """The best fit with the parameter at a value."""
-        p = self.parameter
-        found = self._held(p.kind, value, start, p.i)
-        for without in self.without:  # any correlation is possible with an effect that does not vary
-            if without.criterion < found.criterion:
-                found = without._replace(value=value, slope=0.0)
-        return found
-
-    def _held(self, kind: str, value: float, start: Held, i: int) -> Held:
-        p, core = self.parameter, self.fit.sums.core
-        contrast = None
-        if kind == "coefficient":
-            contrast = np.zeros(core.p)
-            contrast[i] = 1.0
-        h = core.hold(kind, value, start.theta, start.sigma, p.term, i, p.j, contrast)  # type: ignore[arg-type]
-        return Held(value, h.criterion, h.slope, h.theta, h.sigma, h.beta)
-
-    def _first_step(self, spread: Floats) -> float:
-        """A guess of the distance at which zeta is STEP; `_first` corrects it."""
-        p, centre = self.parameter, self.centre
-        if p.kind == "coefficient":
-            return STEP * float(spread[p.i])
-        if p.kind == "sigma":
-            return STEP * centre.sigma / sqrt(2 * self.fit.estimate.n)
-        if p.kind == "corr":
-            return 0.1
-        z = self.fit.rows.random[p.term].Z[p.i]
-        least = 0.05 * centre.sigma / sqrt(float(z.dot(z)) / len(z))
-        return max(0.1 * centre.value, least)
+def _curve(fit: Fit, known: tuple[Parameter, ...], walk: Walk, points: list[Held]) -> Curve:
+    """The points as arrays."""
+    value = np.array([p.value for p in points])
+    theta, beta = np.array([p.theta for p in points]), np.array([p.beta for p in points])
+    others = values(fit, theta, np.array([p.sigma for p in points]), beta)
+    others[:, known.index(walk.parameter)] = value  # where sd is zero, any correlation
+    estimate = walk.centre.value
+    zeta, slope = np.zeros(len(points)), np.zeros(len(points))
+    if isfinite(estimate):
+        zeta = np.array([walk.zeta(p) for p in points])
+        rise = np.array([p.slope for p in points]) * walk.parameter.straight_slope(value)
+        slope = _slopes(walk.parameter.straight(value), zeta, rise, int(np.flatnonzero(value == estimate)[0]))
+    for array in (value, zeta, slope, others):
+        array.flags.writeable = False
+    return Curve(walk.parameter, estimate, value, zeta, slope, others)
 
 
-def _slopes(value: Floats, zeta: Floats, slope: Floats, estimate: float) -> Floats:
-    """d zeta / d value = d' / (2 zeta); at the estimate, and where d' is not known, from the points beside it."""
+def _slopes(at: Floats, zeta: Floats, rise: Floats, centre: int) -> Floats:
+    """d zeta = d' / (2 zeta); at the estimate, and where d' is not known, from the points beside it."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = slope / (2 * zeta)
-    centre = int(np.flatnonzero(value == estimate)[0])
+        found = rise / (2 * zeta)
     found[centre] = nan
     for n in np.flatnonzero(~np.isfinite(found)):
-        beside = [m for m in (n - 1, n + 1) if 0 <= m < len(value) and isfinite(found[m])]
+        beside = [m for m in (n - 1, n + 1) if 0 <= m < len(at) and isfinite(found[m])]
         # the parabola through both points with the slope of the other one
-        guesses = [2 * (zeta[m] - zeta[n]) / (value[m] - value[n]) - found[m] for m in beside]
+        guesses = [2 * (zeta[m] - zeta[n]) / (at[m] - at[n]) - found[m] for m in beside]
         found[n] = float(np.mean(guesses)) if guesses else 0.0
     return found

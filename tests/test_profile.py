@@ -56,6 +56,25 @@ def held(fit: Fit, parameter: Parameter, value: float, theta: np.ndarray | None 
     return fit.sums.core.hold(p.kind, value, start, e.sigma, p.term, p.i, p.j, contrast)
 
 
+def theta_of(fit: Fit, row: np.ndarray) -> np.ndarray:
+    """theta from the standard deviations, correlations and sigma of a point of a profile."""
+    known = parameters(fit)
+    sigma = row[[p.kind for p in known].index("sigma")]
+    entries = []
+    for t, part in enumerate(fit.rows.random):
+        k = len(part.names)
+        sd, corr = np.zeros(k), np.eye(k)
+        for parameter, value in zip(known, row, strict=True):
+            if parameter.kind == "sd" and parameter.term == t:
+                sd[parameter.i] = value
+            if parameter.kind == "corr" and parameter.term == t:
+                corr[parameter.i, parameter.j] = corr[parameter.j, parameter.i] = np.nan_to_num(value)
+        w, V = np.linalg.eigh(np.outer(sd, sd) * corr)
+        L = np.linalg.qr((V * np.sqrt(np.maximum(w, 0))).T)[1].T / sigma
+        entries += [L[i, j] for j in range(k) for i in range(j, k if part.structure == "us" else j + 1)]
+    return np.array(entries)
+
+
 def lowest(fit: Fit, parameter: Parameter, value: float, *starts: np.ndarray) -> float:
     """The criterion with one parameter held; any correlation is possible with an effect that does not vary."""
     found = [held(fit, parameter, value, theta).criterion for theta in starts or (fit.estimate.theta,)]
@@ -174,9 +193,9 @@ def test_curves_between_points_are_the_curves(name: str) -> None:
     fit = fitted(FORMULAS[name])
     p = profile(fit)
     for curve in p.curves:
-        for a, b in pairwise(curve.value.tolist()):
+        for (a, row), (b, other) in pairwise(zip(curve.value.tolist(), curve.others, strict=True)):
             middle = (a + b) / 2
-            starts = fit.estimate.theta, 1 + fit.estimate.theta
+            starts = fit.estimate.theta, theta_of(fit, row), theta_of(fit, other)
             rise = lowest(fit, curve.parameter, middle, *starts) - p.criterion
             zeta = np.sqrt(max(rise, 0.0))
             tolerance = 2e-3 if zeta < 3 else 1e-2  # beyond all usual intervals a kink may lie between two points

@@ -511,8 +511,20 @@ std::vector<Contraction> LinearMixed::contractions(const Vec& theta) {
   return out;
 }
 
+Response LinearMixed::drawn(const Draws& draws, const double* numbers, const Vec& theta, double sigma, const Vec& beta) const {
+  Mat back;
+  Vec inner_beta(rows_.p, 0.0);
+  if (!inverse(rows_.fixed.map.full, back)) throw std::runtime_error("singular coordinates of the fixed effects");
+  for (int j = 0; j < rows_.p; ++j)
+    for (int i = 0; i < rows_.p; ++i) inner_beta[i] += back(i, j) * beta[j];
+  return draws.draw(numbers, by_factor(inner_lambda(lambda_of(theta)))[0], sigma, inner_beta);
+}
+
 void LinearMixed::set_response(const Column& y) {
-  const Response r = add_up_response(rows_, blocks_, y);
+  set_response(add_up_response(rows_, blocks_, y));
+}
+
+void LinearMixed::set_response(const Response& r) {
   rows_.fixed.beta0 = r.beta0;
   rows_.fixed.y_center = r.y_center;
   rows_.fixed.y_scale = r.y_scale;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <vector>
 
+#include "draws.hpp"
 #include "engine.hpp"
 #include "newton.hpp"
 
@@ -95,6 +96,11 @@ class LinearMixed {
   Vec variances(const Vec& theta, const std::vector<const std::int32_t*>& levels, const std::vector<std::vector<Column>>& Z, std::int64_t n);
   std::vector<Contraction> contractions(const Vec& theta);  // per term, user's scale
   void set_response(const Column& y);
+  void set_response(const Response& r);
+  bool can_draw() const { return rows_.factors.size() == 1; }
+  Draws draws() const { return Draws(rows_); }
+  // A response with theta, sigma and beta (all the user's) as true values, from the numbers of draws.hpp.
+  Response drawn(const Draws& draws, const double* numbers, const Vec& theta, double sigma, const Vec& beta) const;
   HeldMinimum minimise_with(const Held& held, const Vec& theta, double sigma);  // from a start; no REML
   ScoreParts score_parts(const Vec& theta);
 

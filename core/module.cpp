@@ -31,6 +31,7 @@ using InColumn = nb::ndarray<const double, nb::ndim<1>, nb::device::cpu>;
 using InCodes = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using InVector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using InMatrix = nb::ndarray<const double, nb::ndim<2>, nb::device::cpu>;
+using InRows = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OutArray = nb::ndarray<nb::numpy, double>;
 
 template <class T>
@@ -203,12 +204,51 @@ class Model {
   // Many responses on this design: (n, r) column by column, `threads` at a time (0: what the environment allows). With
   // `scores_at`, what the score at that theta depends on comes along.
   nb::dict refit(InMatrix Y, bool reml, std::optional<InVector> start, int threads, std::optional<InVector> scores_at) {
-    if (threads <= 0) threads = multilevel::thread_count();
-    const std::optional<Vec> at = theta(scores_at);
-    std::vector<Vec> scores(at ? Y.shape(1) : 0);
-    const std::optional<Vec> s = theta(start);
     if (static_cast<std::int64_t>(Y.shape(0)) != model_->rows().n) throw nb::value_error("Y: one row per observation expected");
-    const std::size_t r = Y.shape(1), m = model_->n_theta(), p = model_->rows().p;
+    const auto set = [&](multilevel::LinearMixed& mine, std::size_t i) {
+      mine.set_response({Y.data() + static_cast<std::ptrdiff_t>(i) * Y.stride(1), static_cast<std::ptrdiff_t>(Y.stride(0))});
+    };
+    return refit_each(Y.shape(1), set, reml, theta(start), threads, theta(scores_at));
+  }
+  multilevel::Draws draws() const {
+    if (!model_->can_draw()) throw nb::value_error("draws: one grouping factor expected");
+    nb::gil_scoped_release release;
+    return model_->draws();
+  }
+  // Responses drawn as sums, with theta, sigma and beta as true values: (r, size + 1) numbers, see draws.hpp.
+  nb::dict refit_drawn(const multilevel::Draws& draws, InRows numbers, InVector truth, double sigma, InVector beta,
+                       bool reml, std::optional<InVector> start, int threads) {
+    if (numbers.shape(1) != draws.size() + 1) throw nb::value_error("numbers: as many per response as draws.size + 1 expected");
+    if (static_cast<int>(beta.shape(0)) != p()) throw nb::value_error("beta: one number per coefficient expected");
+    const Vec t = *theta(truth), b(beta.data(), beta.data() + beta.shape(0));
+    const auto set = [&](multilevel::LinearMixed& mine, std::size_t i) {
+      mine.set_response(mine.drawn(draws, numbers.data() + i * numbers.shape(1), t, sigma, b));
+    };
+    return refit_each(numbers.shape(0), set, reml, theta(start), threads, t);
+  }
+
+  std::vector<int> kept() const { return model_->rows().fixed.kept; }
+  int p() const { return model_->rows().p; }
+  int n_theta() const { return model_->n_theta(); }
+  std::string engine() const { return model_->n_theta() ? model_->engine().name() : "least squares"; }
+  // root mean square of the least-squares residual
+  double residual_scale() const { return model_->residual_scale(); }
+
+ private:
+  InColumn y_;
+  std::vector<InColumn> X_;
+  std::optional<InVector> weights_;
+  std::vector<std::pair<InCodes, int>> factors_;
+  std::vector<std::tuple<int, std::vector<InColumn>, int>> terms_;
+  std::unique_ptr<multilevel::LinearMixed> model_;
+  std::mutex mutex_;
+
+  template <class Set>
+  nb::dict refit_each(std::size_t r, const Set& set, bool reml, const std::optional<Vec>& start, int threads,
+                      const std::optional<Vec>& scores_at) {
+    if (threads <= 0) threads = multilevel::thread_count();
+    const std::size_t m = model_->n_theta(), p = model_->rows().p;
+    std::vector<Vec> scores(scores_at ? r : 0);
     Vec theta_out(r * m), beta(r * p), sigma(r), crit(r);
     std::vector<std::int32_t> evaluations(r);
     std::vector<std::uint8_t> converged(r);
@@ -220,9 +260,9 @@ class Model {
         multilevel::inside_parallel = threads > 1;  // each response on one thread
         multilevel::LinearMixed mine(*model_);
         for (std::size_t i = next++; i < r; i = next++) {
-          mine.set_response({Y.data() + static_cast<std::ptrdiff_t>(i) * Y.stride(1), static_cast<std::ptrdiff_t>(Y.stride(0))});
-          if (at) scores[i] = mine.score_parts(*at);
-          const Solution sol = mine.fit(reml, s ? &*s : nullptr);
+          set(mine, i);
+          if (scores_at) scores[i] = mine.score_parts(*scores_at);
+          const Solution sol = mine.fit(reml, start ? &*start : nullptr);
           std::copy(sol.theta.begin(), sol.theta.end(), theta_out.begin() + static_cast<std::ptrdiff_t>(i * m));
           std::copy(sol.beta.begin(), sol.beta.end(), beta.begin() + static_cast<std::ptrdiff_t>(i * p));
           sigma[i] = sol.sigma;
@@ -244,30 +284,13 @@ class Model {
     out["criterion"] = array(crit);
     out["evaluations"] = to_numpy(std::move(evaluations), {r});
     out["converged"] = to_numpy(std::move(converged), {r});
-    if (at) {
+    if (scores_at) {
       Vec flat;
       for (const Vec& row : scores) flat.insert(flat.end(), row.begin(), row.end());
       out["scores"] = array(std::move(flat), r, r ? scores[0].size() : 0);
     }
     return out;
   }
-
-  std::vector<int> kept() const { return model_->rows().fixed.kept; }
-  int p() const { return model_->rows().p; }
-  int n_theta() const { return model_->n_theta(); }
-  std::string engine() const { return model_->n_theta() ? model_->engine().name() : "least squares"; }
-  // root mean square of the least-squares residual
-  double residual_scale() const { return model_->residual_scale(); }
-
- private:
-  InColumn y_;
-  std::vector<InColumn> X_;
-  std::optional<InVector> weights_;
-  std::vector<std::pair<InCodes, int>> factors_;
-  std::vector<std::tuple<int, std::vector<InColumn>, int>> terms_;
-  std::unique_ptr<multilevel::LinearMixed> model_;
-  std::mutex mutex_;
-
   static const InColumn& check(const InColumn& a, std::int64_t n) {
     if (static_cast<std::int64_t>(a.shape(0)) != n) throw nb::value_error("columns of different length");
     return a;
@@ -325,6 +348,10 @@ NB_MODULE(_core, m) {
       .def_ro("evaluations", &HeldMinimum::evaluations)
       .def_ro("converged", &HeldMinimum::converged);
 
+  nb::class_<multilevel::Draws>(m, "Draws")
+      .def_prop_ro("size", &multilevel::Draws::size)
+      .def_prop_ro("noise_df", &multilevel::Draws::noise_df);
+
   nb::class_<Model>(m, "LinearMixed")
       .def(nb::init<InColumn, std::vector<InColumn>, std::optional<InVector>, std::vector<std::pair<InCodes, int>>,
                     std::vector<std::tuple<int, std::vector<InColumn>, int>>>(),
@@ -339,6 +366,9 @@ NB_MODULE(_core, m) {
            "contrast"_a.none() = nb::none())
       .def("refit", &Model::refit, "Y"_a, "reml"_a, "start"_a.none() = nb::none(), "threads"_a = 1,
            "scores_at"_a.none() = nb::none())
+      .def("draws", &Model::draws)
+      .def("refit_drawn", &Model::refit_drawn, "draws"_a, "numbers"_a, "theta"_a, "sigma"_a, "beta"_a, "reml"_a,
+           "start"_a.none() = nb::none(), "threads"_a = 1)
       .def_prop_ro("kept", &Model::kept)
       .def_prop_ro("p", &Model::p)
       .def_prop_ro("n_theta", &Model::n_theta)

@@ -139,6 +139,13 @@ def exercise(core: Any, design: Design) -> None:
     assert np.allclose(parts[: model.p], at.beta, rtol=1e-6)
     assert np.isclose(parts[-1], at.r2, rtol=1e-9)
     hold(model, design)
+    if len(design.factors) == 1:
+        draws = model.draws()
+        numbers = np.column_stack([rng.normal(size=(4, draws.size)), rng.chisquare(draws.noise_df, size=4)])
+        beta = np.ones(model.p)
+        one, two = (model.refit_drawn(draws, numbers, theta, 1.0, beta, True, threads=threads) for threads in (1, 2))
+        assert np.array_equal(one["theta"], two["theta"])
+        assert np.isfinite(one["criterion"]).all()
     model.solve(np.zeros(model.n_theta), True)
 
 

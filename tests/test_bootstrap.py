@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import chi2, kstest, norm
+from scipy.stats import chi2, ks_2samp, kstest, norm
 
 import multilevel as mlm
 from multilevel.fit import LinearMixedModel, LinearModel
 from multilevel.inference.bootstrap import Bootstrap
-from multilevel.inference.replicates import _responses, bootstrap
+from multilevel.inference.drawing import large, numbers, responses
+from multilevel.inference.replicates import bootstrap
 from multilevel.models.estimate import Fit
 from multilevel.progress import Progress
 
@@ -43,7 +44,7 @@ def crossed(weights: str | None = None, offset: str = "") -> LinearMixedModel:
 def test_responses_have_the_moments_of_the_model() -> None:
     """Mean X beta, covariance sigma^2 (W^-1 + Z Lambda Lambda' Z')."""
     fit = crossed("w", " + offset(o)")._fit
-    Y = np.vstack(list(_responses(fit, 20_000, 1)))
+    Y = np.vstack(list(responses(fit, 20_000, 1)))
     mean = fit.rows.X[0] * fit.estimate.beta[0] + fit.rows.X[1] * fit.estimate.beta[1]
     V = np.diag(1 / fit.rows.extra["weights"])
     for part, factor in zip(fit.rows.random, fit.factors, strict=True):
@@ -60,7 +61,7 @@ def test_a_replicate_depends_on_the_seed_and_its_number_alone(monkeypatch: pytes
     whole = np.array(replicated())
     np.testing.assert_array_equal(bootstrap(fit, 20, seed=1), whole[:20])
     np.testing.assert_array_equal(bootstrap(fit, 20, seed=1, threads=1), whole[:20])
-    monkeypatch.setattr("multilevel.inference.replicates.CHUNK", 1000)  # a few at a time
+    monkeypatch.setattr("multilevel.inference.drawing.CHUNK", 1000)  # a few at a time
     np.testing.assert_array_equal(bootstrap(fit, 20, seed=1, threads=2), whole[:20])
     assert not np.array_equal(bootstrap(fit, 20, seed=2), whole[:20])
 
@@ -215,7 +216,7 @@ def test_refits_that_fail_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
             raise mlm.FitError("the response is constant")
         return fit
 
-    monkeypatch.setattr("multilevel.inference.replicates.refit_linear_mixed", sometimes)
+    monkeypatch.setattr("multilevel.inference.asked.refit_linear_mixed", sometimes)
     b = bootstrap(sleep()._fit, 3, seed=1, statistic=lambda fit: fit.estimate.sigma)
     assert b.failed == 1
     assert np.isnan(b.replicates[1, 0])
@@ -333,3 +334,85 @@ def test_no_progress_where_there_is_no_terminal(
     with Progress("bootstrap", 2) as progress:
         progress.advance(1)
     assert capsys.readouterr().err == ""
+
+
+def many_rows(kind: str) -> Fit:
+    """Designs with many rows to a level; some levels with one row, or with one value of x."""
+    rng = np.random.default_rng(8)
+    n, levels = 3000, 14
+    g = np.minimum(rng.integers(12, size=n), 11)
+    g[:2] = 12, 13  # a row each
+    x = np.where(g == 0, 1.5, rng.normal(size=n) + 3)
+    d: dict[str, Any] = {"g": g, "x": x, "w": rng.uniform(0.5, 2, n), "f": np.where(rng.random(n) < 0.5, "a", "b")}
+    b = rng.normal(size=(levels, 2)) * [1.0, 0.4]
+    d["y"] = 5 + x + (b[g] * np.column_stack([np.ones(n), x])).sum(axis=1) + rng.normal(size=n) / np.sqrt(d["w"])
+    formula, weights = {
+        "intercept": ("y ~ x + (1 | g)", None),
+        "slope": ("y ~ x + f + (x | g)", None),
+        "weights": ("y ~ x + (x || g)", "w"),
+        "no fixed effects": ("y ~ 0 + (x | g)", None),
+    }[kind]
+    return mlm.lmer(formula, d, weights=weights)._fit
+
+
+@pytest.mark.parametrize("kind", ["intercept", "slope", "weights", "no fixed effects"])
+def test_sums_have_the_distribution_of_the_sums_of_rows(kind: str) -> None:
+    """Everything a refit sees of a response: beta, sums of z z' and r2 at theta, and the estimates themselves."""
+    fit = many_rows(kind)
+    assert large(fit)
+    core, e, r = fit.sums.core, fit.estimate, 2000
+    draws = core.draws()
+    (block,) = numbers(draws.size, draws.noise_df, r, 1)
+    sums = core.refit_drawn(draws, block, e.theta, e.sigma, e.beta, True, None, 2)
+    rows = [core.refit(Y.T, True, None, 2, e.theta) for Y in responses(fit, r, 2)]
+    for key in ("scores", "theta", "beta"):
+        for ours, theirs in zip(sums[key].T, np.concatenate([part[key] for part in rows]).T, strict=True):
+            assert ks_2samp(ours, theirs).pvalue > 1e-4, key
+    ours, theirs = sums["scores"], np.concatenate([part["scores"] for part in rows])
+    scale = np.sqrt(np.outer(theirs.var(axis=0), theirs.var(axis=0)))
+    assert np.abs((np.cov(ours.T) - np.cov(theirs.T)) / scale).max() < 0.25
+
+
+def test_drawn_sums_have_their_exact_moments() -> None:
+    """beta at theta has covariance sigma^2 Q^-1 about the truth; r2 has n - p degrees of freedom."""
+    fit = many_rows("slope")
+    core, e = fit.sums.core, fit.estimate
+    draws = core.draws()
+    parts = np.vstack(
+        [
+            core.refit_drawn(draws, block, e.theta, e.sigma, e.beta, True, e.theta, 2)["scores"]
+            for block in numbers(draws.size, draws.noise_df, 4000, 3)
+        ]
+    )
+    z = np.linalg.solve(np.linalg.cholesky(e.vcov), (parts[:, :3] - e.beta).T)
+    for row in z:
+        assert kstest(row, norm.cdf).pvalue > 1e-4
+    assert np.abs(np.cov(z) - np.eye(3)).max() < 0.12
+    assert kstest(parts[:, -1] / e.sigma**2, chi2(e.n - 3).cdf).pvalue > 1e-4
+    assert draws.noise_df == e.n - (2 * 14 - 3) - 1  # two levels of one row, one of one x; f outside them
+
+
+def test_large_designs_are_replicated_by_their_sums() -> None:
+    fit = many_rows("slope")
+    b = bootstrap(fit, 400, seed=1)
+    np.testing.assert_array_equal(bootstrap(fit, 10, seed=1, threads=1), b.replicates[:10])
+    by_rows = bootstrap(fit, 400, seed=1, statistic=lambda refit: refit.estimate.sigma)
+    assert ks_2samp(b.replicates[:, b.names.index("sigma")], by_rows.replicates[:, 0]).pvalue > 1e-3
+    assert np.isfinite(np.array(b.confint("bca"))).all()
+
+
+def test_draws_are_of_one_grouping_factor() -> None:
+    fit = crossed()._fit
+    assert not large(fit)
+    with pytest.raises(ValueError, match="one grouping factor"):
+        fit.sums.core.draws()
+
+
+def test_the_doorway_checks_the_numbers_it_is_given() -> None:
+    fit = sleep()._fit
+    core, e = fit.sums.core, fit.estimate
+    draws = core.draws()
+    with pytest.raises(ValueError, match=r"draws.size \+ 1"):
+        core.refit_drawn(draws, np.zeros((2, draws.size)), e.theta, e.sigma, e.beta, True)
+    with pytest.raises(ValueError, match="beta: one number"):
+        core.refit_drawn(draws, np.zeros((2, draws.size + 1)), e.theta, e.sigma, e.beta[:1], True)

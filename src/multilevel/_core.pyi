@@ -78,6 +78,14 @@ class HeldMinimum:
     @property
     def converged(self) -> bool: ...
 
+class Draws:
+    """What responses of a design with one grouping factor need to be drawn as sums."""
+
+    @property
+    def size(self) -> int: ...  # standard normals for each response
+    @property
+    def noise_df(self) -> float: ...  # degrees of freedom of the chi-squared number after them
+
 class LinearMixed:
     def __init__(
         self,
@@ -117,6 +125,18 @@ class LinearMixed:
         start: Floats | None = None,
         threads: int = 1,
         scores_at: Floats | None = None,  # theta; adds (beta, sums of z z', r2) of each response there
+    ) -> Refits: ...
+    def draws(self) -> Draws: ...  # ValueError: more than one grouping factor
+    def refit_drawn(  # responses drawn with these true values; with scores at theta
+        self,
+        draws: Draws,
+        numbers: Floats,  # (r, size + 1)
+        theta: Floats,
+        sigma: float,
+        beta: Floats,
+        reml: bool,
+        start: Floats | None = None,
+        threads: int = 1,
     ) -> Refits: ...
     @property
     def kept(self) -> list[int]: ...  # positions of the identified columns of X

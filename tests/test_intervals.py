@@ -144,11 +144,11 @@ def test_bootmer() -> None:
 def test_wald_uses_the_degrees_of_freedom_it_is_given() -> None:
     fit = fitted("confint_sleep_rs")
     se = np.sqrt(np.diag(fit.estimate.vcov))
-    intervals = confint(fit, names="beta_", df=np.array([17.0, np.inf]))
+    intervals = confint(fit, parameters="beta_", df=np.array([17.0, np.inf]))
     half = np.diff(np.array(intervals), axis=1)[:, 0] / 2
     np.testing.assert_allclose(half, se * [t.ppf(0.975, 17), norm.ppf(0.975)], rtol=1e-12)
     assert intervals.method == "Wald t"
-    assert np.isnan(np.array(confint(fit, names="beta_", df=np.nan))).all()
+    assert np.isnan(np.array(confint(fit, parameters="beta_", df=np.nan))).all()
 
 
 def test_a_linear_model_has_rs_intervals() -> None:
@@ -199,8 +199,12 @@ def ask(**options: Any) -> Intervals:
 BAD = {
     "unknown method": ({"method": "walt"}, mlm.DataError, "method is 'walt'; expected 'wald', 'profile' or 'boot'"),
     "unknown interval": ({"method": "boot", "boot": "bsa", "n": 50}, mlm.DataError, "method is 'bsa'"),
-    "unknown parameter": ({"names": "days"}, mlm.InferenceError, "no parameter is called 'days'; did you mean 'Days'"),
-    "one unknown": ({"names": ["Days", "sigmma"]}, mlm.InferenceError, "did you mean 'sigma'"),
+    "unknown parameter": (
+        {"parameters": "days"},
+        mlm.InferenceError,
+        "no parameter is called 'days'; did you mean 'Days'",
+    ),
+    "one unknown": ({"parameters": ["Days", "sigmma"]}, mlm.InferenceError, "did you mean 'sigma'"),
     "level zero": ({"level": 0}, mlm.InferenceError, "level is 0; expected a number between 0 and 1"),
     "level in per cent": ({"level": 95}, mlm.InferenceError, "level is 95; .*; did you mean 0.95"),
     "level missing": ({"level": np.nan}, mlm.InferenceError, "level is nan"),

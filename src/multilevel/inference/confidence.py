@@ -12,7 +12,8 @@ from ..models.estimate import Fit
 from ..predict import Seed, one_of
 from .bootstrap import IntervalMethod
 from .intervals import Intervals, checked_level
-from .parameters import Names, estimates, parameters, select
+from .parameters import Names, estimates, select
+from .parameters import parameters as all_parameters
 from .profile import normal_quantile, profile_to
 from .replicates import bootstrap
 
@@ -24,7 +25,7 @@ def confint(
     fit: Fit,
     method: ConfintMethod = "wald",
     level: float = 0.95,
-    names: Names = None,
+    parameters: Names = None,
     *,
     df: Floats | float | None = None,
     n: int = 1000,
@@ -41,7 +42,7 @@ def confint(
     method : `"wald"`: estimate and standard error; of fixed effects only, as standard deviations and correlations are
         far from normal. `"profile"`: from the profile likelihood. `"boot"`: from a parametric bootstrap.
     level : coverage aimed at.
-    names : a parameter, several, `"theta_"` (the random part) or `"beta_"` (fixed effects), as in lme4. Default: all.
+    parameters : a name, several, `"theta_"` (the random part) or `"beta_"` (fixed effects), as in lme4. Default: all.
     df : wald: (p,) degrees of freedom of the t distribution of the fixed effects. Default: n - p for a linear model,
         the normal distribution for a mixed model, as in lme4.
     n, boot, seed, threads : boot: see `bootstrap` and `Bootstrap.confint`.
@@ -54,7 +55,7 @@ def confint(
     """
     one_of("method", method, ("wald", "profile", "boot"))
     checked_level(level)
-    chosen = select(parameters(fit), names)
+    chosen = select(all_parameters(fit), parameters)
     if method == "profile":
         return profile_to(fit, MARGIN * normal_quantile(level), chosen, backend).confint(level)
     if method == "boot":
@@ -64,7 +65,7 @@ def confint(
 
 
 def _wald(fit: Fit, level: float, chosen: tuple[int, ...], df: Floats | float | None, backend: str) -> Intervals:
-    known, found = parameters(fit), estimates(fit)
+    known, found = all_parameters(fit), estimates(fit)
     linear = not fit.rows.random
     p = len(fit.estimate.beta)
     if df is None and linear:

@@ -24,8 +24,10 @@ from ..framed import frame
 from ..labelled import unknown_name
 from ..layout import Page, Section
 from ..models.estimate import Fit
+from ..progress import Progress
 from .intervals import Intervals, checked_level
-from .parameters import Names, Parameter, parameters, select, values
+from .parameters import Names, Parameter, select, values
+from .parameters import parameters as all_parameters
 from .walk import Held, Walk
 
 BETTER = 1e-6  # a minimum lower by this is another one than the fit's
@@ -184,9 +186,6 @@ def profile(fit: Fit, *, parameters: Names = None, level: float = 0.99, backend:
     return profile_to(fit, cutoff, select(known, parameters), backend)
 
 
-all_parameters = parameters  # `profile` has an argument of that name
-
-
 def profile_to(fit: Fit, cutoff: float, chosen: tuple[int, ...], backend: str = "pandas") -> Profile:
     """Profiles of the chosen parameters, up to |zeta| = `cutoff`."""
     if fit.estimate.n <= len(fit.kept):
@@ -203,7 +202,11 @@ def profile_to(fit: Fit, cutoff: float, chosen: tuple[int, ...], backend: str = 
         spread = np.sqrt(np.diag(best.unscaled_vcov)) * best.sigma
         at = values(fit, centre.theta[None, :], np.array([centre.sigma]), centre.beta[None, :])[0]
         walks = [Walk(fit, known[n], centre._replace(value=float(at[n])), spread, cutoff) for n in chosen]
-        points = [walk.points() for walk in walks]
+        with Progress("profile", len(walks)) as progress:
+            points = []
+            for walk in walks:
+                points.append(walk.points())
+                progress.advance(1)
         lowest = min((point for some in points for point in some), key=lambda p: p.criterion, default=centre)
         if lowest.criterion > best.criterion - BETTER:
             break

@@ -1,0 +1,399 @@
+"""Marginal means, slopes and their contrasts: linear functions of the coefficients that know their names.
+
+    MarginalMeans   keys (what each row is), L (rows x columns of X), how rows are shown
+    ├─ contrast     the same for W L, a family of contrasts in each group
+    ├─ test, confint, response     the same rows, shown otherwise
+    └─ inference    the numbers: estimates, standard errors, df, intervals, p-values
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import EllipsisType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data.sums import Floats
+from ...errors import InferenceError, nearest
+from ...framed import frame
+from ...layout import Page, Prose, Section
+from .adjust import Side, Statements, adjusted, check_adjust, critical, suitable
+from .averaging import Key, text_key
+from .basis import Basis, Transformed
+from .contrasts import contrasts
+from .estimability import Estimability
+from .families import Method, Reference
+from .joint import JointTests, rows_test, term_tests
+from .pages import inference_columns, marginal_notes, table_of
+from .scales import Scale
+from .specs import Names, as_names
+
+SIDES = ("two-sided", "less", "greater")
+
+
+class Inference(NamedTuple):
+    """Of each row (k,), on the scale that is shown; `df` may be infinite, all are NaN where not estimable."""
+
+    estimate: Floats
+    std_error: Floats
+    df: Floats
+    lower: Floats
+    upper: Floats
+    null: Floats
+    statistic: Floats
+    p_value: Floats
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a table shows, and against what it tests."""
+
+    intervals: bool = True
+    tests: bool = False
+    level: float = 0.95
+    adjust: str = "none"
+    null: float = 0.0
+    side: Side = "two-sided"
+    delta: float = 0.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MarginalMeans(Page):
+    """Estimated marginal means, slopes, or contrasts of them; made by `emmeans` and `emtrends`.
+
+    Prints as emmeans does in R. `L` (k, columns of X) are the linear functions, of all columns of X; `inference` has
+    the numbers, `to_frame()` all of them in a frame.
+    """
+
+    basis: Basis
+    keys: tuple[Key, ...]
+    by: tuple[str, ...]
+    L: Floats
+    constant: Floats
+    what: str  # heads the column of estimates
+    averaged: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()  # on the scale of contrasts
+    cautions: tuple[str, ...] = ()
+    scale: Scale | None = None
+    on_response: bool = False
+    pairs_of: int | None = None
+    ratios: tuple[str, ...] = ()  # names of contrasts where they are ratios
+    shown: Shown = field(default_factory=Shown)
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    # ---- numbers ----------------------------------------------------------------------------------------------------
+
+    @property
+    def groups(self) -> list[NDArray[np.intp]]:
+        """Rows of each table, in order."""
+        labels = [key.labels for key in self.keys if key.name in self.by]
+        cells = list(zip(*labels, strict=True)) if labels else [()] * len(self.L)
+        found: dict[tuple[str, ...], list[int]] = {}
+        for row, cell in enumerate(cells):
+            found.setdefault(cell, []).append(row)
+        return [np.array(rows, np.intp) for rows in found.values()]
+
+    def statements(self, rows: NDArray[np.intp]) -> Statements:
+        """The rows of one table as statements made together."""
+        return Statements(self.L[rows], self.basis, self.pairs_of)
+
+    def adjustment(self) -> tuple[str, str]:
+        """The adjustment that is used, and a note where another one was asked for."""
+        side = self.shown.side if self.shown.delta == 0 or self.shown.side != "two-sided" else "less"
+        largest = max(self.groups, key=len)
+        return suitable(self.shown.adjust, self.statements(largest), side)
+
+    @cached_property
+    def inference(self) -> Inference:
+        """Estimates, standard errors, df, limits of intervals, null values, statistics and p-values, each (k,)."""
+        shown, (adjust, _) = self.shown, self.adjustment()
+        estimate, error, df = self.basis.estimates(self.L, self.constant)
+        statistic, side = _statistics(estimate, error, shown)
+        p, reach = np.full(len(df), np.nan), np.full(len(df), np.nan)
+        for rows in self.groups:
+            statements = self.statements(rows)
+            p[rows] = adjusted(adjust, statistic[rows], df[rows], side, statements)
+            reach[rows] = critical(adjust, shown.level, df[rows], statements)
+        lower, upper, null = estimate - reach * error, estimate + reach * error, np.full(len(df), shown.null)
+        if (scale := self.scale_shown) is not None:
+            error, ends = np.abs(scale.derivative(estimate)) * error, (scale.inverse(lower), scale.inverse(upper))
+            estimate, lower, upper = scale.inverse(estimate), np.minimum(*ends), np.maximum(*ends)
+            with np.errstate(divide="ignore"):
+                null = scale.inverse(null)
+        return Inference(estimate, error, df, lower, upper, null, statistic, p)
+
+    @property
+    def estimable(self) -> NDArray[np.bool_]:
+        """(k,) whether the data determine each row."""
+        return self.basis.estimable.of(self.L)
+
+    def to_frame(self) -> Any:
+        """A frame with a row for each mean or contrast, in the library of the data.
+
+        Columns are those that name the rows, then `estimate`, `std_error`, `df`, `lower`, `upper`, `null`, `statistic`
+        and `p_value`.
+        """
+        numbers = self.inference
+        columns: dict[str, Any] = {key.name: np.array(key.values) if key.numeric else key.values for key in self.named}
+        return frame({**columns, **numbers._asdict()}, self.basis.backend)
+
+    @property
+    def named(self) -> tuple[Key, ...]:
+        """The columns that name the rows; contrasts as ratios where they are shown as such."""
+        if not (self.ratios and self.on_response):
+            return self.keys
+        return (text_key(self.keys[0].name, self.ratios), *self.keys[1:])
+
+    # ---- the same rows, shown otherwise -----------------------------------------------------------------------------
+
+    def confint(
+        self, level: float = 0.95, *, adjust: str | None = None, by: Names | EllipsisType = ...
+    ) -> MarginalMeans:
+        """The same with confidence intervals, and without tests.
+
+        Parameters
+        ----------
+        level : of the intervals, of all in a table together where they are adjusted.
+        adjust : see `contrast`; default: as it is. Stepwise methods give Bonferroni intervals.
+        by : names of the columns that make separate tables, each adjusted by itself; None: one table. Default: as it
+            is.
+        """
+        _check_level(level)
+        return self._shown_as(by, adjust, intervals=True, tests=False, level=float(level))
+
+    def test(
+        self,
+        null: float = 0.0,
+        side: Side = "two-sided",
+        *,
+        delta: float = 0.0,
+        adjust: str | None = None,
+        by: Names | EllipsisType = ...,
+    ) -> MarginalMeans:
+        """The same with t tests, and without intervals.
+
+        Parameters
+        ----------
+        null : value under the hypothesis, on the scale of the linear predictor.
+        side : the alternative, `"two-sided"`, `"less"` or `"greater"` than the null value.
+        delta : a threshold: with `"two-sided"` the test is of equivalence (the estimate is within delta of null), with
+            `"greater"` of non-inferiority, with `"less"` of non-superiority.
+        adjust, by : as for `confint`.
+        """
+        if side not in SIDES:
+            known = ", ".join(map(repr, SIDES))
+            raise InferenceError(f"side is {side!r}; expected one of {known}{nearest(str(side), SIDES)}")
+        if not (np.isfinite(null) and np.isfinite(delta) and delta >= 0):
+            raise InferenceError(f"null should be a number and delta zero or positive; found {null} and {delta}")
+        return self._shown_as(
+            by, adjust, intervals=False, tests=True, null=float(null), side=side, delta=float(delta)
+        )  # fmt: skip
+
+    def response(self) -> MarginalMeans:
+        """The same on the scale of the response, for a transformed response or a link.
+
+        Standard errors are by the delta method, intervals transformed; tests stay where they were. Differences of
+        logarithms are shown as ratios, of logits as odds ratios.
+        """
+        if self.scale is None:
+            if self.remarks:
+                raise InferenceError(
+                    "these contrasts mean nothing on the scale of the response; .regrid() before .contrast() compares "
+                    "the means there"
+                )
+            raise InferenceError("the response is not transformed; these are on its scale already")
+        return replace(self, on_response=True)
+
+    def regrid(self) -> MarginalMeans:
+        """Means on the scale of the response as new linear functions, with a covariance by the delta method.
+
+        Contrasts of the result are differences of means on the scale of the response, not ratios.
+        """
+        if self.scale is None:
+            raise InferenceError("the response is not transformed; these are on its scale already")
+        known = self.estimable
+        eta = np.where(known, self.basis.estimates(self.L, self.constant).estimate, 0.0)
+        slopes = np.where(known, self.scale.derivative(eta), 0.0)
+        kept = list(self.basis.estimable.kept)
+        J = slopes[:, None] * np.where(known[:, None], self.L[:, kept], 0.0)
+        k = len(J)
+        sampling = Transformed.of(self.basis.sampling, self.scale.inverse(eta), J)
+        basis = replace(
+            self.basis, sampling=sampling, estimable=Estimability(np.zeros((k, 0)), np.ones(k), tuple(range(k)))
+        )
+        L = np.where(known[:, None], np.eye(k), np.nan)
+        return replace(
+            self, basis=basis, L=L, constant=np.zeros(k), scale=None, on_response=False, what=self.scale.response
+        )
+
+    def _shown_as(self, by: Names | EllipsisType, adjust: str | None, **changes: Any) -> MarginalMeans:
+        if adjust is not None:
+            check_adjust(adjust)
+            changes["adjust"] = adjust
+        here = self._grouped(by)
+        return replace(here, shown=replace(here.shown, **changes))
+
+    def _grouped(self, by: Names | EllipsisType) -> MarginalMeans:
+        """The same rows in other tables; families that fall apart are no longer all pairs of something."""
+        if isinstance(by, EllipsisType) or (groups := as_names(by, "by")) == self.by:
+            return self
+        names = [key.name for key in self.keys]
+        for name in groups:
+            if name not in names:
+                known = ", ".join(names)
+                raise InferenceError(f"by: {name!r} is no column here{nearest(name, names)} (columns: {known})")
+        if len(groups) >= len(names):
+            raise InferenceError(f"by: {', '.join(groups)} leave nothing to compare; leave one column out of by")
+        return replace(self, by=groups, keys=_behind(self.keys, groups), pairs_of=None)
+
+    # ---- contrasts --------------------------------------------------------------------------------------------------
+
+    def contrast(
+        self,
+        method: Method = "pairwise",
+        *,
+        adjust: str | None = None,
+        by: Names | EllipsisType = ...,
+        interaction: Any = None,
+        ref: Reference | None = None,
+    ) -> MarginalMeans:
+        """Contrasts of the rows of each table.
+
+        Parameters
+        ----------
+        method : `"pairwise"`, `"revpairwise"`, `"trt.vs.ctrl"` (each with the first, or `ref`), `"trt.vs.ctrlk"` (with
+            the last), `"eff"` (with the mean of all), `"del.eff"` (with the mean of the others), `"consec"` (with the
+            one before), `"mean_chg"` (later ones with earlier ones), `"helmert"` (with the mean of the earlier ones),
+            `"poly"` (orthogonal polynomials), `"identity"`, or weights by name, `{"a - b": [1, -1, 0]}`.
+        adjust : `"none"`, `"tukey"`, `"dunnett"`, `"mvt"`, `"scheffe"`, `"sidak"`, `"bonferroni"`, `"holm"`,
+            `"hochberg"`, `"hommel"`, `"fdr"` (or `"BH"`), `"BY"`. Default: that of the family, tukey for pairs, dunnett
+            for comparisons with a control, fdr for effects, mvt for consecutive ones, otherwise none.
+        by : names of the columns whose values make separate families; None: one family. Default: as it is.
+        interaction : in place of `method`, one method for each factor, `["pairwise", "poly"]`, or one for all:
+            contrasts of contrasts.
+        ref : of `"trt.vs.ctrl"`: label or position (from 0) of the reference, or several.
+
+        Raises
+        ------
+        InferenceError : a method, adjustment, reference or column is not known, or weights do not fit.
+
+        Notes
+        -----
+        `"dunnett"` assumes that comparisons have the correlation 1/2, exact for groups of one size; `"mvt"` takes their
+        own correlations.
+        """
+        if adjust is not None:
+            check_adjust(adjust)
+        here = self._grouped(by)
+        own = [key for key in here.keys if key.name not in here.by]
+        group = [key for key in here.keys if key.name in here.by]
+        made = contrasts(own, group, here.groups, method, interaction, ref)
+        scale, remarks = self._scale_of(made.W)
+        empty = np.isnan(here.L).any(axis=1)
+        L = made.W @ np.nan_to_num(here.L)
+        L[(made.W != 0) @ empty] = np.nan
+        return replace(
+            here,
+            keys=made.keys,
+            L=L,
+            constant=made.W @ np.nan_to_num(here.constant),
+            what="estimate",
+            remarks=remarks,
+            scale=scale,
+            on_response=self.on_response and scale is not None,
+            pairs_of=made.pairs_of,
+            ratios=made.ratios if scale is not None else (),
+            shown=Shown(False, True, self.shown.level, made.adjust if adjust is None else adjust),
+        )
+
+    def _scale_of(self, W: Floats) -> tuple[Scale | None, tuple[str, ...]]:
+        """The scale of contrasts with weights W, and remarks on it."""
+        if self.scale is None:
+            return None, self.remarks
+        sums, sizes = W.sum(axis=1), np.abs(W).sum(axis=1)
+        if self.scale.of_contrasts is not None and np.all(np.abs(sums) < 1e-9 * sizes):
+            return self.scale.of_contrasts, self.remarks
+        return None, (*self.remarks, f"Note: contrasts are still on the {self.scale.name} scale")
+
+    def pairs(self, *, reverse: bool = False, adjust: str | None = None, by: Names | EllipsisType = ...) -> MarginalMeans:
+        """All pairwise differences in each table: `contrast("pairwise")`, or `"revpairwise"`."""
+        return self.contrast("revpairwise" if reverse else "pairwise", adjust=adjust, by=by)
+
+    # ---- tests of several rows --------------------------------------------------------------------------------------
+
+    def joint_test(self) -> JointTests:
+        """One F test for each table: all its rows are zero.
+
+        Raises InferenceError if a row is not estimable.
+        """
+        if not self.estimable.all():
+            raise InferenceError("some rows are not estimable; a joint test needs rows that are")
+        tables = [(self.title(rows), [rows_test(self.basis, self.L[rows], self.constant[rows])]) for rows in self.groups]
+        return JointTests(tables, self.basis.sampling.note, self.basis.backend)
+
+    def joint_tests(self, by: Names | EllipsisType = ...) -> JointTests:
+        """An F test for each factor and interaction of factors among the rows, in the manner of type III tests.
+
+        `by` are names of columns whose values make separate tables; default: as they are.
+        """
+        here = self._grouped(by)
+        own = [key for key in here.keys if key.name not in here.by]
+        tables = []
+        for rows in here.groups:
+            sizes = {key.name: len(set(key.taken(rows).labels)) for key in own}
+            tables.append((here.title(rows), term_tests(self.basis, self.L[rows], sizes)))
+        return JointTests(tables, self.basis.sampling.note, self.basis.backend)
+
+    # ---- the page ---------------------------------------------------------------------------------------------------
+
+    def title(self, rows: NDArray[np.intp]) -> str:
+        """What heads the table of some rows: `tension = L:`; nothing without groups."""
+        titles = [f"{key.name} = {key.cells[rows[0]]}" for key in self.keys if key.name in self.by]
+        return f"{', '.join(titles)}:" if titles else ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has to be known to read the table, in sentences."""
+        return tuple(marginal_notes(self))
+
+    def sections(self) -> tuple[Section, ...]:
+        """A table for each group, then the notes."""
+        columns = inference_columns(self.named, self.by, self.what, self.inference, self.shown, self.scale_shown)
+        keys = sum(key.name not in self.by for key in self.named)
+        tables = [Section(self.title(rows), (table_of(columns, rows, keys),)) for rows in self.groups]
+        notes = tuple(map(Prose, self.notes))
+        return (*tables, Section("", notes)) if notes else tuple(tables)
+
+    @property
+    def scale_shown(self) -> Scale | None:
+        """The scale that the numbers were transformed back from; None where they were not."""
+        return self.scale if self.on_response else None
+
+
+def _statistics(estimate: Floats, error: Floats, shown: Shown) -> tuple[Floats, Side]:
+    """Test statistics, and the side of the t distribution their p-values are on (Schuirmann 1987 for equivalence)."""
+    gap = estimate - shown.null
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if shown.delta == 0:
+            return gap / error, shown.side
+        if shown.side == "two-sided":
+            return (np.abs(gap) - shown.delta) / error, "less"
+        shift = shown.delta if shown.side == "greater" else -shown.delta
+        return (gap + shift) / error, shown.side
+
+
+def _behind(keys: Sequence[Key], groups: Sequence[str]) -> tuple[Key, ...]:
+    """Columns of groups go behind the others."""
+    return (*(key for key in keys if key.name not in groups), *(key for key in keys if key.name in groups))
+
+
+def _check_level(level: float) -> None:
+    if not (isinstance(level, int | float) and 0 < level < 1):
+        raise InferenceError(f"level is {level!r}; expected a number between 0 and 1, such as 0.95")
+

@@ -1,0 +1,126 @@
+"""Marginal means and contrasts as tables with notes, set as emmeans sets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data.sums import Floats
+from ...digits import fixed, pad, significant
+from ...tables import Table, TableColumn
+from .averaging import Key
+from .scales import Scale
+
+if TYPE_CHECKING:
+    from .marginal import Inference, MarginalMeans, Shown
+
+DIGITS = 3  # significant ones, where most are needed
+
+
+def inference_columns(
+    keys: Sequence[Key], by: Sequence[str], what: str, numbers: Inference, shown: Shown, scale: Scale | None
+) -> list[TableColumn]:
+    """The columns of all rows: names, then numbers."""
+    columns = [
+        TableColumn(key.name, key.cells, "right" if key.numeric else "left") for key in keys if key.name not in by
+    ]
+    estimates = significant(numbers.estimate, DIGITS)
+    missing = np.isnan(numbers.std_error)
+    columns.append(_column(scale.response if scale else what, pad(_where(missing, "nonEst", estimates))))
+    columns += [
+        _column("SE", significant(numbers.std_error, DIGITS)),
+        _column("df", significant(numbers.df, DIGITS)),
+    ]
+    asymptotic = _asymptotic(numbers.df)
+    if shown.intervals:
+        heads = ("asymp.LCL", "asymp.UCL") if asymptotic else ("lower.CL", "upper.CL")
+        ends = (numbers.lower, numbers.upper)
+        columns += [_column(head, significant(end, DIGITS)) for head, end in zip(heads, ends, strict=True)]
+    if shown.tests:
+        if np.nan_to_num(numbers.null, neginf=1.0).any():
+            columns.append(_column("null", significant(numbers.null, DIGITS)))
+        columns.append(_column("z.ratio" if asymptotic else "t.ratio", pad(fixed(numbers.statistic, 3))))
+        columns.append(_column("p.value", pad(p_cells(numbers.p_value))))
+    return columns
+
+
+def table_of(columns: Sequence[TableColumn], rows: NDArray[np.intp], keys: int) -> Table:
+    """Some rows of the columns; the first `keys` are repeated where the table is broken."""
+    cut = tuple(TableColumn(c.head, tuple(c.cells[i] for i in rows.tolist()), c.align) for c in columns)
+    return Table(cut, ("",) * len(rows), keys=keys)
+
+
+def p_cells(values: Floats) -> list[str]:
+    """P-values with four decimals.
+
+    >>> p_cells(np.array([0.0229, 1e-6, np.nan]))
+    ['0.0229', '<.0001', 'NA']
+    """
+    cells = fixed(values, 4)
+    return _where(np.asarray(values) < 0.0001, "<.0001", cells)
+
+
+def marginal_notes(made: MarginalMeans) -> Iterator[str]:
+    """What has to be known to read a table: averages, method, level, adjustments, scale."""
+    shown, scale = made.shown, made.scale
+    adjust, change = made.adjustment()
+    if made.averaged:
+        yield f"Results are averaged over the levels of: {', '.join(made.averaged)}"
+    yield from made.remarks
+    if made.basis.method:
+        yield f"Degrees-of-freedom method: {made.basis.method}"
+    if scale is not None and not made.on_response:
+        yield f"Results are given on the {scale.name} (not the response) scale."
+    if shown.intervals:
+        yield f"Confidence level used: {shown.level:g}"
+        if adjust != "none":
+            yield f"Conf-level adjustment: {_described(made, adjust, 'estimates')}"
+        if made.scale_shown is not None:
+            yield f"Intervals are back-transformed from the {made.scale_shown.name} scale"
+    if shown.tests:
+        yield from _test_notes(made, adjust)
+    if change:
+        yield change
+    if made.basis.sampling.note:
+        yield made.basis.sampling.note
+    yield from made.cautions
+
+
+def _test_notes(made: MarginalMeans, adjust: str) -> Iterator[str]:
+    shown = made.shown
+    if adjust != "none":
+        yield f"P value adjustment: {_described(made, adjust, 'tests')}"
+    if shown.delta > 0:
+        kind = {"two-sided": "equivalence", "greater": "noninferiority", "less": "nonsuperiority"}[shown.side]
+        yield f"Statistics are tests of {kind} with a threshold of {significant([shown.delta], 4)[0]}"
+    if shown.side == "greater":
+        yield "P values are right-tailed"
+    elif shown.side == "less" or shown.delta > 0:
+        yield "P values are left-tailed"
+    if made.scale_shown is not None:
+        yield f"Tests are performed on the {made.scale_shown.name} scale"
+
+
+def _described(made: MarginalMeans, adjust: str, what: str) -> str:
+    """The adjustment with the size of its family; where tables differ, with each size."""
+    from .adjust import STEPWISE
+
+    method = "bonferroni" if what == "estimates" and adjust in STEPWISE else adjust
+    texts = dict.fromkeys(made.statements(rows).described(method, what) for rows in made.groups)
+    return " or ".join(texts)
+
+
+def _asymptotic(df: Floats) -> bool:
+    known = df[~np.isnan(df)]
+    return bool(len(known)) and bool(np.isinf(known).all())
+
+
+def _column(head: str, cells: Sequence[str]) -> TableColumn:
+    return TableColumn(head, tuple(cells))
+
+
+def _where(mask: NDArray[np.bool_], text: str, cells: Sequence[str]) -> list[str]:
+    return [text if hidden else cell for hidden, cell in zip(mask, cells, strict=True)]

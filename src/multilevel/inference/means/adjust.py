@@ -105,16 +105,23 @@ def adjusted(method: str, t: Floats, df: Floats, side: Side, statements: Stateme
     known = np.isfinite(p)
     made = np.full(p.shape, np.nan)
     p, t, df = p[known], t[known], df[known]
-    largest = {
-        "tukey": lambda: range_sf(sqrt(2.0) * np.abs(t), statements.pairs or 2, df),
-        "dunnett": lambda: dunnett_sf(np.abs(t), statements.count, df),
-        "scheffe": lambda: f_sf(t**2 / statements.rank, statements.rank, df),
-        "mvt": lambda: _greatest_sf(t, df, side, statements),
-        "sidak": lambda: -np.expm1(statements.count * np.log1p(-np.minimum(p, 1 - 1e-16))),
-        "bonferroni": lambda: p * statements.count,
-        "none": lambda: p,
-    }
-    values = largest[method]() if method in largest else _STEPS[method](p, statements.count)
+    match method:
+        case "none":
+            values = p
+        case "tukey":
+            values = range_sf(sqrt(2.0) * np.abs(t), statements.pairs or 2, df)
+        case "dunnett":
+            values = dunnett_sf(np.abs(t), statements.count, df)
+        case "scheffe":
+            values = f_sf(t**2 / statements.rank, statements.rank, df)
+        case "mvt":
+            values = _greatest_sf(t, df, side, statements)
+        case "sidak":
+            values = -np.expm1(statements.count * np.log1p(-np.minimum(p, 1 - 1e-16)))
+        case "bonferroni":
+            values = p * statements.count
+        case _:
+            values = _STEPS[method](p, statements.count)
     made[known] = np.clip(values, p, 1.0)  # what rounding leaves of a tiny tail is not below the p-value it adjusts
     return made
 
@@ -150,7 +157,7 @@ def _greatest_sf(t: Floats, df: Floats, side: Side, statements: Statements) -> F
     greatest = Greatest(statements.correlation)
     if side == "two-sided":
         return greatest.sf(np.abs(t), df)
-    return greatest.sf(t if side == "greater" else -t, df, 1)
+    return greatest.sf(t if side == "greater" else -t, df, sided=1)
 
 
 # ---- step by step ---------------------------------------------------------------------------------------------------
@@ -204,4 +211,3 @@ _STEPS: dict[str, Callable[[Floats, int], Floats]] = {
     "BH": _stepwise(_shares, down=False),
     "BY": _stepwise(lambda n: _shares(n) * float(np.sum(1.0 / np.arange(1, n + 1))), down=False),
 }
-

@@ -27,7 +27,7 @@ class Key(NamedTuple):
     name: str
     labels: tuple[str, ...]
     cells: tuple[str, ...]
-    values: tuple[str, ...] | tuple[float, ...]
+    values: tuple[str | float, ...]
     enhanced: bool
 
     @property
@@ -41,8 +41,13 @@ class Key(NamedTuple):
 
     def taken(self, rows: Sequence[int] | NDArray[np.intp]) -> Key:
         """The same for some rows."""
-        labels, cells, values = ([column[i] for i in rows] for column in (self.labels, self.cells, self.values))
-        return Key(self.name, tuple(labels), tuple(cells), tuple(values), self.enhanced)
+        return Key(
+            self.name,
+            tuple([self.labels[i] for i in rows]),
+            tuple([self.cells[i] for i in rows]),
+            tuple([self.values[i] for i in rows]),
+            self.enhanced,
+        )
 
 
 def text_key(name: str, labels: Sequence[str]) -> Key:
@@ -115,7 +120,9 @@ def _weights(grid: Grid, names: Sequence[str], weights: Any) -> Floats:
         return _given(grid, over, weights)
     if weights not in WEIGHTS:
         near = nearest(weights, WEIGHTS)
-        raise InferenceError(f"weights is {weights!r}; expected one of {', '.join(map(repr, WEIGHTS))}, or numbers{near}")
+        raise InferenceError(
+            f"weights is {weights!r}; expected one of {', '.join(map(repr, WEIGHTS))}, or numbers{near}"
+        )
     match weights:
         case "equal":
             return np.ones(m)

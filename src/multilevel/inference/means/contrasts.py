@@ -57,9 +57,7 @@ def contrasts(
     )
 
 
-def _of_table(
-    own: Sequence[Key], rows: Rows, method: Method, interaction: Any, ref: Reference | None
-) -> Contrasts:
+def _of_table(own: Sequence[Key], rows: Rows, method: Method, interaction: Any, ref: Reference | None) -> Contrasts:
     if interaction is not None:
         return _products(own, rows, interaction)
     labels = [" ".join(key.written(i) for key in own) for i in rows.tolist()]
@@ -75,10 +73,11 @@ def _products(own: Sequence[Key], rows: Rows, interaction: Any) -> Contrasts:
     if len(rows) != np.prod([len(level) for level in levels]):
         raise InferenceError("interaction contrasts need every combination of the factors; some are missing here")
     order = np.lexsort([[level.index(x) for x in key.labels] for key, level in zip(taken, levels, strict=True)])
-    W, names = np.ones((1, 1)), [tuple[str, ...]()]
+    W: Floats = np.ones((1, 1))
+    names = [tuple[str, ...]()]
     for key, level, method in zip(taken, levels, methods, strict=True):
         made = family(method, [key.written(key.labels.index(label)) for label in level])
-        W = np.kron(made.weights, W)
+        W = np.asarray(np.kron(made.weights, W), np.float64)
         names = [(*before, name) for name in made.names for before in names]
     full = np.zeros_like(W)
     full[:, order] = W

@@ -28,7 +28,7 @@ class Estimability:
     def of(self, L: Floats) -> NDArray[np.bool_]:
         """(k,) whether each function L (k, columns of X) is estimable; NaN never is."""
         scaled = L / self.lengths
-        known = np.isfinite(L).all(axis=1)
+        known = np.logical_and.reduce(np.isfinite(L), axis=1)
         outside = np.square(np.where(known[:, None], scaled, 0.0) @ self.null).sum(axis=1)
         inside: NDArray[np.bool_] = known & (outside <= TOLERANCE * np.square(scaled).sum(axis=1))
         return inside
@@ -61,7 +61,7 @@ def estimability(fit: Fit) -> Estimability:
     lengths = np.linalg.norm(X, axis=0)
     lengths[lengths == 0] = 1.0
     dropped = [j for j in range(count) if j not in set(kept)]
-    R = np.linalg.qr(X[:, [*kept, *dropped]] / lengths[[*kept, *dropped]], mode="r")
+    R: Floats = np.linalg.qr(X[:, [*kept, *dropped]] / lengths[[*kept, *dropped]]).R
     p = len(kept)
     null = np.zeros((count, len(dropped)))
     null[list(kept)] = np.linalg.solve(R[:p, :p], R[:p, p:])

@@ -98,7 +98,9 @@ def _consecutive(labels: Sequence[str], between: str) -> Family:
     return Family(*_differences(pairs, labels, between), "mvt")
 
 
-def _differences(pairs: Sequence[tuple[int, int]], labels: Sequence[str], between: str) -> tuple[tuple[str, ...], Floats]:
+def _differences(
+    pairs: Sequence[tuple[int, int]], labels: Sequence[str], between: str
+) -> tuple[tuple[str, ...], Floats]:
     weights = np.zeros((len(pairs), len(labels)))
     for row, (plus, minus) in enumerate(pairs):
         weights[row, plus], weights[row, minus] = 1.0, -1.0

@@ -64,8 +64,7 @@ class Axis(NamedTuple):
         if self.column.kind == "logical":
             return Column(self.name, "logical", np.array([value == "TRUE" for value in self.values]).take(places))
         labels = tuple(map(str, self.values))
-        kind = "ordered" if self.column.kind == "ordered" else "factor"
-        return Column(self.name, kind, places.astype(np.int32), labels)
+        return Column(self.name, self.column.kind, places.astype(np.int32), labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,5 +303,3 @@ def _inside_factor(node: Node) -> list[str]:
         case Parenthesis(inner):
             return _inside_factor(inner)
     return []
-
-

@@ -8,7 +8,7 @@ estimable the combinations that are remain. What is estimable among all cells bu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -95,7 +95,7 @@ def rows_test(basis: Basis, L: Floats, constant: Floats) -> TestRow:
 
 
 def term_tests(
-    basis: Basis, cells: Floats, sizes: Mapping[str, int], terms: Sequence[Sequence[str]] | None = None
+    basis: Basis, cells: Floats, sizes: Mapping[str, int], terms: Sequence[Iterable[str]] | None = None
 ) -> list[TestRow]:
     """Tests of terms among the cells of a grid.
 
@@ -130,7 +130,7 @@ def term_tests(
 
 def _contrasts(cells: Floats, sizes: Mapping[str, int], term: Sequence[str]) -> Floats:
     """Differences of neighbouring levels of the factors of a term, means over those of the others."""
-    array = cells.reshape(*reversed(sizes.values()), cells.shape[1])
+    array = cells.reshape(*list(sizes.values())[::-1], cells.shape[1])
     for place, name in enumerate(sizes):
         axis = len(sizes) - 1 - place
         array = np.diff(array, axis=axis) if name in term else array.mean(axis=axis, keepdims=True)
@@ -141,7 +141,8 @@ def _nonzero(rows: Floats, cells: Floats) -> Floats:
     largest = np.nanmax(np.abs(cells), axis=0, initial=0.0)
     largest[largest == 0] = 1.0
     zero = (np.abs(rows) <= NOTHING * largest).all(axis=1)
-    return rows[~zero]
+    left: Floats = rows[~zero]
+    return left
 
 
 def _confounded(basis: Basis, cells: Floats, tested: Floats) -> list[TestRow]:
@@ -156,5 +157,3 @@ def _confounded(basis: Basis, cells: Floats, tested: Floats) -> list[TestRow]:
     statistic = (all_of_it.df1 * all_of_it.statistic - known.df1 * known.statistic) / rest
     p = float(f_sf(np.array([statistic]), rest, np.array([all_of_it.df2]))[0])
     return [TestRow("(confounded)", FTestResult(statistic, rest, all_of_it.df2, p))]
-
-

@@ -1,9 +1,9 @@
 """Marginal means, slopes and their contrasts: linear functions of the coefficients that know their names.
 
-    MarginalMeans   keys (what each row is), L (rows x columns of X), how rows are shown
-    ├─ contrast     the same for W L, a family of contrasts in each group
-    ├─ test, confint, response     the same rows, shown otherwise
-    └─ inference    the numbers: estimates, standard errors, df, intervals, p-values
+MarginalMeans   keys (what each row is), L (rows x columns of X), how rows are shown
+├─ contrast     the same for W L, a family of contrasts in each group
+├─ test, confint, response     the same rows, shown otherwise
+└─ estimates, limits, tests      the numbers; adjustments are computed when they are asked for
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ...data.sums import Floats
 from ...errors import InferenceError, nearest
 from ...framed import frame
 from ...layout import Page, Prose, Section
+from ..sampling import Estimates
 from .adjust import Side, Statements, adjusted, check_adjust, critical, suitable
 from .averaging import Key, text_key
 from .basis import Basis, Transformed
@@ -35,14 +36,16 @@ from .specs import Names, as_names
 SIDES = ("two-sided", "less", "greater")
 
 
-class Inference(NamedTuple):
-    """Of each row (k,), on the scale that is shown; `df` may be infinite, all are NaN where not estimable."""
+class Limits(NamedTuple):
+    """Ends of confidence intervals (k,)."""
 
-    estimate: Floats
-    std_error: Floats
-    df: Floats
     lower: Floats
     upper: Floats
+
+
+class Tests(NamedTuple):
+    """Null values, test statistics and p-values (k,)."""
+
     null: Floats
     statistic: Floats
     p_value: Floats
@@ -65,8 +68,8 @@ class Shown:
 class MarginalMeans(Page):
     """Estimated marginal means, slopes, or contrasts of them; made by `emmeans` and `emtrends`.
 
-    Prints as emmeans does in R. `L` (k, columns of X) are the linear functions, of all columns of X; `inference` has
-    the numbers, `to_frame()` all of them in a frame.
+    Prints as emmeans does in R. `estimates`, `limits` and `tests` have the numbers, `to_frame()` all of them in a
+    frame; `L` (k, columns of X) are the linear functions, of all columns of X.
     """
 
     basis: Basis
@@ -110,23 +113,43 @@ class MarginalMeans(Page):
         return suitable(self.shown.adjust, self.statements(largest), side)
 
     @cached_property
-    def inference(self) -> Inference:
-        """Estimates, standard errors, df, limits of intervals, null values, statistics and p-values, each (k,)."""
-        shown, (adjust, _) = self.shown, self.adjustment()
-        estimate, error, df = self.basis.estimates(self.L, self.constant)
-        statistic, side = _statistics(estimate, error, shown)
-        p, reach = np.full(len(df), np.nan), np.full(len(df), np.nan)
+    def linear(self) -> Estimates:
+        """Estimates, standard errors and df (k,) of the linear functions; NaN where they are not estimable."""
+        return self.basis.estimates(self.L, self.constant)
+
+    @cached_property
+    def estimates(self) -> Estimates:
+        """Estimates, standard errors and df (k,), on the scale that is shown."""
+        made = self.linear
+        if (scale := self.scale_shown) is None:
+            return made
+        error = np.abs(scale.derivative(made.estimate)) * made.std_error
+        return made._replace(estimate=scale.inverse(made.estimate), std_error=error)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Confidence limits (k,), adjusted, on the scale that is shown."""
+        made, (adjust, _) = self.linear, self.adjustment()
+        reach = np.full(len(self.L), np.nan)
         for rows in self.groups:
-            statements = self.statements(rows)
-            p[rows] = adjusted(adjust, statistic[rows], df[rows], side, statements)
-            reach[rows] = critical(adjust, shown.level, df[rows], statements)
-        lower, upper, null = estimate - reach * error, estimate + reach * error, np.full(len(df), shown.null)
-        if (scale := self.scale_shown) is not None:
-            error, ends = np.abs(scale.derivative(estimate)) * error, (scale.inverse(lower), scale.inverse(upper))
-            estimate, lower, upper = scale.inverse(estimate), np.minimum(*ends), np.maximum(*ends)
-            with np.errstate(divide="ignore"):
-                null = scale.inverse(null)
-        return Inference(estimate, error, df, lower, upper, null, statistic, p)
+            reach[rows] = critical(adjust, self.shown.level, made.df[rows], self.statements(rows))
+        ends = made.estimate - reach * made.std_error, made.estimate + reach * made.std_error
+        if (scale := self.scale_shown) is None:
+            return Limits(*ends)
+        ends = scale.inverse(ends[0]), scale.inverse(ends[1])
+        return Limits(np.minimum(*ends), np.maximum(*ends))
+
+    @cached_property
+    def tests(self) -> Tests:
+        """Test statistics and adjusted p-values (k,), and the null value on the scale that is shown."""
+        (estimate, error, df), (adjust, _) = self.linear, self.adjustment()
+        statistic, side = _statistics(estimate, error, self.shown)
+        p = np.full(len(df), np.nan)
+        for rows in self.groups:
+            p[rows] = adjusted(adjust, statistic[rows], df[rows], side, self.statements(rows))
+        null = np.full(len(df), self.shown.null)
+        with np.errstate(divide="ignore"):
+            return Tests(null if self.scale_shown is None else self.scale_shown.inverse(null), statistic, p)
 
     @property
     def estimable(self) -> NDArray[np.bool_]:
@@ -139,9 +162,10 @@ class MarginalMeans(Page):
         Columns are those that name the rows, then `estimate`, `std_error`, `df`, `lower`, `upper`, `null`, `statistic`
         and `p_value`.
         """
-        numbers = self.inference
         columns: dict[str, Any] = {key.name: np.array(key.values) if key.numeric else key.values for key in self.named}
-        return frame({**columns, **numbers._asdict()}, self.basis.backend)
+        for numbers in (self.estimates, self.limits, self.tests):
+            columns |= numbers._asdict()
+        return frame(columns, self.basis.backend)
 
     @property
     def named(self) -> tuple[Key, ...]:
@@ -218,7 +242,7 @@ class MarginalMeans(Page):
         if self.scale is None:
             raise InferenceError("the response is not transformed; these are on its scale already")
         known = self.estimable
-        eta = np.where(known, self.basis.estimates(self.L, self.constant).estimate, 0.0)
+        eta = np.where(known, self.linear.estimate, 0.0)
         slopes = np.where(known, self.scale.derivative(eta), 0.0)
         kept = list(self.basis.estimable.kept)
         J = slopes[:, None] * np.where(known[:, None], self.L[:, kept], 0.0)
@@ -321,7 +345,9 @@ class MarginalMeans(Page):
             return self.scale.of_contrasts, self.remarks
         return None, (*self.remarks, f"Note: contrasts are still on the {self.scale.name} scale")
 
-    def pairs(self, *, reverse: bool = False, adjust: str | None = None, by: Names | EllipsisType = ...) -> MarginalMeans:
+    def pairs(
+        self, *, reverse: bool = False, adjust: str | None = None, by: Names | EllipsisType = ...
+    ) -> MarginalMeans:
         """All pairwise differences in each table: `contrast("pairwise")`, or `"revpairwise"`."""
         return self.contrast("revpairwise" if reverse else "pairwise", adjust=adjust, by=by)
 
@@ -334,7 +360,9 @@ class MarginalMeans(Page):
         """
         if not self.estimable.all():
             raise InferenceError("some rows are not estimable; a joint test needs rows that are")
-        tables = [(self.title(rows), [rows_test(self.basis, self.L[rows], self.constant[rows])]) for rows in self.groups]
+        tables = [
+            (self.title(rows), [rows_test(self.basis, self.L[rows], self.constant[rows])]) for rows in self.groups
+        ]
         return JointTests(tables, self.basis.sampling.note, self.basis.backend)
 
     def joint_tests(self, by: Names | EllipsisType = ...) -> JointTests:
@@ -364,7 +392,7 @@ class MarginalMeans(Page):
 
     def sections(self) -> tuple[Section, ...]:
         """A table for each group, then the notes."""
-        columns = inference_columns(self.named, self.by, self.what, self.inference, self.shown, self.scale_shown)
+        columns = inference_columns(self)
         keys = sum(key.name not in self.by for key in self.named)
         tables = [Section(self.title(rows), (table_of(columns, rows, keys),)) for rows in self.groups]
         notes = tuple(map(Prose, self.notes))
@@ -396,4 +424,3 @@ def _behind(keys: Sequence[Key], groups: Sequence[str]) -> tuple[Key, ...]:
 def _check_level(level: float) -> None:
     if not (isinstance(level, int | float) and 0 < level < 1):
         raise InferenceError(f"level is {level!r}; expected a number between 0 and 1, such as 0.95")
-

@@ -11,39 +11,36 @@ from numpy.typing import NDArray
 from ...data.sums import Floats
 from ...digits import fixed, pad, significant
 from ...tables import Table, TableColumn
-from .averaging import Key
-from .scales import Scale
+from .adjust import STEPWISE
 
 if TYPE_CHECKING:
-    from .marginal import Inference, MarginalMeans, Shown
+    from .marginal import MarginalMeans
 
 DIGITS = 3  # significant ones, where most are needed
 
 
-def inference_columns(
-    keys: Sequence[Key], by: Sequence[str], what: str, numbers: Inference, shown: Shown, scale: Scale | None
-) -> list[TableColumn]:
+def inference_columns(made: MarginalMeans) -> list[TableColumn]:
     """The columns of all rows: names, then numbers."""
+    shown, (estimate, error, df) = made.shown, made.estimates
     columns = [
-        TableColumn(key.name, key.cells, "right" if key.numeric else "left") for key in keys if key.name not in by
+        TableColumn(key.name, key.cells, "right" if key.numeric else "left")
+        for key in made.named
+        if key.name not in made.by
     ]
-    estimates = significant(numbers.estimate, DIGITS)
-    missing = np.isnan(numbers.std_error)
-    columns.append(_column(scale.response if scale else what, pad(_where(missing, "nonEst", estimates))))
-    columns += [
-        _column("SE", significant(numbers.std_error, DIGITS)),
-        _column("df", significant(numbers.df, DIGITS)),
-    ]
-    asymptotic = _asymptotic(numbers.df)
+    asymptotic = bool(np.isinf(df[~np.isnan(df)]).all() and not np.isnan(df).all())
+    head = made.what if made.scale_shown is None else made.scale_shown.response
+    columns.append(_column(head, pad(_where(np.isnan(error), "nonEst", significant(estimate, DIGITS)))))
+    columns.append(_column("SE", significant(error, DIGITS)))
+    columns.append(_column("df", significant(df, DIGITS)))
     if shown.intervals:
         heads = ("asymp.LCL", "asymp.UCL") if asymptotic else ("lower.CL", "upper.CL")
-        ends = (numbers.lower, numbers.upper)
-        columns += [_column(head, significant(end, DIGITS)) for head, end in zip(heads, ends, strict=True)]
+        columns += [_column(head, significant(end, DIGITS)) for head, end in zip(heads, made.limits, strict=True)]
     if shown.tests:
-        if np.nan_to_num(numbers.null, neginf=1.0).any():
-            columns.append(_column("null", significant(numbers.null, DIGITS)))
-        columns.append(_column("z.ratio" if asymptotic else "t.ratio", pad(fixed(numbers.statistic, 3))))
-        columns.append(_column("p.value", pad(p_cells(numbers.p_value))))
+        null, statistic, p = made.tests
+        if np.nan_to_num(null, neginf=1.0).any():
+            columns.append(_column("null", significant(null, DIGITS)))
+        columns.append(_column("z.ratio" if asymptotic else "t.ratio", pad(fixed(statistic, 3))))
+        columns.append(_column("p.value", pad(p_cells(p))))
     return columns
 
 
@@ -60,7 +57,7 @@ def p_cells(values: Floats) -> list[str]:
     ['0.0229', '<.0001', 'NA']
     """
     cells = fixed(values, 4)
-    return _where(np.asarray(values) < 0.0001, "<.0001", cells)
+    return _where(np.asarray(values) < 0.00005, "<.0001", cells)
 
 
 def marginal_notes(made: MarginalMeans) -> Iterator[str]:
@@ -106,16 +103,9 @@ def _test_notes(made: MarginalMeans, adjust: str) -> Iterator[str]:
 
 def _described(made: MarginalMeans, adjust: str, what: str) -> str:
     """The adjustment with the size of its family; where tables differ, with each size."""
-    from .adjust import STEPWISE
-
     method = "bonferroni" if what == "estimates" and adjust in STEPWISE else adjust
     texts = dict.fromkeys(made.statements(rows).described(method, what) for rows in made.groups)
     return " or ".join(texts)
-
-
-def _asymptotic(df: Floats) -> bool:
-    known = df[~np.isnan(df)]
-    return bool(len(known)) and bool(np.isinf(known).all())
 
 
 def _column(head: str, cells: Sequence[str]) -> TableColumn:

@@ -38,7 +38,9 @@ def read_spec(spec: str | Sequence[str], by: Names = None) -> Spec:
     behind = [*behind, *as_names(by, "by")]
     for name in over:
         if name in behind:
-            raise InferenceError(f"{name!r} stands on both sides of the bar; a predictor is averaged over or held apart")
+            raise InferenceError(
+                f"{name!r} stands on both sides of the bar; a predictor is averaged over or held apart"
+            )
     return Spec(tuple(dict.fromkeys(over)), tuple(dict.fromkeys(behind)))
 
 
@@ -93,4 +95,6 @@ def _names(node: Node, text: str) -> list[str]:
                 f"{deparse(node)} in {text!r} is an expression; means are taken over columns of the data: "
                 f"write {inside!r}"
             )
-    raise InferenceError(f"{deparse(node)!r} cannot stand in {text!r}; join columns with '*', and put '|' before groups")
+    raise InferenceError(
+        f"{deparse(node)!r} cannot stand in {text!r}; join columns with '*', and put '|' before groups"
+    )

@@ -34,7 +34,8 @@ def f_sf(x: Floats, df1: int, df2: Floats) -> Floats:
 
     finite = np.where(np.isfinite(df2), df2, 1.0)
     fisher = betainc(finite / 2, df1 / 2, finite / (finite + df1 * x))
-    return np.where(np.isinf(df2), gammaincc(df1 / 2, df1 * x / 2), fisher)
+    tails: Floats = np.where(np.isinf(df2), gammaincc(df1 / 2, df1 * x / 2), fisher)
+    return tails
 
 
 def f_quantile(p: float, df1: int, df2: Floats) -> Floats:
@@ -42,4 +43,5 @@ def f_quantile(p: float, df1: int, df2: Floats) -> Floats:
     from scipy.special import fdtri, gammaincinv
 
     finite = np.where(np.isfinite(df2), df2, 1.0)
-    return np.where(np.isinf(df2), 2.0 * gammaincinv(df1 / 2, p) / df1, fdtri(df1, finite, p))
+    quantiles: Floats = np.where(np.isinf(df2), 2.0 * gammaincinv(df1 / 2, p) / df1, fdtri(df1, finite, p))
+    return quantiles

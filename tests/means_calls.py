@@ -49,7 +49,8 @@ def _functions(fit: Fit, data: Any) -> dict[str, Callable[..., Any]]:
         "m": None, "c": lambda *values: list(values), "emmeans": means, "emtrends": trends, "ref_grid": ref_grid,
         "joint_tests": lambda m, **rest: joint_tests(fit, data, **options(**rest)),
         "pairs": lambda e, **rest: _contrast(e, "pairwise", **rest), "contrast": _contrast, "test": _test,
-        "confint": lambda e, **rest: e.confint(**rest), "summary": _summary, "regrid": _regrid,
+        "confint": lambda e, **rest: e.confint(**rest), "regrid": _regrid,
+        "summary": lambda e, type, bias_adjust: e.response(sigma=fit.estimate.sigma if bias_adjust else None),
         "rbind": lambda e, adjust: e.test(by=None, adjust=adjust), "eff_size": _effect_size,
         "sigma": lambda m: None, "df": _Dots(),
     }  # fmt: skip
@@ -76,12 +77,6 @@ def _contrast(e: MarginalMeans, method: Any = "eff", type: str = "link", ref: in
 
 def _test(e: MarginalMeans, joint: bool = False, side: str = "two-sided", **rest: Any) -> Any:
     return e.joint_test() if joint else e.test(side=SIDES.get(side, side), **rest)  # type: ignore[arg-type]
-
-
-def _summary(e: MarginalMeans, type: str, bias_adjust: bool = False) -> MarginalMeans:
-    if bias_adjust:
-        raise NotHereError("bias adjustment")
-    return e.response()
 
 
 def _regrid(e: MarginalMeans, transform: str = "response") -> MarginalMeans:

@@ -59,6 +59,17 @@ def one(c):
     return out | {"printed": r["printed"]}
 
 
+def thetas(folder):
+    """lme4's default optimum by formula, data and criterion, of the fits that were also made alone."""
+    found = {}
+    for part in ("lmer", "tutorial"):
+        for path in sorted((pathlib.Path(folder) / "fits" / part).glob("*.json")):
+            j = json.loads(path.read_text())
+            if "theta" in j and not re.search(r"contrasts=|weights=|subset=", j["call"]):
+                found[j["formula"], str(j["data"]), j["REML"]] = list(j["theta"].values())
+    return found
+
+
 def model(j):
     call = j["model"].removeprefix("lmerTest::")
     kind, rest = call.split("(", 1)
@@ -88,11 +99,14 @@ def copy_data(folder, names):
 
 
 def main(folder):
-    made = []
+    made, known = [], thetas(folder)
     for path in sorted((pathlib.Path(folder) / "fits" / "emmeans").glob("*.json")):
         j = json.loads(path.read_text())
         if j["model"].removeprefix("lmerTest::").split("(")[0] in ("lm", "lmer"):
-            made.append(model(j) | {"results": [one(c) for c in j["results"]]})
+            m = model(j)
+            if m["kind"] == "lmer" and (theta := known.get((m["formula"], m["data"], m["REML"]))):
+                m["theta"] = theta
+            made.append(m | {"results": [one(c) for c in j["results"]]})
     copy_data(folder, {j["data"] for j in made})
     rows = [json.dumps(m, ensure_ascii=False) for m in made]
     (HERE / "means.json").write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")

@@ -10,7 +10,7 @@ averaging ─ grid · specs              which predictions, averaged how
 basis ─ estimability                  where estimates, standard errors and df come from
 """
 
-from .emmeans import emmeans, emtrends, joint_tests
+from .verbs import emmeans, emtrends, joint_tests
 from .joint import JointTests
 from .marginal import MarginalMeans
 

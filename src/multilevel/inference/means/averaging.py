@@ -127,13 +127,13 @@ def _weights(grid: Grid, names: Sequence[str], weights: Any) -> Floats:
         case "equal":
             return np.ones(m)
         case "cells" | "flat":
-            counted = _counts(grid, grid.axes)
+            counted = counts(grid, grid.axes)
             return counted if weights == "cells" else (counted > 0).astype(np.float64)
         case "proportional":
-            return _counts(grid, over)
+            return counts(grid, over)
     product = np.ones(m)
     for axis in over:
-        product *= _counts(grid, [axis])
+        product *= counts(grid, [axis])
     return product
 
 
@@ -158,7 +158,7 @@ def _given(grid: Grid, over: Sequence[Axis], weights: Any) -> Floats:
     return values[place]
 
 
-def _counts(grid: Grid, axes: Sequence[Axis]) -> Floats:
+def counts(grid: Grid, axes: Sequence[Axis]) -> Floats:
     """(m,) rows of the data (by their prior weights) at the values that each combination has in some axes."""
     counted = [axis for axis in axes if axis.counted]
     if not counted:

@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data.sums import Floats
+from ...digits import significant
 from ...errors import InferenceError, nearest
 from ...framed import frame
 from ...layout import Page, Prose, Section
 from ..sampling import Estimates
 from .adjust import Side, Statements, adjusted, check_adjust, critical, suitable
+from .arrows import Arrows, arrows
 from .averaging import Key, text_key
 from .basis import Basis, Transformed
 from .contrasts import contrasts
@@ -30,7 +32,7 @@ from .estimability import Estimability
 from .families import Method, Reference
 from .joint import JointTests, rows_test, term_tests
 from .pages import inference_columns, marginal_notes, table_of
-from .scales import Scale
+from .scales import Scale, bias_adjusted
 from .specs import Names, as_names
 
 SIDES = ("two-sided", "less", "greater")
@@ -85,6 +87,7 @@ class MarginalMeans(Page):
     on_response: bool = False
     pairs_of: int | None = None
     ratios: tuple[str, ...] = ()  # names of contrasts where they are ratios
+    bias: str = ""  # a note on the adjustment for bias
     shown: Shown = field(default_factory=Shown)
 
     def __repr__(self) -> str:
@@ -160,12 +163,14 @@ class MarginalMeans(Page):
         """A frame with a row for each mean or contrast, in the library of the data.
 
         Columns are those that name the rows, then `estimate`, `std_error`, `df`, `lower`, `upper`, `null`, `statistic`
-        and `p_value`.
+        and `p_value`; a predictor with one of these names gets an underscore behind it.
         """
-        columns: dict[str, Any] = {key.name: np.array(key.values) if key.numeric else key.values for key in self.named}
-        for numbers in (self.estimates, self.limits, self.tests):
-            columns |= numbers._asdict()
-        return frame(columns, self.basis.backend)
+        numbers = self.estimates._asdict() | self.limits._asdict() | self.tests._asdict()
+        columns: dict[str, Any] = {
+            key.name + "_" * (key.name in numbers): np.array(key.values) if key.numeric else key.values
+            for key in self.named
+        }
+        return frame(columns | numbers, self.basis.backend)
 
     @property
     def named(self) -> tuple[Key, ...]:
@@ -219,11 +224,17 @@ class MarginalMeans(Page):
             by, adjust, intervals=False, tests=True, null=float(null), side=side, delta=float(delta)
         )  # fmt: skip
 
-    def response(self) -> MarginalMeans:
+    def response(self, *, sigma: float | None = None) -> MarginalMeans:
         """The same on the scale of the response, for a transformed response or a link.
 
         Standard errors are by the delta method, intervals transformed; tests stay where they were. Differences of
         logarithms are shown as ratios, of logits as odds ratios.
+
+        Parameters
+        ----------
+        sigma : given, means are adjusted for the bias of transforming back, mu + sigma^2 / 2 d^2 mu / d eta^2: the
+            standard deviation of the transformed response about the linear predictor, all random effects included.
+            Default: not adjusted, so that a mean of logarithms becomes a geometric mean.
         """
         if self.scale is None:
             if self.remarks:
@@ -232,7 +243,14 @@ class MarginalMeans(Page):
                     "the means there"
                 )
             raise InferenceError("the response is not transformed; these are on its scale already")
-        return replace(self, on_response=True)
+        if sigma is None:
+            return replace(self, on_response=True)
+        if not (np.isfinite(sigma) and sigma >= 0):
+            raise InferenceError(f"sigma is {sigma}; expected a standard deviation, zero or positive")
+        if self.scale.is_ratio:
+            raise InferenceError("ratios need no adjustment for bias; leave sigma out")
+        note = f"Bias adjustment applied based on sigma = {significant([sigma], 5)[0]}"
+        return replace(self, on_response=True, scale=bias_adjusted(self.scale, sigma), bias=note)
 
     def regrid(self) -> MarginalMeans:
         """Means on the scale of the response as new linear functions, with a covariance by the delta method.
@@ -350,6 +368,39 @@ class MarginalMeans(Page):
     ) -> MarginalMeans:
         """All pairwise differences in each table: `contrast("pairwise")`, or `"revpairwise"`."""
         return self.contrast("revpairwise" if reverse else "pairwise", adjust=adjust, by=by)
+
+    def arrows(self, level: float = 0.95, *, adjust: str = "tukey") -> Arrows:
+        """Comparison arrows, for pictures: those of two means of a table overlap unless the means differ.
+
+        Parameters
+        ----------
+        level : one minus the level of the tests of differences.
+        adjust : of the tests within a table.
+
+        Returns
+        -------
+        Arrows : lengths (k,) to the left and to the right, on the scale of the linear predictor, and for each mean
+            whether all its comparisons show as they are tested; with unequal errors of the differences no arrows may.
+
+        >>> from multilevel.inference.means import emmeans
+        >>> from multilevel.models.linear import fit_linear
+        >>> data = {"y": [1.0, 3.0, 2.0, 6.0, 8.0, 9.0], "f": list("aabbcc")}
+        >>> made = emmeans(fit_linear("y ~ f", data), data, "f").arrows()
+        >>> made.right.round(2), made.left.round(2)
+        (array([3.91, 3.91, 0.  ]), array([0.  , 3.91, 3.91]))
+        """
+        k, means = len(self.L), self.linear.estimate
+        margins = np.full((k, k), np.nan)
+        compared = replace(self, scale=None, remarks=(), on_response=False).pairs(adjust=adjust).confint(level)
+        reach, at = compared.limits.upper - compared.linear.estimate, 0
+        made = Arrows(np.zeros(k), np.zeros(k), np.ones(k, np.bool_))
+        for rows in self.groups:
+            i, j = np.triu_indices(len(rows), 1)
+            margins[rows[i], rows[j]] = margins[rows[j], rows[i]] = reach[at : at + len(i)]
+            at += len(i)
+            for full, part in zip(made, arrows(means[rows], margins[np.ix_(rows, rows)]), strict=True):
+                full[rows] = part
+        return made
 
     # ---- tests of several rows --------------------------------------------------------------------------------------
 

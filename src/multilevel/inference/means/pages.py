@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .marginal import MarginalMeans
 
 DIGITS = 3  # significant ones, where most are needed
+NOTHING = 1e-9  # standard errors: an estimate this small is a rounding error
 
 
 def inference_columns(made: MarginalMeans) -> list[TableColumn]:
@@ -29,7 +30,8 @@ def inference_columns(made: MarginalMeans) -> list[TableColumn]:
     ]
     asymptotic = bool(np.isinf(df[~np.isnan(df)]).all() and not np.isnan(df).all())
     head = made.what if made.scale_shown is None else made.scale_shown.response
-    columns.append(_column(head, pad(_where(np.isnan(error), "nonEst", significant(estimate, DIGITS)))))
+    visible = np.where(np.abs(estimate) < NOTHING * error, 0.0, estimate)
+    columns.append(_column(head, pad(_where(np.isnan(error), "nonEst", significant(visible, DIGITS)))))
     columns.append(_column("SE", significant(error, DIGITS)))
     columns.append(_column("df", significant(df, DIGITS)))
     if shown.intervals:
@@ -79,6 +81,8 @@ def marginal_notes(made: MarginalMeans) -> Iterator[str]:
             yield f"Intervals are back-transformed from the {made.scale_shown.name} scale"
     if shown.tests:
         yield from _test_notes(made, adjust)
+    if made.bias:
+        yield made.bias
     if change:
         yield change
     if made.basis.sampling.note:

@@ -20,6 +20,8 @@ from ...data.sums import Floats
 from ...formula.parse import Call, Constant, Node, Operation
 from ...models.estimate import Fit
 
+STEP = 1e-3  # of differences in eta
+
 
 @dataclass(frozen=True, eq=False)
 class Scale:
@@ -44,6 +46,26 @@ class Scale:
     def of_contrasts(self) -> Scale | None:
         """The scale of contrasts; those of log ratios are log ratios again."""
         return self if self.is_ratio else self.differences
+
+
+def bias_adjusted(scale: Scale, sigma: float) -> Scale:
+    """The scale whose inverse is the mean of y, not its median: mu + sigma^2 / 2 d^2 mu / d eta^2 (second order).
+
+    >>> round(float(bias_adjusted(_LOG, 0.5).inverse(np.array([0.0]))[0]), 9)  # 1 + 0.5^2 / 2
+    1.125
+    """
+
+    def inverse(eta: Floats) -> Floats:
+        return scale.inverse(eta) + sigma**2 / 2 * _slope(scale.derivative, eta)
+
+    return replace(scale, inverse=inverse, derivative=lambda eta: _slope(inverse, eta), differences=None)
+
+
+def _slope(function: Callable[[Floats], Floats], eta: Floats) -> Floats:
+    """The derivative by central differences of fourth order."""
+    near = function(eta + STEP) - function(eta - STEP)
+    far = function(eta + 2 * STEP) - function(eta - 2 * STEP)
+    return (8.0 * near - far) / (12.0 * STEP)
 
 
 class Link(Protocol):

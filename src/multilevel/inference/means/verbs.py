@@ -12,17 +12,21 @@ from ...data.sums import Floats
 from ...errors import InferenceError, nearest
 from ...models.estimate import Fit
 from ..methods import sampling_of
-from .averaging import averages
+from .averaging import averages, counts
 from .basis import Basis
 from .estimability import estimability
 from .grid import At, Grid, Reduce, evaluate, no_predictor, reference_grid
 from .joint import JointTests, term_tests
 from .marginal import MarginalMeans, Shown
-from .scales import response_scale
+from .scales import Scale, response_scale
 from .specs import Names, Spec, as_names, read_spec
 
 Type: TypeAlias = Literal["link", "response"]
 TYPES = ("link", "response")
+EMPTY = (
+    "NOTE: nonEst stands where the data determine nothing, because combinations have no rows; "
+    'weights="flat" leaves such combinations out of averages.'
+)
 MISLEADING = "NOTE: Results may be misleading due to involvement in interactions"
 
 
@@ -39,6 +43,7 @@ def emmeans(
     df: str | None = None,
     level: float = 0.95,
     type: Type = "link",
+    scale: Scale | None = None,
     backend: str = "pandas",
 ) -> MarginalMeans:
     """Estimated marginal means: averages of predictions over a grid of the predictors.
@@ -59,6 +64,7 @@ def emmeans(
         models) or `"none"` (normal reference). Kenward and Roger's method also adjusts the standard errors.
     level : of confidence intervals.
     type : `"response"` shows means on the scale of the response, where it was transformed in the formula.
+    scale : of the linear predictor, such as a link. Default: what the response of the formula says.
     backend : library of the frames.
 
     Raises
@@ -85,9 +91,8 @@ def emmeans(
     grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, offset=offset)
     _check_names(fit, grid, spec)
     made = _averaged(fit, grid, grid.X, spec, weights, df, "emmean", backend)
-    cautions = (MISLEADING,) if _in_interaction(fit, {*spec.over, *spec.by}) else ()
-    scale = response_scale(fit)
-    made = replace(made, cautions=cautions, scale=scale, shown=Shown(level=float(level)))
+    scale = scale or response_scale(fit)
+    made = replace(made, cautions=_cautions(fit, grid, spec, made), scale=scale, shown=Shown(level=float(level)))
     return made.response() if type == "response" and scale is not None else made
 
 
@@ -223,6 +228,13 @@ def _check_var(fit: Fit, grid: Grid, var: str) -> None:
 def _columns_of(fit: Fit, term: Sequence[int]) -> set[str]:
     """The columns of the data that a term is made of."""
     return {name for i in term for name in fit.design.formula.fixed.variables[i].names}
+
+
+def _cautions(fit: Fit, grid: Grid, spec: Spec, made: MarginalMeans) -> tuple[str, ...]:
+    cautions = [MISLEADING] if _in_interaction(fit, {*spec.over, *spec.by}) else []
+    if not made.estimable.all() and (counts(grid, grid.axes) == 0).any():
+        cautions.append(EMPTY)
+    return tuple(cautions)
 
 
 def _in_interaction(fit: Fit, names: set[str]) -> bool:

@@ -68,8 +68,8 @@ def _split(spec: str, what: str, ask: Callable[[str], MarginalMeans]) -> Margina
 
 
 def _contrast(e: MarginalMeans, method: Any = "eff", type: str = "link", ref: int | None = None, **rest: Any) -> Any:
-    if "simple" in rest:
-        raise NotHereError("simple contrasts of each factor in one table")
+    if rest.pop("simple", None) == "each" and rest.pop("combine"):
+        return e.simple(method)
     method = "trt.vs.ctrl" if method == "dunnett" else method
     made = e.contrast(method, ref=None if ref is None else ref - 1, **rest)
     return made.response() if type == "response" else made

@@ -150,8 +150,9 @@ def test_emmeans(name: str, result: dict[str, Any]) -> None:
         check_joint(ours, result, otherwise(name, result["call"]))
     else:
         wrong = missed(ours, result)
-        if reason := otherwise(name, result["call"]):
-            assert set(wrong) and not {"estimate", "se", "L"} & {text.split()[0] for text in wrong}
+        if otherwise(name, result["call"]):
+            assert wrong
+            assert not {"estimate", "se", "L"} & {text.split()[0] for text in wrong}
         else:
             assert not wrong
             if "ref_grid" not in result["call"] and "rbind" not in result["call"]:
@@ -180,4 +181,4 @@ def check_joint(ours: JointTests, result: dict[str, Any], reason: str) -> None:
 def test_most_of_it_agrees() -> None:
     agreeing = sum(verdict == "agrees" for verdict in TALLY.values())
     if len(TALLY) == len(CASES):  # the whole table was run
-        assert agreeing >= 181
+        assert agreeing >= 182

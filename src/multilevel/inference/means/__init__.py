@@ -10,8 +10,8 @@ averaging ─ grid · specs              which predictions, averaged how
 basis ─ estimability                  where estimates, standard errors and df come from
 """
 
-from .verbs import emmeans, emtrends, joint_tests
 from .joint import JointTests
 from .marginal import MarginalMeans
+from .verbs import emmeans, emtrends, joint_tests
 
 __all__ = ["JointTests", "MarginalMeans", "emmeans", "emtrends", "joint_tests"]

@@ -31,8 +31,8 @@ def arrows(means: Floats, margins: Floats) -> Arrows:
     """Arrows for means (k,) whose differences have margins of error (k, k); NaN means have none.
 
     >>> made = arrows(np.array([1.0, 2.0, 5.0]), np.full((3, 3), 1.5))
-    >>> made.right.round(2), made.left.round(2), made.faithful.all()
-    (array([0.75, 0.75, 0.  ]), array([0.  , 0.75, 0.75]), True)
+    >>> made.right.round(2), made.left.round(2), made.faithful.tolist()
+    (array([0.75, 0.75, 0.  ]), array([0.  , 0.75, 0.75]), [True, True, True])
     """
     from scipy.optimize import nnls
 

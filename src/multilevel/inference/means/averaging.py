@@ -13,7 +13,8 @@ from ...data.sums import Floats
 from ...digits import significant
 from ...errors import InferenceError, nearest
 from ...formula.levels import number_labels
-from .grid import Axis, Grid
+from .axes import Axis
+from .grid import Grid
 
 WEIGHTS = ("equal", "proportional", "outer", "cells", "flat")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,18 @@ class Basis:
         if made.df1 == 0 or np.isfinite(made.df2):
             return made
         return made._replace(p_value=float(f_sf(np.array([made.statistic]), made.df1, np.array([made.df2]))[0]))
+
+    def transformed(self, L: Floats, values: Floats, slopes: Floats) -> tuple[Basis, Floats]:
+        """A basis whose coefficients are functions of L beta, given their values and slopes (k,), and the identity on
+        them; NaN where L is not estimable.
+        """
+        known = self.estimable.of(L)
+        J = np.zeros((len(L), len(self.estimable.kept)))
+        J[known] = slopes[known, None] * self._identified(L[known])
+        sampling = Transformed.of(self.sampling, np.where(known, values, 0.0), J)
+        k = len(L)
+        whole = Estimability(np.zeros((k, 0)), np.ones(k), tuple(range(k)))
+        return replace(self, sampling=sampling, estimable=whole), np.where(known[:, None], np.eye(k), np.nan)
 
     def _identified(self, L: Floats) -> Floats:
         return L[:, list(self.estimable.kept)]

@@ -1,183 +1,48 @@
-"""Marginal means, slopes and their contrasts: linear functions of the coefficients that know their names.
+"""Marginal means, slopes and their contrasts, and what can be asked of them.
 
-MarginalMeans   keys (what each row is), L (rows x columns of X), how rows are shown
-├─ contrast     the same for W L, a family of contrasts in each group
-├─ test, confint, response     the same rows, shown otherwise
-└─ estimates, limits, tests      the numbers; adjustments are computed when they are asked for
+MarginalMeans                     linear functions (functions.py) that print themselves
+├─ contrast, pairs, simple        the same for W L: families of contrasts in each table
+├─ test, confint, response        the same rows, shown otherwise
+└─ joint_test, joint_tests        F tests
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from types import EllipsisType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...data.sums import Floats
 from ...digits import significant
 from ...errors import InferenceError, nearest
-from ...framed import frame
 from ...layout import Page, Prose, Section
-from ..sampling import Estimates
-from .adjust import Side, Statements, adjusted, check_adjust, critical, suitable
+from .adjust import Side, check_adjust
 from .arrows import Arrows, arrows
 from .averaging import Key, text_key
-from .basis import Basis, Transformed
 from .contrasts import contrasts
-from .estimability import Estimability
 from .families import Method, Reference
+from .functions import LinearFunctions, Shown
 from .joint import JointTests, rows_test, term_tests
 from .pages import inference_columns, marginal_notes, table_of
 from .scales import Scale, bias_adjusted
-from .specs import Names, as_names
+from .specs import Names, as_names, check_level
 
 SIDES = ("two-sided", "less", "greater")
 
 
-class Limits(NamedTuple):
-    """Ends of confidence intervals (k,)."""
-
-    lower: Floats
-    upper: Floats
-
-
-class Tests(NamedTuple):
-    """Null values, test statistics and p-values (k,)."""
-
-    null: Floats
-    statistic: Floats
-    p_value: Floats
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a table shows, and against what it tests."""
-
-    intervals: bool = True
-    tests: bool = False
-    level: float = 0.95
-    adjust: str = "none"
-    null: float = 0.0
-    side: Side = "two-sided"
-    delta: float = 0.0
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class MarginalMeans(Page):
+class MarginalMeans(LinearFunctions, Page):
     """Estimated marginal means, slopes, or contrasts of them; made by `emmeans` and `emtrends`.
 
     Prints as emmeans does in R. `estimates`, `limits` and `tests` have the numbers, `to_frame()` all of them in a
     frame; `L` (k, columns of X) are the linear functions, of all columns of X.
     """
 
-    basis: Basis
-    keys: tuple[Key, ...]
-    by: tuple[str, ...]
-    L: Floats
-    constant: Floats
-    what: str  # heads the column of estimates
-    averaged: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()  # on the scale of contrasts
-    cautions: tuple[str, ...] = ()
-    scale: Scale | None = None
-    on_response: bool = False
-    pairs_of: int | None = None
-    ratios: tuple[str, ...] = ()  # names of contrasts where they are ratios
-    bias: str = ""  # a note on the adjustment for bias
-    shown: Shown = field(default_factory=Shown)
-
     def __repr__(self) -> str:
         return self.to_text()
-
-    # ---- numbers ----------------------------------------------------------------------------------------------------
-
-    @property
-    def groups(self) -> list[NDArray[np.intp]]:
-        """Rows of each table, in order."""
-        labels = [key.labels for key in self.keys if key.name in self.by]
-        cells = list(zip(*labels, strict=True)) if labels else [()] * len(self.L)
-        found: dict[tuple[str, ...], list[int]] = {}
-        for row, cell in enumerate(cells):
-            found.setdefault(cell, []).append(row)
-        return [np.array(rows, np.intp) for rows in found.values()]
-
-    def statements(self, rows: NDArray[np.intp]) -> Statements:
-        """The rows of one table as statements made together."""
-        return Statements(self.L[rows], self.basis, self.pairs_of)
-
-    def adjustment(self) -> tuple[str, str]:
-        """The adjustment that is used, and a note where another one was asked for."""
-        side = self.shown.side if self.shown.delta == 0 or self.shown.side != "two-sided" else "less"
-        largest = max(self.groups, key=len)
-        return suitable(self.shown.adjust, self.statements(largest), side)
-
-    @cached_property
-    def linear(self) -> Estimates:
-        """Estimates, standard errors and df (k,) of the linear functions; NaN where they are not estimable."""
-        return self.basis.estimates(self.L, self.constant)
-
-    @cached_property
-    def estimates(self) -> Estimates:
-        """Estimates, standard errors and df (k,), on the scale that is shown."""
-        made = self.linear
-        if (scale := self.scale_shown) is None:
-            return made
-        error = np.abs(scale.derivative(made.estimate)) * made.std_error
-        return made._replace(estimate=scale.inverse(made.estimate), std_error=error)
-
-    @cached_property
-    def limits(self) -> Limits:
-        """Confidence limits (k,), adjusted, on the scale that is shown."""
-        made, (adjust, _) = self.linear, self.adjustment()
-        reach = np.full(len(self.L), np.nan)
-        for rows in self.groups:
-            reach[rows] = critical(adjust, self.shown.level, made.df[rows], self.statements(rows))
-        ends = made.estimate - reach * made.std_error, made.estimate + reach * made.std_error
-        if (scale := self.scale_shown) is None:
-            return Limits(*ends)
-        ends = scale.inverse(ends[0]), scale.inverse(ends[1])
-        return Limits(np.minimum(*ends), np.maximum(*ends))
-
-    @cached_property
-    def tests(self) -> Tests:
-        """Test statistics and adjusted p-values (k,), and the null value on the scale that is shown."""
-        (estimate, error, df), (adjust, _) = self.linear, self.adjustment()
-        statistic, side = _statistics(estimate, error, self.shown)
-        p = np.full(len(df), np.nan)
-        for rows in self.groups:
-            p[rows] = adjusted(adjust, statistic[rows], df[rows], side, self.statements(rows))
-        null = np.full(len(df), self.shown.null)
-        with np.errstate(divide="ignore"):
-            return Tests(null if self.scale_shown is None else self.scale_shown.inverse(null), statistic, p)
-
-    @property
-    def estimable(self) -> NDArray[np.bool_]:
-        """(k,) whether the data determine each row."""
-        return self.basis.estimable.of(self.L)
-
-    def to_frame(self) -> Any:
-        """A frame with a row for each mean or contrast, in the library of the data.
-
-        Columns are those that name the rows, then `estimate`, `std_error`, `df`, `lower`, `upper`, `null`, `statistic`
-        and `p_value`; a predictor with one of these names gets an underscore behind it.
-        """
-        numbers = self.estimates._asdict() | self.limits._asdict() | self.tests._asdict()
-        columns: dict[str, Any] = {
-            key.name + "_" * (key.name in numbers): np.array(key.values) if key.numeric else key.values
-            for key in self.named
-        }
-        return frame(columns | numbers, self.basis.backend)
-
-    @property
-    def named(self) -> tuple[Key, ...]:
-        """The columns that name the rows; contrasts as ratios where they are shown as such."""
-        if not (self.ratios and self.on_response):
-            return self.keys
-        return (text_key(self.keys[0].name, self.ratios), *self.keys[1:])
 
     # ---- the same rows, shown otherwise -----------------------------------------------------------------------------
 
@@ -193,7 +58,7 @@ class MarginalMeans(Page):
         by : names of the columns that make separate tables, each adjusted by itself; None: one table. Default: as it
             is.
         """
-        _check_level(level)
+        check_level(level)
         return self._shown_as(by, adjust, intervals=True, tests=False, level=float(level))
 
     def test(
@@ -259,20 +124,10 @@ class MarginalMeans(Page):
         """
         if self.scale is None:
             raise InferenceError("the response is not transformed; these are on its scale already")
-        known = self.estimable
-        eta = np.where(known, self.linear.estimate, 0.0)
-        slopes = np.where(known, self.scale.derivative(eta), 0.0)
-        kept = list(self.basis.estimable.kept)
-        J = slopes[:, None] * np.where(known[:, None], self.L[:, kept], 0.0)
-        k = len(J)
-        sampling = Transformed.of(self.basis.sampling, self.scale.inverse(eta), J)
-        basis = replace(
-            self.basis, sampling=sampling, estimable=Estimability(np.zeros((k, 0)), np.ones(k), tuple(range(k)))
-        )
-        L = np.where(known[:, None], np.eye(k), np.nan)
-        return replace(
-            self, basis=basis, L=L, constant=np.zeros(k), scale=None, on_response=False, what=self.scale.response
-        )
+        eta = np.where(self.estimable, self.linear.estimate, np.nan)
+        basis, L = self.basis.transformed(self.L, self.scale.inverse(eta), self.scale.derivative(eta))
+        what, constant = self.scale.response, np.zeros(len(L))
+        return replace(self, basis=basis, L=L, constant=constant, what=what, scale=None, on_response=False, bias="")
 
     def _shown_as(self, by: Names | EllipsisType, adjust: str | None, **changes: Any) -> MarginalMeans:
         if adjust is not None:
@@ -349,6 +204,7 @@ class MarginalMeans(Page):
             remarks=remarks,
             scale=scale,
             on_response=self.on_response and scale is not None,
+            bias="",
             pairs_of=made.pairs_of,
             ratios=made.ratios if scale is not None else (),
             shown=Shown(False, True, self.shown.level, made.adjust if adjust is None else adjust),
@@ -368,6 +224,34 @@ class MarginalMeans(Page):
     ) -> MarginalMeans:
         """All pairwise differences in each table: `contrast("pairwise")`, or `"revpairwise"`."""
         return self.contrast("revpairwise" if reverse else "pairwise", adjust=adjust, by=by)
+
+    def simple(self, method: Method = "pairwise", *, adjust: str = "bonferroni") -> MarginalMeans:
+        """Contrasts of each factor at every combination of the others, all in one table and one family.
+
+        Parameters
+        ----------
+        method, adjust : as for `contrast`; the factors that are not compared have a column each.
+        """
+        names = [key.name for key in self.keys]
+        if len(names) < 2:
+            raise InferenceError("simple contrasts need two factors or more; ask for .contrast()")
+        parts = [self.contrast(method, by=[other for other in names if other != name]) for name in names]
+        counts = [len(part.L) for part in parts]
+        keys = []
+        for name in [*names[1:], names[0], "contrast"]:
+            columns = [{key.name: key.cells for key in part.keys} for part in parts]
+            cells = [c.get(name, (".",) * n) for c, n in zip(columns, counts, strict=True)]
+            keys.append(text_key(name, [cell for column in cells for cell in column]))
+        return replace(
+            parts[0],
+            by=(),
+            keys=tuple(keys),
+            L=np.vstack([part.L for part in parts]),
+            constant=np.concatenate([part.constant for part in parts]),
+            pairs_of=None,
+            ratios=(),
+            shown=replace(parts[0].shown, adjust=adjust),
+        )
 
     def arrows(self, level: float = 0.95, *, adjust: str = "tukey") -> Arrows:
         """Comparison arrows, for pictures: those of two means of a table overlap unless the means differ.
@@ -426,15 +310,12 @@ class MarginalMeans(Page):
         tables = []
         for rows in here.groups:
             sizes = {key.name: len(set(key.taken(rows).labels)) for key in own}
+            if len(rows) != np.prod(list(sizes.values())):
+                raise InferenceError("joint tests need every combination of the factors; some are missing here")
             tables.append((here.title(rows), term_tests(self.basis, self.L[rows], sizes)))
         return JointTests(tables, self.basis.sampling.note, self.basis.backend)
 
     # ---- the page ---------------------------------------------------------------------------------------------------
-
-    def title(self, rows: NDArray[np.intp]) -> str:
-        """What heads the table of some rows: `tension = L:`; nothing without groups."""
-        titles = [f"{key.name} = {key.cells[rows[0]]}" for key in self.keys if key.name in self.by]
-        return f"{', '.join(titles)}:" if titles else ""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -449,29 +330,7 @@ class MarginalMeans(Page):
         notes = tuple(map(Prose, self.notes))
         return (*tables, Section("", notes)) if notes else tuple(tables)
 
-    @property
-    def scale_shown(self) -> Scale | None:
-        """The scale that the numbers were transformed back from; None where they were not."""
-        return self.scale if self.on_response else None
-
-
-def _statistics(estimate: Floats, error: Floats, shown: Shown) -> tuple[Floats, Side]:
-    """Test statistics, and the side of the t distribution their p-values are on (Schuirmann 1987 for equivalence)."""
-    gap = estimate - shown.null
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if shown.delta == 0:
-            return gap / error, shown.side
-        if shown.side == "two-sided":
-            return (np.abs(gap) - shown.delta) / error, "less"
-        shift = shown.delta if shown.side == "greater" else -shown.delta
-        return (gap + shift) / error, shown.side
-
 
 def _behind(keys: Sequence[Key], groups: Sequence[str]) -> tuple[Key, ...]:
     """Columns of groups go behind the others."""
     return (*(key for key in keys if key.name not in groups), *(key for key in keys if key.name in groups))
-
-
-def _check_level(level: float) -> None:
-    if not (isinstance(level, int | float) and 0 < level < 1):
-        raise InferenceError(f"level is {level!r}; expected a number between 0 and 1, such as 0.95")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +11,13 @@ from ...data.sums import Floats
 from ...digits import fixed, pad, significant
 from ...tables import Table, TableColumn
 from .adjust import STEPWISE
-
-if TYPE_CHECKING:
-    from .marginal import MarginalMeans
+from .functions import LinearFunctions
 
 DIGITS = 3  # significant ones, where most are needed
 NOTHING = 1e-9  # standard errors: an estimate this small is a rounding error
 
 
-def inference_columns(made: MarginalMeans) -> list[TableColumn]:
+def inference_columns(made: LinearFunctions) -> list[TableColumn]:
     """The columns of all rows: names, then numbers."""
     shown, (estimate, error, df) = made.shown, made.estimates
     columns = [
@@ -62,7 +59,7 @@ def p_cells(values: Floats) -> list[str]:
     return _where(np.asarray(values) < 0.00005, "<.0001", cells)
 
 
-def marginal_notes(made: MarginalMeans) -> Iterator[str]:
+def marginal_notes(made: LinearFunctions) -> Iterator[str]:
     """What has to be known to read a table: averages, method, level, adjustments, scale."""
     shown, scale = made.shown, made.scale
     adjust, change = made.adjustment()
@@ -90,7 +87,7 @@ def marginal_notes(made: MarginalMeans) -> Iterator[str]:
     yield from made.cautions
 
 
-def _test_notes(made: MarginalMeans, adjust: str) -> Iterator[str]:
+def _test_notes(made: LinearFunctions, adjust: str) -> Iterator[str]:
     shown = made.shown
     if adjust != "none":
         yield f"P value adjustment: {_described(made, adjust, 'tests')}"
@@ -105,7 +102,7 @@ def _test_notes(made: MarginalMeans, adjust: str) -> Iterator[str]:
         yield f"Tests are performed on the {made.scale_shown.name} scale"
 
 
-def _described(made: MarginalMeans, adjust: str, what: str) -> str:
+def _described(made: LinearFunctions, adjust: str, what: str) -> str:
     """The adjustment with the size of its family; where tables differ, with each size."""
     method = "bonferroni" if what == "estimates" and adjust in STEPWISE else adjust
     texts = dict.fromkeys(made.statements(rows).described(method, what) for rows in made.groups)

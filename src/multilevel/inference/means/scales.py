@@ -58,7 +58,7 @@ def bias_adjusted(scale: Scale, sigma: float) -> Scale:
     def inverse(eta: Floats) -> Floats:
         return scale.inverse(eta) + sigma**2 / 2 * _slope(scale.derivative, eta)
 
-    return replace(scale, inverse=inverse, derivative=lambda eta: _slope(inverse, eta), differences=None)
+    return replace(scale, inverse=inverse, derivative=lambda eta: _slope(inverse, eta))
 
 
 def _slope(function: Callable[[Floats], Floats], eta: Floats) -> Floats:

@@ -13,13 +13,15 @@ from ...errors import InferenceError, nearest
 from ...models.estimate import Fit
 from ..methods import sampling_of
 from .averaging import averages, counts
+from .axes import Reduce
 from .basis import Basis
 from .estimability import estimability
-from .grid import At, Grid, Reduce, evaluate, no_predictor, reference_grid
+from .functions import Shown
+from .grid import At, Grid, evaluate, no_predictor, reference_grid
 from .joint import JointTests, term_tests
-from .marginal import MarginalMeans, Shown
+from .marginal import MarginalMeans
 from .scales import Scale, response_scale
-from .specs import Names, Spec, as_names, read_spec
+from .specs import Names, Spec, as_names, check_level, read_spec
 
 Type: TypeAlias = Literal["link", "response"]
 TYPES = ("link", "response")
@@ -205,8 +207,7 @@ def _basis(fit: Fit, df: str | None, backend: str) -> Basis:
 def _check_options(type: str, level: float) -> None:
     if type not in TYPES:
         raise InferenceError(f"type is {type!r}; expected 'link' or 'response'{nearest(str(type), TYPES)}")
-    if not (isinstance(level, int | float) and 0 < level < 1):
-        raise InferenceError(f"level is {level!r}; expected a number between 0 and 1, such as 0.95")
+    check_level(level)
 
 
 def _check_names(fit: Fit, grid: Grid, spec: Spec) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import re
 import time
-from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -506,7 +505,7 @@ def test_frames_of_joint_tests() -> None:
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_pages_fit_their_width(width: int) -> None:
     pages = [warp("~ tension | wool"), warp("~ tension * wool").pairs(), warp("tension").test(null=25, delta=2),
-             replace(warp("tension"), shown=replace(warp("tension").shown, tests=True)), joint_tests(CELLS, WARP),
+             warp("tension").summary(), joint_tests(CELLS, WARP),
              warp("~ wool | tension").simple(), emmeans(LOG, PIGS, "source", type="response").pairs()]  # fmt: skip
     for page in pages:
         assert max(map(len, page.to_text(width).splitlines())) <= width
@@ -550,11 +549,12 @@ BAD: dict[str, tuple[Any, str]] = {
     "level": (lambda: warp("wool", level=95), "level is 95; expected a number between 0 and 1"),
     "df": (lambda: warp("wool", df="kenward-roger"), "belongs to mixed models"),
     "df unknown": (lambda: emmeans(SPLIT, OATS, "Variety", df="kenward"), "kenward-roger"),
-    "grid too large": (lambda: emmeans(BIG, BIG_DATA, "a"), "combinations, more than 100000"),
+    "grid too large": (lambda: emmeans(BIG, BIG_DATA, "a"), "the reference grid has 234256 combinations"),
     "var unknown": (lambda: emtrends(SPLIT, OATS, "Variety", "nitor"), "did you mean 'nitro'?"),
     "var factor": (lambda: emtrends(SPLIT, OATS, "~ 1", "Variety"), "Variety is no number but has levels"),
     "var coded": (lambda: emtrends(LOG, PIGS, "source", "percent"), "makes a factor of percent"),
     "delta zero": (lambda: emtrends(SPLIT, OATS, "Variety", "nitro", delta=0), "a step that is not zero"),
+    "too many pairs": (lambda: emmeans(MANY, MANY_DATA, "f").pairs(), "450 means have 101025 pairs"),
     "method": (lambda: warp("wool").contrast("pairwice"), "did you mean 'pairwise'?"),
     "adjust": (lambda: warp("wool").contrast(adjust="tuckey"), "did you mean 'tukey'?"),
     "one mean": (lambda: warp("~ 1").pairs(), "there is one mean only, 'overall'"),
@@ -580,6 +580,8 @@ BAD: dict[str, tuple[Any, str]] = {
 BIG_DATA = {name: np.array(list("uvwxyzabcdefghijklmnop"))[np.random.default_rng(i).integers(0, 22, 400)]
             for i, name in enumerate("abcd")} | {"y": np.random.default_rng(9).normal(size=400)}  # fmt: skip
 BIG = fit_linear("y ~ a + b + c + d", BIG_DATA)
+MANY_DATA = {"f": [f"l{i % 450}" for i in range(900)], "y": np.random.default_rng(9).normal(size=900)}
+MANY = fit_linear("y ~ f", MANY_DATA)
 
 
 @pytest.mark.parametrize("name", BAD)

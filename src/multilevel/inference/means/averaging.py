@@ -79,9 +79,10 @@ def averages(grid: Grid, X: Floats, names: Sequence[str], weights: Any = "equal"
     total = np.bincount(target, w, prod(sizes))
     with np.errstate(divide="ignore", invalid="ignore"):
         w = w / total[target]  # NaN where nothing has weight: such a mean is not estimable
-    L, constant = np.zeros((prod(sizes), X.shape[1])), np.zeros(prod(sizes))
-    np.add.at(L, target, w[:, None] * X)
-    np.add.at(constant, target, w * grid.offset)
+    order = np.argsort(target, kind="stable")
+    starts = np.searchsorted(target[order], np.arange(prod(sizes)))
+    L = np.add.reduceat(w[order, None] * X[order], starts)
+    constant = np.add.reduceat((w * grid.offset)[order], starts)
     over = tuple(axis.name for axis in grid.axes if axis.name not in names and len(axis) > 1)
     return Averages(_keys([grid.axis(name) for name in names]), L, constant, over)
 

@@ -14,6 +14,7 @@ from .averaging import Key, text_key
 from .families import Method, Reference, family, methods_of
 
 Rows = NDArray[np.intp]
+MANY = 300  # means, of which all pairs are compared
 
 
 class Contrasts(NamedTuple):
@@ -38,6 +39,8 @@ def contrasts(
     ref: Reference | None,
 ) -> Contrasts:
     """Contrasts among the rows of each table; `own` columns name rows in it, `group` columns the table."""
+    if method in ("pairwise", "revpairwise") and interaction is None:
+        _check_size(tables)
     made = [_of_table(own, rows, method, interaction, ref) for rows in tables]
     k = len((*own, *group)[0].labels)
     W = np.zeros((sum(len(one.W) for one in made), k))
@@ -55,6 +58,15 @@ def contrasts(
         made[0].adjust,
         sizes.pop() if len(sizes) == 1 else None,
     )
+
+
+def _check_size(tables: Sequence[Rows]) -> None:
+    means = max(map(len, tables))
+    if means > MANY:
+        raise InferenceError(
+            f"{means} means have {means * (means - 1) // 2} pairs; ask for fewer means with at=, or for another "
+            'family, such as "eff" or "trt.vs.ctrl"'
+        )
 
 
 def _of_table(own: Sequence[Key], rows: Rows, method: Method, interaction: Any, ref: Reference | None) -> Contrasts:

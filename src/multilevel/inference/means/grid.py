@@ -30,7 +30,8 @@ At: TypeAlias = Mapping[str, Any] | None
 REDUCTIONS = ("mean", "median", "range", "unique", "around")
 MAKES_FACTORS = ("factor", "as.factor", "ordered", "as.ordered", "C", "relevel", "droplevels", "as.character",
                  "interaction")  # fmt: skip
-LARGEST = 100_000
+LARGEST = 100_000  # combinations
+ROOM = 50_000_000  # entries of their X
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +82,10 @@ def reference_grid(
     coded = _made_factors(fit)
     axes = tuple([axis_of(column, at, cov_reduce, column.name in coded) for column in columns.values()])
     size = prod(map(len, axes))
-    if size > LARGEST:
+    if size > LARGEST or size * len(fit.design.names) > ROOM:
         largest = max(axes, key=len)
         raise InferenceError(
-            f"the reference grid has {size} combinations, more than {LARGEST}; hold some predictors at chosen values, "
+            f"the reference grid has {size} combinations, which is too many; hold some predictors at chosen values, "
             f"as in at={{{largest.name!r}: [{largest.values[0]!r}]}}"
         )
     X, offsets = evaluate(fit, axes)

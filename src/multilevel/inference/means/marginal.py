@@ -46,6 +46,12 @@ class MarginalMeans(LinearFunctions, Page):
 
     # ---- the same rows, shown otherwise -----------------------------------------------------------------------------
 
+    def summary(self, level: float | None = None, *, adjust: str | None = None) -> MarginalMeans:
+        """The same with intervals and tests side by side; `level` and `adjust` as in `confint`, or as they are."""
+        level = self.shown.level if level is None else level
+        check_level(level)
+        return self._shown_as(..., adjust, intervals=True, tests=True, level=float(level))
+
     def confint(
         self, level: float = 0.95, *, adjust: str | None = None, by: Names | EllipsisType = ...
     ) -> MarginalMeans:

@@ -18,7 +18,7 @@ import multilevel
 
 # Lowest floor first; rooms of a floor do not see each other. A package is named once, for all of its modules.
 FLOORS: list[list[set[str]]] = [
-    [{"_core"}, {"errors"}, {"digits", "lettering"}, {"framed"}],
+    [{"_core"}, {"errors"}, {"digits", "lettering"}, {"framed"}, {"progress"}],
     [{"formula"}, {"tables", "layout", "labelled", "grouped", "varcorr", "pages"}, {"seeds"}],
     [{"data"}],
     [{"models"}, {"datasets"}, {"designs"}],

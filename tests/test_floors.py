@@ -27,7 +27,7 @@ FLOORS: list[list[set[str]]] = [
     [{"diagnostics", "checks", "summary", "tidy"}, {"paper"}, {"plots"}],
     [{"report"}],
     [{"fit"}],
-    [{"__init__"}, {"cli"}],
+    [{"__init__"}, {"cli", "tutorial"}],
 ]
 ROOMS = {
     name: (height, room) for height, floor in enumerate(FLOORS) for room, names in enumerate(floor) for name in names

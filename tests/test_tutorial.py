@@ -15,7 +15,7 @@ import pytest
 from reference_data import load
 
 import multilevel as mlm
-from multilevel import plots
+from multilevel import plots, progress
 from multilevel.cli import main
 from multilevel.tutorial import Heading, Ran, Step, command, parts, run, tutorial_text
 from multilevel.tutorial.markdown import to_markdown
@@ -311,10 +311,12 @@ def test_the_command_shows_its_progress_in_a_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr(progress, "SILENT", 0)
+    monkeypatch.setattr(progress, "PAUSE", 0)
     assert main(["tutorial", "--to", str(tmp_path)]) == 0
     err = capsys.readouterr().err
-    assert "[########################] 8/8  More" in err
-    assert err.endswith("\r\033[K")
+    assert "tutorial  7 of 8, " in err
+    assert err.endswith("\r")
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TextIO
 
 from ..errors import DataError
+from ..progress import Progress
 from .page import to_page
 from .run import Picture, Ran, Step, run
 from .terminal import to_text
-from .text import Heading, Part, parts, tutorial_text
+from .text import Part, parts, tutorial_text
 
 PAGE = "tutorial.html"
 
@@ -55,19 +54,15 @@ def tutorial_command(arguments: argparse.Namespace) -> str:
 
 def _told(text: list[Part], folder: Path) -> Iterator[Step]:
     """Run the text, print each step, save its pictures."""
-    progress = _Progress(len(text), sys.stderr)
-    chapter = ""
-    for i, step in enumerate(run(text)):
-        progress.clear()
-        print(to_text(step, str(folder)), end="\n\n", flush=True)
-        if isinstance(step, Ran):
-            for picture in (result for result in step.results if isinstance(result, Picture)):
-                (folder / picture.name).write_bytes(picture.content)
-        elif isinstance(step, Heading):
-            chapter = step.text
-        progress.show(i + 1, chapter)
-        yield step
-    progress.clear()
+    with Progress("tutorial", len(text)) as progress:
+        for step in run(text):
+            progress.clear()
+            print(to_text(step, str(folder)), end="\n\n", flush=True)
+            if isinstance(step, Ran):
+                for picture in (result for result in step.results if isinstance(result, Picture)):
+                    (folder / picture.name).write_bytes(picture.content)
+            progress.advance(1)
+            yield step
 
 
 def _writable(folder: Path) -> Path:
@@ -83,23 +78,3 @@ def _writable(folder: Path) -> Path:
             f"the folder {str(folder)!r} cannot be written to ({error.strerror}); choose another with --to"
         ) from error
     return folder
-
-
-class _Progress:
-    """A bar on the last line of a terminal; nothing where there is no terminal."""
-
-    def __init__(self, total: int, stream: TextIO) -> None:
-        self.total = total
-        self.stream = stream
-        self.visible = stream.isatty()
-
-    def show(self, done: int, what: str) -> None:
-        if self.visible:
-            full = 24 * done // self.total
-            self.stream.write(f"[{'#' * full}{'.' * (24 - full)}] {done}/{self.total}  {what}")
-            self.stream.flush()
-
-    def clear(self) -> None:
-        if self.visible:
-            self.stream.write("\r\033[K")
-            self.stream.flush()

@@ -1,0 +1,152 @@
+"""A generalized fit explained: what the optimum is worth, what is separated or singular, what was left out."""
+
+from __future__ import annotations
+
+from .diagnostics import (
+    Explanation,
+    convergence_words,
+    dropped_words,
+    headed,
+    left_out,
+    listed,
+    mean_words,
+    missing_words,
+    sentence,
+    singular_words,
+    singularities,
+    term_words,
+)
+from .digits import significant
+from .errors import (
+    ConvergenceWarning,
+    MissingRowsWarning,
+    MultilevelWarning,
+    RankWarning,
+    SeparationWarning,
+    SingularFitWarning,
+)
+from .models.generalized import GeneralizedFit
+from .models.generalized_linear import GeneralizedLinearFit
+
+SHAPES = {  # of which family each parameter besides the mean is what
+    "gamma": ("dispersion (sigma^2)",),
+    "gaussian": ("dispersion (sigma^2)",),
+    "inverse_gaussian": ("dispersion (sigma^2)",),
+    "negative_binomial": ("size; the variance is mu + mu^2 / size",),
+    "negative_binomial_1": ("dispersion; the variance is mu (1 + dispersion)",),
+    "beta": ("precision; the variance is mu (1 - mu) / (1 + precision)",),
+    "beta_binomial": ("precision",),
+    "student_t": ("scale", "degrees of freedom"),
+}
+
+
+def generalized_doubts(fit: GeneralizedFit) -> list[MultilevelWarning]:
+    """What a user should know before reading the estimates; nothing for an ordinary fit."""
+    found: list[MultilevelWarning] = []
+    if fit.rows.kept is not None:
+        found.append(MissingRowsWarning(missing_words(fit)))
+    if fit.dropped:
+        found.append(RankWarning(dropped_words(fit)))
+    if fit.estimate.separation:
+        found.append(SeparationWarning(f"{separation_words(fit)}; explain() says what this means"))
+    if fit.estimate.is_singular:
+        words = "; ".join(singularities(fit))
+        found.append(
+            SingularFitWarning(f"singular fit: {words}. explain() says what this means and what the options are")
+        )
+    if not fit.estimate.certificate.minimum and not fit.estimate.separation:
+        words = optimum_words(fit)
+        found.append(ConvergenceWarning(f"{words}; see {'convergence and ' if fit.design.random else ''}explain()"))
+    return found
+
+
+def separation_words(fit: GeneralizedFit) -> str:
+    """Which coefficients have no finite estimate."""
+    names = [fit.names[j] for j in fit.estimate.separation]
+    verb = "has no finite estimate" if len(names) == 1 else "have no finite estimates"
+    return (
+        f"{listed(names)} {verb}, for {'it tells' if len(names) == 1 else 'together they tell'} some of the extreme "
+        f"values of {fit.design.formula.response_text} apart without error (separation)"
+    )
+
+
+def optimum_words(fit: GeneralizedFit) -> str:
+    """The verdict on the optimum."""
+    c = fit.estimate.certificate
+    if fit.design.random:
+        return convergence_words(c)
+    if not c.converged:
+        return f"Fisher scoring did not converge in {c.evaluations} steps"
+    return f"Fisher scoring converged in {c.evaluations} steps"
+
+
+def shape_lines(fit: GeneralizedFit) -> tuple[str, ...]:
+    """The estimated parameters of the family besides the mean, a line each; none for binomial and Poisson."""
+    words = SHAPES.get(fit.family.name, fit.family.shape_names)
+    given = " (given)" if fit.family.fixed_shape() is not None else ""
+    return tuple(
+        f"{what.partition(';')[0].capitalize()} of the {fit.family.name} family{given}: {significant([value], 4)[0]}"
+        + "".join(what.partition(";")[1:])
+        for what, value in zip(words, fit.estimate.shape.tolist(), strict=True)
+    )
+
+
+def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
+    """What a generalized linear model estimated, what is separated, what was left out."""
+    e = fit.estimate
+    df = e.n - len(fit.kept)
+    method = "quasi-likelihood" if e.aic != e.aic else "maximum likelihood"
+    estimated = [_mean_sentence(fit, "coefficient"), f"It was estimated by {method} from {e.n} rows."]
+    if fit.family.estimates_dispersion:
+        estimated.append(
+            f"The dispersion, Pearson's X^2 over its {df} degrees of freedom, is {significant([e.dispersion], 4)[0]}."
+        )
+    if e.null_deviance > 0:
+        share = 1 - e.deviance / e.null_deviance
+        estimated.append(f"The model explains {100 * share:.0f}% of the deviance.")
+    return Explanation(
+        headed(
+            ("What was estimated", tuple(estimated)),
+            ("What is separated", _separated(fit)),
+            ("What was left out", left_out(fit)),
+            ("The optimum", (sentence(optimum_words(fit)),)),
+        )
+    )
+
+
+def explain_generalized_mixed(fit: GeneralizedFit, method: str) -> Explanation:
+    """What a generalized mixed model estimated, what is separated or singular, what can be done."""
+    estimated = (
+        _mean_sentence(fit, "fixed effect"),
+        *[term_words(part) for part in fit.rows.random],
+        f"The parameters were estimated by maximum likelihood ({method}) from {fit.estimate.n} rows. Standard "
+        "deviations of random effects are on the scale of the linear predictor.",
+        *[f"{line}." for line in shape_lines(fit)],
+    )
+    return Explanation(
+        headed(
+            ("What was estimated", estimated),
+            ("What is separated", _separated(fit)),
+            ("What is singular", singular_words(fit)),
+            ("What was left out", left_out(fit)),
+            ("The optimum", (sentence(optimum_words(fit)),)),
+        )
+    )
+
+
+def _mean_sentence(fit: GeneralizedFit, what: str) -> str:
+    link = fit.family.link.name
+    scale = "" if link == "identity" else f", on the scale of the {link} link,"
+    return f"The mean of {fit.design.formula.response_text}{scale} is {mean_words(fit, what)}."
+
+
+def _separated(fit: GeneralizedFit) -> tuple[str, ...]:
+    if not fit.estimate.separation:
+        return ()
+    return (
+        sentence(separation_words(fit)),
+        "The likelihood grows without end as these coefficients do; the numbers shown are where the search stopped, "
+        "and their standard errors and tests mean nothing. Other coefficients and the fitted values can be trusted.",
+        "The options: leave out the predictors that separate, join categories, or collect data where the response is "
+        "never seen to differ.",
+    )

@@ -1,0 +1,153 @@
+"""Predictions, residuals and simulations of generalized models, on the scale of the link or of the response."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from .data.rows import column_names, read_columns
+from .data.sums import Floats
+from .errors import DataError
+from .families import Link
+from .formula import Column, Matrices
+from .models.generalized import GeneralizedFit
+from .models.predictor import fixed_part, random_variances
+from .predict import NewLevels, Seed, aligned, one_of, predict
+from .simulate import SimulatedGroups, drawn_predictors, new_weights, simulated_rows
+
+Scale: TypeAlias = Literal["link", "response"]
+MeanGroups: TypeAlias = Literal["same", "population", "average"]
+GeneralizedResiduals: TypeAlias = Literal["deviance", "pearson", "scaled", "working", "response", "quantile"]
+KINDS = ("deviance", "pearson", "scaled", "working", "response", "quantile")
+NODES = 120  # of the quadrature for population averages: ten digits for standard deviations up to 5
+NO_AVERAGE = ("inverse", "1/mu^2")
+
+
+def predict_generalized(
+    fit: GeneralizedFit,
+    newdata: Any = None,
+    *,
+    type: Scale = "link",
+    groups: MeanGroups = "same",
+    new_levels: NewLevels = "error",
+    seed: Seed = None,
+) -> Floats:
+    """(n_total,) linear predictors or means, for the rows of the fit or of new data; NaN where a predictor is missing.
+
+    "average" is the mean over the distribution of the random effects, by quadrature; "same" and "population" are at
+    the conditional modes and at random effects of zero.
+    """
+    one_of("type", type, ("link", "response"))
+    one_of("groups", groups, ("same", "population", "average"))
+    if groups == "average":
+        return _average(fit, newdata, type)
+    eta = predict(fit, newdata, groups=groups, new_levels=new_levels, seed=seed)
+    return eta if type == "link" else fit.family.link.inverse(eta)
+
+
+def population_average(link: Link, eta: Floats, sd: Floats) -> Floats:
+    """(n,) E g^-1(eta + sd z) over a standard normal z, by Gauss-Hermite quadrature.
+
+    Random effects enter a row as one normal variable, whatever their number, so one dimension is enough.
+
+    >>> from .families import link_named
+    >>> population_average(link_named("log"), np.array([0.0]), np.array([1.0])).round(6)  # exp(1/2)
+    array([1.648721])
+    """
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    total = np.zeros_like(eta)
+    for node, weight in zip(nodes.tolist(), (weights / weights.sum()).tolist(), strict=True):
+        total += weight * link.inverse(eta + node * sd)
+    return total
+
+
+def residuals_generalized(fit: GeneralizedFit, kind: GeneralizedResiduals, seed: Seed = None) -> Floats:
+    """(n,) residuals at the conditional modes.
+
+    "response": y - mu. "pearson": that over the root of the variance, without its dispersion; "scaled": with it.
+    "deviance": signed roots of the contributions to the deviance. "working": (y - mu) / (dmu/deta). "quantile": normal
+    scores of the distribution function, within its jumps at random (Dunn & Smyth 1996, JCGS 5, 236-244).
+    """
+    one_of("kind", kind, KINDS)
+    y, mu, weights, shape, family = fit.y, fit.mean, fit.weights, fit.estimate.shape, fit.family
+    if kind == "quantile":
+        from scipy.special import ndtri
+
+        low, high = family.below(y, mu, weights, shape), family.cdf(y, mu, weights, shape)
+        u = low + np.random.default_rng(seed).random(len(y)) * (high - low)
+        scores: Floats = ndtri(np.clip(u, 1e-300, 1 - 1e-16))
+        return np.where(weights > 0, scores, np.nan)
+    r = y - mu
+    if kind == "response":
+        return r
+    if kind == "working":
+        return r / family.link.slope(family.link.of(mu))
+    if kind == "deviance":
+        return np.sign(r) * np.sqrt(np.maximum(family.deviance(y, mu, weights, shape), 0.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = family.variance(mu, weights, shape)
+        if kind == "pearson":
+            variance = variance / family.dispersion(shape)
+        return np.where(weights > 0, r / np.sqrt(variance), 0.0)
+
+
+def simulate_generalized(
+    fit: GeneralizedFit, n: int = 1, *, groups: SimulatedGroups = "new", newdata: Any = None, seed: Seed = None
+) -> Floats:
+    """(rows, n) simulated responses; successes where the response is cbind(successes, failures)."""
+    columns, rows = simulated_rows(fit, newdata)
+    weights = fit.prior_weights if newdata is None else _new_trials(fit, newdata, rows)
+    rng = np.random.default_rng(seed)
+    factor = np.ones(rows.n) if weights is None else weights
+    drawn = []
+    for eta in drawn_predictors(fit, n, groups, columns, rows, rng):
+        mu = fit.family.link.inverse(eta)
+        y = fit.family.simulate(mu, np.where(factor > 0, factor, 1.0), fit.estimate.shape, rng)
+        drawn.append(np.where(factor > 0, y * factor if fit.paired else y, 0.0 if fit.paired else np.nan))
+    return aligned(np.column_stack(drawn), rows)
+
+
+def _new_trials(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats | None:
+    """Prior weights of new rows; of a pair of counts their sum, times the weights."""
+    given = new_weights(fit, newdata, rows) if fit.weighted else None
+    if not fit.paired:
+        return given
+    response = fit.design.formula.response
+    assert response is not None
+    names = [*response.names, *fit.design.formula.predictors(random=bool(fit.design.random))]
+    complete = fit.design.matrices(read_columns(newdata, names), need_response=True)
+    if complete.n != rows.n:
+        raise DataError(f"the new rows need numbers of trials; {response.text} is missing in some of them")
+    assert complete.y is not None
+    trials: Floats = complete.y.sum(axis=1)
+    return trials if given is None else trials * given
+
+
+def _average(fit: GeneralizedFit, newdata: Any, type: Scale) -> Floats:
+    link = fit.family.link
+    if type == "link":
+        raise DataError('groups="average" gives means of the response; use type="response"')
+    if link.name in NO_AVERAGE and fit.design.random:
+        raise DataError(
+            f"with the link {link.name!r} and normal random effects the mean over the groups does not exist; "
+            'groups="population" predicts for random effects of zero'
+        )
+    rows = fit.rows if newdata is None else fit.design.matrices(_with_any_group(fit, newdata))
+    variance = np.zeros(rows.n)
+    for added in random_variances(fit, rows):
+        variance += fit.estimate.sigma**2 * added
+    return aligned(population_average(link, fixed_part(fit, rows), np.sqrt(variance)), rows)
+
+
+def _with_any_group(fit: GeneralizedFit, newdata: Any) -> dict[str, Column]:
+    """The columns of new data; a grouping factor that is not among them has one level, for it does not matter which."""
+    present = set(column_names(newdata))
+    needed = fit.design.formula.predictors(random=True)
+    fixed = set(fit.design.formula.predictors(random=False))
+    varying = {name for part in fit.design.random for v in part.bar.terms.used() for name in v.names}
+    absent = [name for name in needed if name not in present and name not in fixed | varying]
+    columns = read_columns(newdata, [name for name in needed if name not in absent] or list(present)[:1])
+    n = len(next(iter(columns.values())).values)
+    zeros = np.zeros(n, np.int32)
+    return columns | {name: Column(name, "factor", zeros, ("any",)) for name in absent}

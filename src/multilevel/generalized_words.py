@@ -65,8 +65,8 @@ def separation_words(fit: GeneralizedFit) -> str:
     names = [fit.names[j] for j in fit.estimate.separation]
     verb = "has no finite estimate" if len(names) == 1 else "have no finite estimates"
     return (
-        f"{listed(names)} {verb}, for {'it tells' if len(names) == 1 else 'together they tell'} some of the extreme "
-        f"values of {fit.design.formula.response_text} apart without error (separation)"
+        f"{listed(names)} {verb}: the predictors tell some of the extreme values of "
+        f"{fit.design.formula.response_text} apart without error (separation)"
     )
 
 

@@ -22,7 +22,7 @@ from ..formula import Design, Formula, Matrices
 from .estimate import Certificate
 from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, taken, weights_given
 from .inputs import Missing, Weights, read_inputs
-from .separation import separating_direction, suspected
+from .separation import separated, suspected
 
 TOLERANCE = 1e-8  # R's: scoring has converged when the deviance changes by less than this share of itself
 REFINED = 1e-20  # and is repeated until the squared step, in units of the deviance, is below this
@@ -209,9 +209,7 @@ def _numbers(
     shape = np.array([dispersion]) if family.estimates_dispersion else np.empty(0) if fixed is None else fixed
     loglik = family.loglik_of_glm(y, scored.mu, weights, scored.deviance)
     certificate = Certificate(scored.converged, scored.gain, inf, inf, scored.steps, "Fisher scoring")
-    separation: tuple[int, ...] = ()
-    if suspected(family, y, scored.mu) and (direction := separating_direction(family, y, X)) is not None:
-        separation = tuple(np.flatnonzero(direction).tolist())
+    separation = separated(family, y, X) if suspected(family, y, scored.mu) else ()
     return GeneralizedLinearEstimate(
         theta=np.empty(0), beta=scored.beta, unscaled_vcov=inverse @ inverse.T, sigma=dispersion**0.5,
         criterion=-2 * loglik, r2=pearson, modes=(), smallest=(), n=n, reml=False, certificate=certificate,

@@ -217,7 +217,7 @@ SEPARATED = [
 @pytest.mark.parametrize(("formula", "data", "family", "names"), SEPARATED)
 def test_separation_is_said(formula, data, family, names):
     frame = pd.DataFrame(data).astype({"y": int} if "y" in data else {})
-    with pytest.warns(SeparationWarning, match=r"no finite estimates?, .* \(separation\)"):
+    with pytest.warns(SeparationWarning, match=r"no finite estimates?: .* \(separation\)"):
         m = glm(formula, frame, family)
     involved = {m._fit.names[j] for j in m._fit.estimate.separation}
     assert names <= involved <= names | {"(Intercept)"}

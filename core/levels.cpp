@@ -27,7 +27,7 @@ void Elimination::eliminate_factor(int f, Mat& cross, LogProduct& det) {
   Vec Xbuf(k * k), wB(static_cast<std::size_t>(k) * width), W;
   const bool scatter = !(f == 0 && dense_first_);
   for (int v = 0; v < shape_[f].levels; ++v) {
-    Small<K>::pivot(k, sp.diag.data() + static_cast<std::size_t>(v) * k * k, lam(f), Xbuf.data(), sp.M.data() + static_cast<std::size_t>(v) * k * k, det);
+    definite_ &= Small<K>::pivot(k, sp.diag.data() + static_cast<std::size_t>(v) * k * k, lam(f), Xbuf.data(), sp.M.data() + static_cast<std::size_t>(v) * k * k, det);
     const double* X = Xbuf.data();
     const double* B = border_of(f, v);
     for (int i = 0; i < k; ++i)
@@ -270,13 +270,13 @@ void Elimination::select(int f, Mat& T, Posterior* post) {
   const int k = K ? K : shape_[f].K;
   const SparsePattern& s = pattern_->factors[f];
   Sparse& sp = sparse_[f];
-  const bool keep = f > 0;
+  const bool keep = f > 0 || places_;
   if (keep) {
     sp.P.resize(sp.val.size());
     sp.P_diag.resize(sp.diag.size());
   }
   Vec Qall;  // an early factor that meets only the core needs no more of P than this
-  if (f == 0 && core_ && s.inner_total == 0) {
+  if (f == 0 && core_ && s.inner_total == 0 && !keep_first_) {
     Qall.resize(static_cast<std::size_t>(shape_[f].levels) * k * k);
     if (dense_first_) dense_quadratic(f, Qall);
     else scatter_quadratic<K>(f, Qall);

@@ -46,7 +46,8 @@ class GeneralizedLinearSummary(Page):
     dispersion : known or estimated.
     null_deviance, deviance, df_null, df_residual : of the model with an intercept only, and of this one.
     aic : Akaike's criterion.
-    iterations : Fisher scoring steps.
+    iterations : Fisher scoring steps; 0: another method was used.
+    shape : lines about the shape of the family, in place of the dispersion.
     data, weights : what the user gave, in words; empty: not printed.
     n_missing : rows left out because of missing values.
     notes : further sentences for the end of the page.
@@ -69,6 +70,7 @@ class GeneralizedLinearSummary(Page):
     df_residual: int
     aic: float
     iterations: int
+    shape: tuple[str, ...] = ()
     data: str = ""
     weights: str = ""
     n_missing: int = 0
@@ -86,9 +88,13 @@ class GeneralizedLinearSummary(Page):
             Section(f"Generalized linear model fit by {method}", (family, *heading)),
             *([Section("Deviance Residuals:", (quantile_table(self.residuals),))] if self.df_residual > 5 else []),
             self._coefficients(),
-            Section("", (Line(f"(Dispersion parameter for {self.family} family taken to be {self._dispersion()})"),)),
+            Section("", tuple(map(Line, self.shape or [self._dispersion()]))),
             Section("", tuple(map(Line, self._closing()))),
-            Section("", (Line(f"Number of Fisher Scoring iterations: {self.iterations}"),)),
+            *(
+                [Section("", (Line(f"Number of Fisher Scoring iterations: {self.iterations}"),))]
+                if self.iterations
+                else []
+            ),
             *notes_section(self.notes),
         )
 
@@ -101,7 +107,8 @@ class GeneralizedLinearSummary(Page):
         return Section(title, items)
 
     def _dispersion(self) -> str:
-        return significant([self.dispersion])[0] if np.isfinite(self.dispersion) else "NaN"
+        number = significant([self.dispersion])[0] if np.isfinite(self.dispersion) else "NaN"
+        return f"(Dispersion parameter for {self.family} family taken to be {number})"
 
     def _closing(self) -> list[str]:
         deviances = [float(f"{v:.{DIGITS}e}") for v in (self.null_deviance, self.deviance)]

@@ -8,20 +8,23 @@ from typing import Any
 import numpy as np
 
 from .data.attach import with_columns
-from .diagnostics import zero_weight_words
+from .diagnostics import sentence, zero_weight_words
+from .effects import varcorr
 from .errors import InferenceError
 from .framed import frame
-from .generalized_pages import GeneralizedLinearSummary
-from .generalized_words import separation_words
+from .generalized_pages import GeneralizedLinearSummary, GeneralizedMixedSummary
+from .generalized_words import method_words, optimum_words, separation_words, shape_lines
 from .inference.wald import t_p_values, z_p_values
 from .labelled import Floats
 from .models.generalized import GeneralizedFit
 from .models.generalized_linear import GeneralizedLinearFit
+from .models.generalized_mixed import GeneralizedMixedFit
 from .models.linear import spread
 from .models.predictor import fixed_part
 from .predict import aligned
 from .responses import residuals_generalized
-from .summary import source_words, weights_words
+from .summary import group_sizes, source_words, weights_words
+from .tidy import random_rows
 
 RATIOS = {"logit": "odds ratios", "log": "ratios of means", "cloglog": "hazard ratios"}
 
@@ -49,6 +52,7 @@ def generalized_linear_summary(fit: GeneralizedLinearFit, data: Any) -> Generali
         df_residual=e.n - len(fit.kept),
         aic=e.aic,
         iterations=e.iterations,
+        shape=() if fit.family.estimates_dispersion else shape_lines(fit),
         data=source_words(data),
         weights=weights_words(fit) if fit.weighted else "",
         n_missing=fit.n_missing,
@@ -56,10 +60,46 @@ def generalized_linear_summary(fit: GeneralizedLinearFit, data: Any) -> Generali
     )
 
 
+def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str) -> GeneralizedMixedSummary:
+    """The page of a `glmer`."""
+    e = fit.estimate
+    r = residuals_generalized(fit, "scaled")
+    doubts = [] if e.certificate.minimum or e.separation else [sentence(optimum_words(fit))]
+    if e.separation:
+        doubts.append(sentence(f"{separation_words(fit)}; standard errors and tests of these mean nothing"))
+    return GeneralizedMixedSummary(
+        formula=fit.design.formula.text,
+        family=titled(fit),
+        link=fit.family.link.name,
+        method=method_words(fit),
+        criterion=e.criterion,
+        aic=e.aic,
+        bic=e.bic,
+        loglik=e.loglik,
+        df_residual=e.n - e.n_parameters,
+        residuals=r if fit.counted is None else r[fit.counted],
+        varcorr=varcorr(fit, backend),
+        nobs=e.n,
+        groups=group_sizes(fit),
+        shape=shape_lines(fit),
+        names=fit.names,
+        estimates=e.beta,
+        vcov=e.vcov,
+        p_values=wald(fit)[3],
+        data=source_words(data),
+        weights=weights_words(fit) if fit.weighted else "",
+        singular=e.is_singular,
+        n_missing=fit.n_missing,
+        dropped=fit.dropped,
+        doubts=tuple(doubts),
+        notes=() if fit.counted is None else (f"{zero_weight_words(fit)}.",),
+    )
+
+
 def titled(fit: GeneralizedFit) -> str:
-    """The family as R prints it; a given size is shown."""
-    fixed = fit.family.fixed_shape()
-    return fit.family.title if fixed is None else f"{fit.family.title}({', '.join(f'{v:g}' for v in fixed)})"
+    """The family as R prints it; a given size or df is shown."""
+    given = [f"{value:g}" for value in fit.family.given_shape().tolist() if value == value]
+    return f"{fit.family.title}({', '.join(given)})" if given else fit.family.title
 
 
 def wald(fit: GeneralizedFit) -> tuple[Floats, Floats, Floats, Floats]:
@@ -94,6 +134,37 @@ def ratios(fit: GeneralizedFit, estimates: Floats, errors: Floats) -> tuple[Floa
         return np.exp(estimates), np.exp(estimates) * errors
 
 
+def tidy_generalized_mixed(fit: GeneralizedMixedFit, backend: str, exponentiate: bool) -> Any:
+    """`effect`, `group`, `term`, `estimate`, `std_error`, `statistic`, `p_value`: fixed effects, `sd__`, `cor__`."""
+    estimates, errors, statistics, p_values = wald(fit)
+    if exponentiate:
+        estimates, errors = ratios(fit, estimates, errors)
+    random = [row for term in varcorr(fit, backend).terms for row in random_rows(term)]
+    groups, terms, values = zip(*random, strict=True)
+    p, m = len(estimates), len(random)
+    none = np.full(m, np.nan)
+    columns: dict[str, Sequence[Any] | Floats] = {
+        "effect": ["fixed"] * p + ["ran_pars"] * m,
+        "group": [None] * p + list(groups),
+        "term": [*fit.names, *terms],
+        "estimate": np.concatenate([estimates, values]),
+        "std_error": np.concatenate([errors, none]),
+        "statistic": np.concatenate([statistics, none]),
+        "p_value": np.concatenate([p_values, none]),
+    }
+    return frame(columns, backend)
+
+
+def glance_generalized_mixed(fit: GeneralizedMixedFit, backend: str) -> Any:
+    """One row: rows, likelihood criteria, conditional deviance, degrees of freedom, and the shape of the family."""
+    e = fit.estimate
+    values = {
+        "nobs": e.n, "loglik": e.loglik, "aic": e.aic, "bic": e.bic, "criterion": e.criterion, "deviance": e.deviance,
+        "df_residual": e.n - e.n_parameters, **dict(zip(fit.family.shape_names, e.shape.tolist(), strict=True)),
+    }  # fmt: skip
+    return frame({name: [value] for name, value in values.items()}, backend)
+
+
 def glance_generalized_linear(fit: GeneralizedLinearFit, backend: str) -> Any:
     """One row: deviances, likelihood criteria, degrees of freedom, as in R's broom."""
     e = fit.estimate
@@ -117,8 +188,9 @@ def _linear_notes(fit: GeneralizedLinearFit) -> Sequence[str]:
     if fit.estimate.separation:
         words = separation_words(fit)
         notes.append(f"{words[0].upper()}{words[1:]}; standard errors and tests of such coefficients mean nothing.")
-    if not fit.estimate.certificate.converged:
-        notes.append(f"Fisher scoring did not converge in {fit.estimate.certificate.evaluations} steps.")
+    if not fit.estimate.certificate.minimum and not fit.estimate.separation:
+        words = optimum_words(fit)
+        notes.append(sentence(words))
     if fit.dropped:
         notes.append(f"Left out because other columns determine them: {', '.join(fit.dropped)}.")
     if fit.counted is not None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .diagnostics import (
+    Convergence,
     Explanation,
     convergence_words,
     dropped_words,
@@ -27,6 +30,7 @@ from .errors import (
 )
 from .models.generalized import GeneralizedFit
 from .models.generalized_linear import GeneralizedLinearFit
+from .models.generalized_mixed import GeneralizedMixedFit
 
 SHAPES = {  # of which family each parameter besides the mean is what
     "gamma": ("dispersion (sigma^2)",),
@@ -75,6 +79,8 @@ def optimum_words(fit: GeneralizedFit) -> str:
     c = fit.estimate.certificate
     if fit.design.random:
         return convergence_words(c)
+    if not fit.family.scored:
+        return convergence_words(c)
     if not c.converged:
         return f"Fisher scoring did not converge in {c.evaluations} steps"
     return f"Fisher scoring converged in {c.evaluations} steps"
@@ -83,12 +89,13 @@ def optimum_words(fit: GeneralizedFit) -> str:
 def shape_lines(fit: GeneralizedFit) -> tuple[str, ...]:
     """The estimated parameters of the family besides the mean, a line each; none for binomial and Poisson."""
     words = SHAPES.get(fit.family.name, fit.family.shape_names)
-    given = " (given)" if fit.family.fixed_shape() is not None else ""
-    return tuple(
-        f"{what.partition(';')[0].capitalize()} of the {fit.family.name} family{given}: {significant([value], 4)[0]}"
-        + "".join(what.partition(";")[1:])
-        for what, value in zip(words, fit.estimate.shape.tolist(), strict=True)
-    )
+    lines = []
+    for what, value, given in zip(words, fit.estimate.shape.tolist(), fit.family.given_shape().tolist(), strict=True):
+        short, _, meaning = what.partition("; ")
+        number = f"{significant([value], 4)[0]}{'' if given != given else ' (given)'}"
+        meaning = f"; {meaning}" if meaning else ""
+        lines.append(f"{short[0].upper()}{short[1:]} of the {fit.family.name} family: {number}{meaning}")
+    return tuple(lines)
 
 
 def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
@@ -96,7 +103,8 @@ def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
     e = fit.estimate
     df = e.n - len(fit.kept)
     method = "quasi-likelihood" if e.aic != e.aic else "maximum likelihood"
-    estimated = [_mean_sentence(fit, "coefficient"), f"It was estimated by {method} from {e.n} rows."]
+    shape = [f"{line}." for line in shape_lines(fit)] if not fit.family.estimates_dispersion else []
+    estimated = [_mean_sentence(fit, "coefficient"), f"It was estimated by {method} from {e.n} rows.", *shape]
     if fit.family.estimates_dispersion:
         estimated.append(
             f"The dispersion, Pearson's X^2 over its {df} degrees of freedom, is {significant([e.dispersion], 4)[0]}."
@@ -114,13 +122,26 @@ def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
     )
 
 
-def explain_generalized_mixed(fit: GeneralizedFit, method: str) -> Explanation:
+def method_words(fit: GeneralizedMixedFit) -> str:
+    """How the random effects were integrated out."""
+    if fit.n_agq == 0:
+        return "fast Laplace Approximation, nAGQ = 0"
+    return "Laplace Approximation" if fit.n_agq == 1 else f"Adaptive Gauss-Hermite Quadrature, nAGQ = {fit.n_agq}"
+
+
+def convergence_generalized(fit: GeneralizedMixedFit) -> Convergence:
+    """Gradient and Hessian in theta, beta and log shape at the estimate, beside the certificate."""
+    e = fit.estimate
+    return Convergence(e.certificate, e.gradient, np.linalg.eigvalsh(e.hessian).astype(np.float64, copy=False))
+
+
+def explain_generalized_mixed(fit: GeneralizedMixedFit) -> Explanation:
     """What a generalized mixed model estimated, what is separated or singular, what can be done."""
     estimated = (
         _mean_sentence(fit, "fixed effect"),
         *[term_words(part) for part in fit.rows.random],
-        f"The parameters were estimated by maximum likelihood ({method}) from {fit.estimate.n} rows. Standard "
-        "deviations of random effects are on the scale of the linear predictor.",
+        f"The parameters were estimated by maximum likelihood ({method_words(fit)}) from {fit.estimate.n} rows. "
+        "Standard deviations of random effects are on the scale of the linear predictor.",
         *[f"{line}." for line in shape_lines(fit)],
     )
     return Explanation(

@@ -25,6 +25,7 @@ __all__ = [
     "Exponential",
     "Family",
     "Link",
+    "Quasi",
     "beta",
     "beta_binomial",
     "binomial",

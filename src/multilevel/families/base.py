@@ -36,6 +36,7 @@ class Family(ABC):
     discrete: ClassVar[bool] = False
     trials: ClassVar[bool] = False  # y is a proportion, weights are numbers of trials
     attained: ClassVar[tuple[float, float]] = (-np.inf, np.inf)  # values of y that the mean reaches only in the limit
+    estimates_dispersion: ClassVar[bool] = False  # by glm, from the Pearson residuals
     no_link: ClassVar[str] = ""  # why other links are refused
 
     def __init__(self, link: str | Link = "") -> None:
@@ -74,9 +75,14 @@ class Family(ABC):
         """The factor of the variance that the Pearson residuals leave out; 1 where there is none."""
         return 1.0
 
-    def fixed_shape(self) -> Floats | None:
-        """The shape where it was given with the family; None: it is estimated, or there is none."""
-        return None
+    def given_shape(self) -> Floats:
+        """(s,) the shape where it was given with the family; NaN where it is to be estimated."""
+        return np.full(len(self.shape_names), np.nan)
+
+    @property
+    def scored(self) -> bool:
+        """Whether Fisher scoring fits a glm: mean and variance function are known but for a scale."""
+        return False
 
     def deviance(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         """(n,) contributions to the deviance: twice the log-likelihood lost against the best mean for the row alone.
@@ -111,7 +117,9 @@ class Family(ABC):
 class Exponential(Family):
     """Exponential dispersion models: mean and variance function say everything but a scale."""
 
-    estimates_dispersion: ClassVar[bool] = False
+    @property
+    def scored(self) -> bool:
+        return self.estimates_dispersion or bool(np.isfinite(self.given_shape()).all())
 
     @abstractmethod
     def unit_variance(self, mu: Floats) -> Floats:

@@ -208,6 +208,9 @@ class StudentT(Family):
             raise FitError(f"the df of a Student t family is {df!r}; expected a positive number")
         object.__setattr__(self, "df", df)
 
+    def given_shape(self) -> Floats:
+        return np.array([np.nan, np.nan if self.df is None else float(self.df)])
+
     def fault(self, y: Floats, weights: Floats) -> tuple[Flags, str] | None:
         return None
 

@@ -149,8 +149,8 @@ class NegativeBinomial(Exponential):
     def fault(self, y: Floats, weights: Floats) -> tuple[Flags, str] | None:
         return _count_fault(y, weights)
 
-    def fixed_shape(self) -> Floats | None:
-        return None if self.size is None else np.array([float(self.size)])
+    def given_shape(self) -> Floats:
+        return np.array([np.nan if self.size is None else float(self.size)])
 
     def unit_variance(self, mu: Floats) -> Floats:
         return mu + mu**2 / self._given()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..data.sums import Floats, Sums
 from ..errors import DataError, FitError, InferenceError
-from ..families import Exponential, Family
+from ..families import Family
 from ..formula import Design, Matrices
 from .estimate import Estimate, Fit
 from .inputs import Inputs
@@ -204,7 +204,7 @@ def _check_constant(design: Design, rows: Matrices, family: Family, used: NDArra
             f"the response {design.formula.response_text} is {y[0]:g} in every row: the likelihood has no maximum, for "
             f"the closer the mean comes to {y[0]:g}, the better. Is this the right response?"
         )
-    if isinstance(family, Exponential) and family.estimates_dispersion and rows.offset is None:
+    if family.estimates_dispersion and rows.offset is None:
         raise FitError(
             f"the response {design.formula.response_text} is {y[0]:g} in every row; there is nothing to explain"
         )

@@ -1,4 +1,4 @@
-"""Generalized linear models: the story of `glm`, by Fisher scoring.
+"""Generalized linear models: the story of `glm`, by Fisher scoring, or by Newton where a shape is estimated too.
 
     E(y) = mu,  g(mu) = X beta + offset,  Var(y) = dispersion V(mu) / weight
 
@@ -9,7 +9,7 @@ w (dmu/deta)^2 / V(mu) (McCullagh & Nelder 1989, Generalized Linear Models, sect
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, nan
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..formula import Design, Formula, Matrices
 from .estimate import Certificate
 from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, taken, weights_given
 from .inputs import Missing, Weights, read_inputs
+from .likelihood import Likelihood
 from .separation import separated, suspected
 
 TOLERANCE = 1e-8  # R's: scoring has converged when the deviance changes by less than this share of itself
@@ -48,7 +49,6 @@ class GeneralizedLinearFit(GeneralizedFit):
     """A model fitted by `glm`."""
 
     estimate: GeneralizedLinearEstimate
-    family: Exponential
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,14 +79,13 @@ def fit_generalized_linear(
     parsed = Formula.parse(formula)
     if parsed.random:
         raise FormulaError(f"{parsed.text!r} has random terms, such as ({parsed.random[0].label}); use glmer")
-    scored_family = _scored(family)
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=True)
     design, rows = Design.learn(
         parsed, inputs.columns, contrasts=contrasts, extra=inputs.extra, factor_response=family.trials
     )
     dropped = inputs.missing(rows, missing)
     rows, paired = given_response(design, rows, family)
-    return _estimated(design, rows, scored_family, inputs.weights_column, dropped, paired, weights_given(inputs))
+    return _estimated(design, rows, family, inputs.weights_column, dropped, paired, weights_given(inputs))
 
 
 def refit_generalized_linear(fit: GeneralizedLinearFit, rows: Matrices) -> GeneralizedLinearFit:
@@ -94,32 +93,25 @@ def refit_generalized_linear(fit: GeneralizedLinearFit, rows: Matrices) -> Gener
     return _estimated(fit.design, rows, fit.family, fit.weights_column, fit.missing, fit.paired, fit.weighted)
 
 
-def _scored(family: Family) -> Exponential:
-    """FitError for a family that Fisher scoring cannot fit."""
-    if isinstance(family, Exponential) and (family.estimates_dispersion or len(family.shape_names) == 0):
-        return family
-    if isinstance(family, Exponential) and family.fixed_shape() is not None:
-        return family
-    raise FitError(
-        f"glm does not estimate the {' and '.join(family.shape_names)} of the {family.name} family; expected binomial, "
-        "poisson, gamma, inverse_gaussian, gaussian, a quasi family, or negative_binomial(size=...)"
-    )
-
-
 def _estimated(
-    design: Design, rows: Matrices, family: Exponential, column: str | None, missing: dict[str, int],
-    paired: bool, weighted: bool,
-) -> GeneralizedLinearFit:  # fmt: skip
+    design: Design,
+    rows: Matrices,
+    family: Family,
+    column: str | None,
+    missing: dict[str, int],
+    paired: bool,
+    weighted: bool,
+) -> GeneralizedLinearFit:
     counted = counted_rows(rows)
     used = taken(rows, counted)
     assert used.y is not None
-    y, weights = used.y, used.extra.get("weights", np.ones(used.n))
-    offset = np.zeros(used.n) if used.offset is None else used.offset
-    kept = tuple(Sums(y, used.X, used.extra.get("weights")).core.kept)
-    X = np.column_stack([used.X[j] for j in kept]) if kept else np.empty((used.n, 0))
-    scored = fisher_scoring(family, y, X, weights, offset)
-    estimate = _numbers(design, family, y, X, weights, offset, scored)
-    sums = NoSums(y, used.X, None)
+    kept = tuple(Sums(used.y, used.X, used.extra.get("weights")).core.kept)
+    used = replace(used, X=tuple([used.X[j] for j in kept]))
+    if isinstance(family, Exponential) and family.scored:
+        estimate = _by_scoring(design, used, family)
+    else:
+        estimate = _by_likelihood(design, used, family)
+    sums = NoSums(_arrays(used)[0], used.X, None)
     return GeneralizedLinearFit(design, rows, sums, estimate, kept, column, missing, counted, family, paired, weighted)
 
 
@@ -196,27 +188,63 @@ def _possible(family: Exponential, mu: Floats) -> bool:
     return bool(np.isfinite(mu).all() and (family.unit_variance(mu) > 0).all())
 
 
-def _numbers(
-    design: Design, family: Exponential, y: Floats, X: Floats, weights: Floats, offset: Floats, scored: Scored
-) -> GeneralizedLinearEstimate:
+def _by_scoring(design: Design, rows: Matrices, family: Exponential) -> GeneralizedLinearEstimate:
+    """Fisher scoring, then the dispersion from the Pearson residuals, as R does."""
+    y, X, weights, offset = _arrays(rows)
     n, p = X.shape
+    scored = fisher_scoring(family, y, X, weights, offset)
     inverse = np.linalg.inv(scored.R) if p else np.empty((0, 0))
     pearson = float(weights @ ((y - scored.mu) ** 2 / family.unit_variance(scored.mu)))
-    dispersion = 1.0
+    dispersion, shape = 1.0, family.given_shape()
     if family.estimates_dispersion:
         dispersion = pearson / (n - p) if n > p else nan
-    fixed = family.fixed_shape()
-    shape = np.array([dispersion]) if family.estimates_dispersion else np.empty(0) if fixed is None else fixed
+        shape = np.array([dispersion])
     loglik = family.loglik_of_glm(y, scored.mu, weights, scored.deviance)
-    certificate = Certificate(scored.converged, scored.gain, inf, inf, scored.steps, "Fisher scoring")
-    separation = separated(family, y, X) if suspected(family, y, scored.mu) else ()
     return GeneralizedLinearEstimate(
         theta=np.empty(0), beta=scored.beta, unscaled_vcov=inverse @ inverse.T, sigma=dispersion**0.5,
-        criterion=-2 * loglik, r2=pearson, modes=(), smallest=(), n=n, reml=False, certificate=certificate,
+        criterion=-2 * loglik, r2=pearson, modes=(), smallest=(), n=n, reml=False,
+        certificate=Certificate(scored.converged, scored.gain, inf, inf, scored.steps, "Fisher scoring"),
         shape=shape, n_shape=int(family.estimates_dispersion), deviance=scored.deviance,
+        separation=separated(family, y, X) if suspected(family, y, scored.mu) else (),
         null_deviance=_null_deviance(design, family, y, weights, offset), df_null=n - int(design.has_intercept),
-        iterations=scored.iterations, separation=separation,
+        iterations=scored.iterations,
     )  # fmt: skip
+
+
+def _by_likelihood(design: Design, rows: Matrices, family: Family) -> GeneralizedLinearEstimate:
+    """Maximum likelihood of beta and the shape together; the covariance of beta is from the Hessian of both."""
+    y, X, weights, offset = _arrays(rows)
+    likelihood = Likelihood(rows, family, 1, None)
+    solution = likelihood.fit()
+    shape = np.exp(solution.shape)
+    mu = family.link.inverse(solution.eta)
+    if design.has_intercept:
+        null = Likelihood(replace(rows, X=(np.ones(len(y)),)), family, 1, None).core
+        eta = null.fit(1, None, None, solution.shape, True).eta
+    else:
+        eta = offset
+    return GeneralizedLinearEstimate(
+        theta=np.empty(0), beta=solution.beta, unscaled_vcov=solution.vcov, sigma=1.0, criterion=solution.criterion,
+        r2=float(((y - mu) ** 2 / family.variance(mu, weights, shape)).sum()), modes=(), smallest=(), n=len(y),
+        reml=False,
+        certificate=Certificate(
+            solution.converged, solution.decrement, solution.lowest_curvature, solution.boundary_slope,
+            solution.evaluations, "Newton",
+        ),
+        shape=shape, n_shape=int(np.isnan(family.given_shape()).sum()),
+        deviance=float(family.deviance(y, mu, weights, shape).sum()),
+        separation=separated(family, y, X) if suspected(family, y, mu) else (),
+        null_deviance=float(family.deviance(y, family.link.inverse(eta), weights, shape).sum()),
+        df_null=len(y) - int(design.has_intercept), iterations=0,
+    )  # fmt: skip
+
+
+def _arrays(rows: Matrices) -> tuple[Floats, Floats, Floats, Floats]:
+    """y (n,), X (n, p), weights (n,) and offset (n,) of rows that all count."""
+    assert rows.y is not None
+    X = np.column_stack(rows.X) if rows.X else np.empty((rows.n, 0))
+    weights = rows.extra.get("weights", np.ones(rows.n))
+    return rows.y, X, weights, np.zeros(rows.n) if rows.offset is None else rows.offset
 
 
 def _null_deviance(design: Design, family: Exponential, y: Floats, weights: Floats, offset: Floats) -> float:

@@ -117,7 +117,7 @@ def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
             ("What was estimated", tuple(estimated)),
             ("What is separated", _separated(fit)),
             ("What was left out", left_out(fit)),
-            ("The optimum", (sentence(optimum_words(fit)),)),
+            ("The optimum", () if fit.estimate.separation else (sentence(optimum_words(fit)),)),
         )
     )
 
@@ -150,7 +150,7 @@ def explain_generalized_mixed(fit: GeneralizedMixedFit) -> Explanation:
             ("What is separated", _separated(fit)),
             ("What is singular", singular_words(fit)),
             ("What was left out", left_out(fit)),
-            ("The optimum", (sentence(optimum_words(fit)),)),
+            ("The optimum", () if fit.estimate.separation else (sentence(optimum_words(fit)),)),
         )
     )
 

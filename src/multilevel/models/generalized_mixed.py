@@ -159,7 +159,8 @@ def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> Genera
     rows, family, core = likelihood.rows, likelihood.family, likelihood.core
     modes = tuple([b.reshape(part.n_levels, -1) for b, part in zip(solution.modes, rows.random, strict=True)])
     shape = np.exp(solution.shape)
-    theta, beta, vcov = solution.theta, solution.beta, solution.vcov if likelihood.n_agq else solution.vcov_rx
+    theta, beta, vcov_rx = solution.theta, solution.beta, _sized(solution.vcov_rx, core.p)
+    vcov = _sized(solution.vcov, core.p) if likelihood.n_agq else vcov_rx
     for array in (theta, beta, vcov, shape, *modes):
         array.flags.writeable = False
     certificate = Certificate(
@@ -178,8 +179,13 @@ def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> Genera
         r2=deviance + solution.penalty, modes=modes, smallest=tuple(solution.smallest.tolist()), n=rows.n, reml=False,
         certificate=certificate, shape=shape, n_shape=int(np.isnan(family.given_shape()).sum()), deviance=deviance,
         separation=_separation(likelihood, beta), gradient=solution.gradient, hessian=solution.hessian,
-        vcov_rx=solution.vcov_rx,
+        vcov_rx=vcov_rx,
     )  # fmt: skip
+
+
+def _sized(vcov: Floats, p: int) -> Floats:
+    """A covariance (p, p); the core gives none where the information cannot be inverted."""
+    return vcov if vcov.shape == (p, p) else np.full((p, p), np.nan)
 
 
 def criterion_at(

@@ -15,7 +15,7 @@ import numpy as np
 
 from .digits import significant
 from .labelled import Floats
-from .layout import Line, Page, Section
+from .layout import Line, Page, Prose, Section
 from .pages import (
     CORRELATIONS_UP_TO,
     DIGITS,
@@ -88,7 +88,7 @@ class GeneralizedLinearSummary(Page):
             Section(f"Generalized linear model fit by {method}", (family, *heading)),
             *([Section("Deviance Residuals:", (quantile_table(self.residuals),))] if self.df_residual > 5 else []),
             self._coefficients(),
-            Section("", tuple(map(Line, self.shape or [self._dispersion()]))),
+            Section("", tuple(map(Prose, self.shape or [self._dispersion()]))),
             Section("", tuple(map(Line, self._closing()))),
             *(
                 [Section("", (Line(f"Number of Fisher Scoring iterations: {self.iterations}"),))]
@@ -185,7 +185,7 @@ class GeneralizedMixedSummary(Page):
         """Title, criterion, residuals, random effects, dispersion, fixed effects and their correlations, notes."""
         title = f"Generalized linear mixed model fit by maximum likelihood ({self.method})"
         heading = heading_items(self.formula, self.data, Weights=self.weights)
-        shape = [Section("", tuple(map(Line, self.shape)))] if self.shape else []
+        shape = [Section("", tuple(map(Prose, self.shape)))] if self.shape else []
         return (
             Section(title, (Line(f" Family: {self.family}  ( {self.link} )"), *heading)),
             Section("", (self._criterion_table(),)),

@@ -41,7 +41,17 @@ def glmer(j):
         "varcorr": deviations(tight["varcorr_table"]), "theta_names": list(j["theta"]),
         "criterion_at": [[p["par"], p["value"]] for p in (j.get("criterion_at") or {}).get("points", [])],
         "singular": best.get("is_singular", j["is_singular"]), "summary": j["summary_text"],
-        "size": re.findall(r"theta=([0-9.]+)", j["call"]),
+        "page": page(j), "size": re.findall(r"theta=([0-9.]+)", j["call"]),
+    }  # fmt: skip
+
+
+def page(j):
+    """What the printed page of the default fit shows."""
+    t = j["varcorr_table"]["data"]
+    return {
+        "aic": j["AIC"], "bic": j["BIC"], "loglik": j["logLik"], "criterion": j["criterion"], "df": j["df_residual"],
+        "beta": j["beta"], "vcov": j["vcov_beta"]["data"], "groups": j["ngrps"],
+        "varcorr": [list(row) for row in zip(t["grp"], t["var1"], t["var2"], t["sdcor"], strict=True)],
     }  # fmt: skip
 
 
@@ -63,6 +73,7 @@ def glm(j):
         "beta": j["coef"], "se": dict(zip(table["row_names"], table["data"]["Std. Error"], strict=True)),
         "dispersion": j["dispersion"], "loglik": j["logLik"], "aic": j["AIC"], "bic": j["BIC"],
         "deviance": j["deviance"], "null_deviance": j["null_deviance"], "summary": j["summary_text"],
+        "df_residual": j["df_residual"],
     }  # fmt: skip
 
 

@@ -405,12 +405,14 @@ double Likelihood::by_mean(Chunk& c, Detail detail) const {
   inverse_link(c);
   double sum = 0.0;
   const bool expected = curvature_ == Curvature::expected;
+  const bool root = link_ == Link::sqrt;
   const int s = shapes();
   const auto all = [&](auto family) {
     for (int i = 0; i < c.n; ++i) {
       ByMean o;
       decltype(family)::at(c.y[i], c.omega[i], c.mu[i], c.nu[i], shape_, detail, o);
-      sum += o.f;
+      // the square root has one branch: across eta = 0 lies the mirror image of a positive response
+      sum += root && c.eta[i] < 0.0 && c.y[i] > 0.0 ? std::numeric_limits<double>::quiet_NaN() : o.f;
       if (detail == Detail::value) continue;
       const double m1 = c.m1[i], m2 = c.m2[i];
       c.r[i] = o.f1 * m1;

@@ -83,6 +83,7 @@ class Laplace {
 
   bool random() const { return engine_ && !fixed_only_; }
 
+  bool near_the_response();
   bool find_modes(bool beta_inside, Detail last);
   bool factorise(const Vec& w, double* logdet);
   void spread(const Vec& zeta, Vec& b) const;  // b = Psi zeta

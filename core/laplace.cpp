@@ -295,8 +295,8 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   out.beta = beta_;
   out.penalty = dot(zeta_, b_);
   out.log_likelihood = l_ + o.constant;
-  if (at.nodes > 1) return integrate(at, want, out);
   out.logdet = 0.0;
+  if (at.nodes > 1 && want != Want::curvature) return integrate(at, want, out);
   if (want == Want::value) {
     if (!factorise(d_.w, &out.logdet)) return false;
     out.value = -2.0 * out.log_likelihood + out.penalty + out.logdet;
@@ -382,7 +382,7 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   if (!random()) slopes.G = Mat(0, 0), slopes.HT = Mat(p + s, 0);
   model_hessian(slopes, cross, at.beta_inside, out);
   if (random()) cov_.add_curvature(at.maps, out.hessian, out.D);
-  return true;
+  return at.nodes > 1 ? integrate(at, want, out) : true;  // the Hessian of Laplace is a good enough model
 }
 
 // [G + HT'Q^-1 HT, 2 HT'; 2 HT, 2 Q]: profiled over (beta, shape) this is the average information of engine.hpp. With beta

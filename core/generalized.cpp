@@ -1,6 +1,7 @@
 #include "generalized.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "newton.hpp"
@@ -19,7 +20,8 @@ constexpr int kPolish = 8, kRestarts = 4;
 constexpr double kFlat = 1e-9;                        // of the largest curvature
 constexpr double kUnseen = 1e-6;
 
-// 2 H^-1 restricted to beta, without the directions that H does not see (a rotation of effects whose variance is zero).
+// 2 H^-1 restricted to beta, without the directions that H does not see (a rotation of effects whose variance is zero);
+// NaN where H has negative curvature: no minimum.
 Mat covariance(const Mat& H, int first, int p) {
   const int n = H.rows;
   Vec scale(n);
@@ -31,6 +33,10 @@ Mat covariance(const Mat& H, int first, int p) {
   Mat V, out(p, p);
   eigen_symmetric(S, w, V);
   for (int e = 0; e < n; ++e) {
+    if (w[e] < -kFlat * w.back()) {
+      std::fill(out.a.begin(), out.a.end(), std::numeric_limits<double>::quiet_NaN());
+      return out;
+    }
     double in_beta = 0.0;
     for (int i = 0; i < p; ++i) in_beta += V(first + i, e) * V(first + i, e);
     if (!(w[e] > kFlat * w.back()) && in_beta < kUnseen) continue;

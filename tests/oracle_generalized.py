@@ -1,4 +1,4 @@
-"""-2 log-likelihood of a generalized linear mixed model by dense algebra: plain, slow, independent of the compiled core.
+"""-2 log-likelihood of a generalized linear mixed model by dense algebra, independent of the compiled core.
 
 Densities are SciPy's; their derivatives in the linear predictor are differences of eighth order (error about 1e-12), so
 that no formula of the core is repeated here. Modes by Newton on the dense q x q system, then the Laplace approximation
@@ -119,7 +119,7 @@ def evaluate(theta, beta, shape, y, X, terms: list[Term], family, link, *, weigh
         for pick in product(range(nodes), repeat=k):
             ui = u[at] + R @ x[list(pick)]
             mu = INVERSE[link](fixed[rows] + U[rows][:, at] @ ui)
-            l = np.nan_to_num(log_density(family, y[rows], w[rows], mu, s), nan=-np.inf).sum()  # beyond the domain
-            values.append(l - ui @ ui / 2 + x[list(pick)] @ x[list(pick)] / 2 + np.log(v[list(pick)]).sum())
+            ll = np.nan_to_num(log_density(family, y[rows], w[rows], mu, s), nan=-np.inf).sum()  # beyond the domain
+            values.append(ll - ui @ ui / 2 + x[list(pick)] @ x[list(pick)] / 2 + np.log(v[list(pick)]).sum())
         total += sp.logsumexp(values) + np.log(np.linalg.det(R)) - k / 2 * np.log(2 * np.pi)
     return -2 * total, eta

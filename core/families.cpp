@@ -132,6 +132,7 @@ struct Likelihood::Chunk {
   double mu[kRows], nu[kRows], m1[kRows], m2[kRows], m3[kRows];  // nu = 1 - mu where that matters
   double *r, *w, *dw, *observed, *r_shape[kMostShapes], *w_shape[kMostShapes];
   double l_shape[kMostShapes];
+  double *l, *l_shape_row[kMostShapes];  // or null
 };
 
 Likelihood::Likelihood(Family family, Link link, Curvature curvature) : family_(family), link_(link), curvature_(curvature) {
@@ -212,7 +213,9 @@ double Likelihood::binomial(Chunk& c, Detail detail) const {
     const double n1 = c.omega[i] * c.y[i], n0 = c.omega[i] * (1.0 - c.y[i]);
     // 0 log 0 = 0, and its derivatives with it
     const auto mix = [&](double a, double b) { return (n1 == 0.0 ? 0.0 : n1 * a) + (n0 == 0.0 ? 0.0 : n0 * b); };
-    sum += std::isnan(s.a + s.b) ? std::numeric_limits<double>::quiet_NaN() : mix(s.a, s.b);
+    const double l = std::isnan(s.a + s.b) ? std::numeric_limits<double>::quiet_NaN() : mix(s.a, s.b);
+    sum += l;
+    if (c.l) c.l[i] = l;
     if (detail == Detail::value) continue;
     c.r[i] = mix(s.a1, s.b1);
     const double l2 = mix(s.a2, s.b2), expected = -c.omega[i] * (s.mu * s.a2 + (1.0 - s.mu) * s.b2);
@@ -405,12 +408,16 @@ double Likelihood::by_mean(Chunk& c, Detail detail) const {
   inverse_link(c);
   double sum = 0.0;
   const bool expected = curvature_ == Curvature::expected;
+  const bool root = link_ == Link::sqrt;
   const int s = shapes();
   const auto all = [&](auto family) {
     for (int i = 0; i < c.n; ++i) {
       ByMean o;
       decltype(family)::at(c.y[i], c.omega[i], c.mu[i], c.nu[i], shape_, detail, o);
+      // the square root has one branch: across eta = 0 lies the mirror image of a positive response
+      if (root && c.eta[i] < 0.0 && c.y[i] > 0.0) o.f = std::numeric_limits<double>::quiet_NaN();
       sum += o.f;
+      if (c.l) c.l[i] = o.f;
       if (detail == Detail::value) continue;
       const double m1 = c.m1[i], m2 = c.m2[i];
       c.r[i] = o.f1 * m1;
@@ -421,6 +428,7 @@ double Likelihood::by_mean(Chunk& c, Detail detail) const {
       c.dw[i] = expected ? o.d_info * m1 * m1 * m1 + 2.0 * o.info * m1 * m2 : -(o.f3 * m1 * m1 * m1 + 3.0 * o.f2 * m1 * m2 + o.f1 * c.m3[i]);
       for (int j = 0; j < s; ++j) {
         c.l_shape[j] += o.fs[j];
+        if (c.l) c.l_shape_row[j][i] = o.fs[j];
         c.r_shape[j][i] = o.fs1[j] * m1;
         c.w_shape[j][i] = expected ? o.info_s[j] * m1 * m1 : -(o.fs2[j] * m1 * m1 + o.fs1[j] * m2);
       }
@@ -448,12 +456,18 @@ double Likelihood::evaluate(std::int64_t n, const double* y, const double* omega
     out.w.resize(n), out.dw.resize(n);
     for (int j = 0; j < s; ++j) out.r_shape[j].resize(n), out.w_shape[j].resize(n), out.l_shape[j] = 0.0;
   }
+  if (out.by_row) {
+    out.l.resize(n);
+    for (int j = 0; j < s; ++j) out.l_shape_row[j].resize(n);
+  }
   double sum = 0.0;
   Chunk c;
   for (std::int64_t at = 0; at < n; at += kRows) {
     c.n = static_cast<int>(std::min<std::int64_t>(kRows, n - at));
     c.y = y + at, c.omega = omega + at, c.eta = eta + at;
     c.r = out.r.data() + at, c.observed = out.observed.data() + at, c.w = out.w.data() + at, c.dw = out.dw.data() + at;
+    c.l = out.by_row ? out.l.data() + at : nullptr;
+    for (int j = 0; j < s; ++j) c.l_shape_row[j] = out.by_row ? out.l_shape_row[j].data() + at : nullptr;
     for (int j = 0; j < s; ++j) c.r_shape[j] = out.r_shape[j].data() + at, c.w_shape[j] = out.w_shape[j].data() + at, c.l_shape[j] = 0.0;
     sum += family_ == Family::binomial ? binomial(c, detail) : by_mean(c, detail);
     if (detail == Detail::full)

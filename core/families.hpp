@@ -43,6 +43,8 @@ struct RowDerivatives {
   Vec r, w, dw, observed;
   Vec r_shape[kMostShapes], w_shape[kMostShapes];
   double l_shape[kMostShapes] = {0.0, 0.0};  // summed over the rows
+  bool by_row = false;                       // fill these two as well
+  Vec l, l_shape_row[kMostShapes];
 };
 
 enum class Detail {

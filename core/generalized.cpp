@@ -1,6 +1,7 @@
 #include "generalized.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "newton.hpp"
@@ -17,8 +18,10 @@ constexpr double kDifference = 1e-3;                  // of a standard error
 constexpr double kLongest = 1e-2;
 constexpr int kPolish = 8, kRestarts = 4;
 constexpr double kFlat = 1e-9;                        // of the largest curvature
+constexpr double kUnseen = 1e-6;
 
-// 2 H^-1 restricted to beta, without the directions that H does not see (a rotation of effects whose variance is zero).
+// 2 H^-1 restricted to beta, without the directions that H does not see (a rotation of effects whose variance is zero);
+// NaN where H has negative curvature: no minimum.
 Mat covariance(const Mat& H, int first, int p) {
   const int n = H.rows;
   Vec scale(n);
@@ -30,9 +33,16 @@ Mat covariance(const Mat& H, int first, int p) {
   Mat V, out(p, p);
   eigen_symmetric(S, w, V);
   for (int e = 0; e < n; ++e) {
-    if (!(w[e] > kFlat * w.back())) continue;
+    if (w[e] < -kFlat * w.back()) {
+      std::fill(out.a.begin(), out.a.end(), std::numeric_limits<double>::quiet_NaN());
+      return out;
+    }
+    double in_beta = 0.0;
+    for (int i = 0; i < p; ++i) in_beta += V(first + i, e) * V(first + i, e);
+    if (!(w[e] > kFlat * w.back()) && in_beta < kUnseen) continue;
+    const double curvature = std::max(w[e], 1e-16 * w.back());  // a flat direction of beta has a variance without bound
     for (int j = 0; j < p; ++j)
-      for (int i = 0; i < p; ++i) out(i, j) += 2.0 * V(first + i, e) * V(first + j, e) / w[e];
+      for (int i = 0; i < p; ++i) out(i, j) += 2.0 * V(first + i, e) * V(first + j, e) / curvature;
   }
   for (int j = 0; j < p; ++j)
     for (int i = 0; i < p; ++i) out(i, j) *= scale[first + i] * scale[first + j];

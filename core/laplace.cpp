@@ -11,6 +11,8 @@ constexpr int kMostIterations = 200;
 constexpr int kMostHalvings = 40;
 constexpr double kLastStep = 1e-10;    // squared length of a Newton step, in posterior standard deviations, whose error is its square
 constexpr double kLastScoring = 1e-22;
+constexpr double kFlat = 1e-10;        // curvature, relative to its column's, that is rounding
+constexpr double kRoughStep = 1e-3;    // without random effects, where only a start is wanted
 
 double dot(const Vec& a, const Vec& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
 
@@ -18,6 +20,36 @@ bool symmetric_inverse(const Mat& A, Mat& out) {
   Mat L = A;
   if (!cholesky(L)) return false;
   out = inverse_spd(L);
+  return true;
+}
+
+// Q x = b, without the directions in which Q is flat (responses that a column separates): there x does not move. False
+// when Q has negative curvature.
+bool solve_flat(const Mat& Q, const Vec& b, Vec& x) {
+  const int p = Q.rows;
+  Mat L = Q;
+  x = b;
+  bool steep = cholesky(L);
+  for (int j = 0; steep && j < p; ++j) steep = L(j, j) * L(j, j) > kFlat * Q(j, j);
+  if (steep) {
+    solve_lower(L, x.data());
+    solve_lower_t(L, x.data());
+    return true;
+  }
+  Vec scale(p), w;
+  Mat S = Q, V;
+  for (int j = 0; j < p; ++j) scale[j] = Q(j, j) > 0.0 ? 1.0 / std::sqrt(Q(j, j)) : 0.0;
+  for (int j = 0; j < p; ++j)
+    for (int i = 0; i < p; ++i) S(i, j) *= scale[i] * scale[j];
+  eigen_symmetric(S, w, V);
+  if (!(w.front() > -kFlat * w.back())) return false;
+  std::fill(x.begin(), x.end(), 0.0);
+  for (int e = 0; e < p; ++e) {
+    if (w[e] <= kFlat * w.back()) continue;
+    double along = 0.0;
+    for (int i = 0; i < p; ++i) along += V(i, e) * scale[i] * b[i];
+    for (int i = 0; i < p; ++i) x[i] += scale[i] * V(i, e) * along / w[e];
+  }
   return true;
 }
 
@@ -84,16 +116,14 @@ bool Laplace::joint_step(const Vec& y, Vec& db, Vec& dbeta, double& decrement) {
     const double logdet = engine_->eliminate(lambda_, cross);
     if (!engine_->definite() || !std::isfinite(logdet)) return false;
   }
-  Mat L(p, p);
-  dbeta.resize(p);
+  Mat Q(p, p);
+  Vec right(p);
   for (int j = 0; j < p; ++j) {
-    dbeta[j] = cross(j, p);
-    for (int i = 0; i < p; ++i) L(i, j) = cross(i, j);
+    right[j] = cross(j, p);
+    for (int i = 0; i < p; ++i) Q(i, j) = cross(i, j);
   }
-  if (!cholesky(L)) return false;
-  solve_lower(L, dbeta.data());
-  decrement = dot(dbeta, dbeta) - cross(p, p);
-  solve_lower_t(L, dbeta.data());
+  if (!solve_flat(Q, right, dbeta)) return false;
+  decrement = dot(right, dbeta) - cross(p, p);
   if (random()) {
     Vec pull = through_X(dbeta);
     for (std::int64_t i = 0; i < o.n; ++i) pull[i] *= d_.observed[i];
@@ -101,6 +131,26 @@ bool Laplace::joint_step(const Vec& y, Vec& db, Vec& dbeta, double& decrement) {
     for (std::int64_t e = 0; e < q_; ++e) db[e] = y[e] - db[e];
     engine_->solve(db);
   }
+  return true;
+}
+
+// Modes of the linear mixed model of the working response at predictors near each row's own response.
+bool Laplace::near_the_response() {
+  const Observations& o = *own_;
+  double sum = 0.0, total = 0.0;
+  for (std::int64_t i = 0; i < o.n; ++i) sum += o.weight[i] * o.y[i], total += o.weight[i];
+  Vec eta(o.n), e(o.n);
+  for (std::int64_t i = 0; i < o.n; ++i) eta[i] = family_.eta_near(o.y[i], o.weight[i], sum / total);
+  family_.evaluate(o.n, o.y.data(), o.weight.data(), eta.data(), Detail::scoring, d_);
+  const Vec fixed = through_X(beta_);
+  for (std::int64_t i = 0; i < o.n; ++i) e[i] = d_.r[i] + d_.observed[i] * (eta[i] - o.offset[i] - fixed[i]);
+  if (!factorise(d_.observed, nullptr)) return false;
+  o.random_sums(e, b_);
+  engine_->solve(b_);
+  Vec Zb(o.n, 0.0);
+  o.add_random(b_, Zb);
+  for (std::int64_t i = 0; i < o.n; ++i) e[i] -= d_.observed[i] * Zb[i];
+  o.random_sums(e, zeta_);
   return true;
 }
 
@@ -116,8 +166,9 @@ bool Laplace::find_modes(bool beta_inside, Detail last) {
   const bool nothing_to_find = !random() && !beta_inside;
   predictor();
   double l = likelihood(eta_, nothing_to_find ? last : Detail::newton);
-  if (!std::isfinite(l) && random()) {  // the modes of other parameters do not fit here
-    std::fill(zeta_.begin(), zeta_.end(), 0.0);
+  for (int attempt = 0; !std::isfinite(l) && random() && attempt < 2; ++attempt) {  // the modes of other parameters do not fit here
+    if (attempt == 0) std::fill(zeta_.begin(), zeta_.end(), 0.0);
+    else if (!near_the_response()) return false;
     predictor();
     l = likelihood(eta_, Detail::newton);
   }
@@ -152,7 +203,7 @@ bool Laplace::find_modes(bool beta_inside, Detail last) {
     if (random()) o.random_sums(pull, dzeta);
     for (std::int64_t e = 0; e < q_; ++e) dzeta[e] -= zeta_[e];
     const double p0 = dot(zeta_, b_), p1 = dot(zeta_, db), p2 = dot(dzeta, db);
-    const bool done = decrement < (newton ? kLastStep : kLastScoring);
+    const bool done = decrement < (fixed_only_ ? kRoughStep : newton ? kLastStep : kLastScoring);
     double alpha = 1.0, f_new = 0.0;
     const double slack = 1e-12 * (1.0 + std::abs(f));
     for (int half = 0;; ++half, alpha *= 0.5) {
@@ -244,8 +295,8 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   out.beta = beta_;
   out.penalty = dot(zeta_, b_);
   out.log_likelihood = l_ + o.constant;
-  if (at.nodes > 1) return integrate(at, want, out);
   out.logdet = 0.0;
+  if (at.nodes > 1 && want != Want::curvature) return integrate(at, want, out);
   if (want == Want::value) {
     if (!factorise(d_.w, &out.logdet)) return false;
     out.value = -2.0 * out.log_likelihood + out.penalty + out.logdet;
@@ -331,7 +382,7 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   if (!random()) slopes.G = Mat(0, 0), slopes.HT = Mat(p + s, 0);
   model_hessian(slopes, cross, at.beta_inside, out);
   if (random()) cov_.add_curvature(at.maps, out.hessian, out.D);
-  return true;
+  return at.nodes > 1 ? integrate(at, want, out) : true;  // the Hessian of Laplace is a good enough model
 }
 
 // [G + HT'Q^-1 HT, 2 HT'; 2 HT, 2 Q]: profiled over (beta, shape) this is the average information of engine.hpp. With beta

@@ -77,12 +77,15 @@ class Laplace {
   std::vector<Mat> lambda_, psi_;  // per factor
   Vec zeta_, b_, eta_, beta_;
   RowDerivatives d_;
+  int nodes_ = 0;                  // of the quadrature rule kept
+  Vec node_, node_weight_;
   double l_ = 0.0;
   int iterations_ = 0;
   bool fixed_only_ = false;
 
   bool random() const { return engine_ && !fixed_only_; }
 
+  bool near_the_response();
   bool find_modes(bool beta_inside, Detail last);
   bool factorise(const Vec& w, double* logdet);
   void spread(const Vec& zeta, Vec& b) const;  // b = Psi zeta
@@ -91,7 +94,7 @@ class Laplace {
   void model_hessian(const Slopes& slopes, const Mat& cross, bool beta_inside, LaplacePoint& out) const;
   Mat shape_curvature(const Vec& shape);
   Vec through_X(const Vec& beta) const;
-  bool integrate(const LaplaceAt& at, Want want, LaplacePoint& out);  // quadrature.cpp
+  bool integrate(const LaplaceAt& at, Want want, LaplacePoint& out);  // quadrature.cpp, at the modes found
 };
 
 }  // namespace multilevel

@@ -146,8 +146,8 @@ class GeneralizedMixed:
     family: "binomial" (y a proportion, weights the trials), "poisson", "gaussian", "gamma", "inverse_gaussian",
     "negative_binomial_2", "negative_binomial_1", "beta", "beta_binomial" (as binomial), "student_t".
     link: "identity", "log", "logit", "probit", "cloglog", "cauchit", "inverse", "1/mu^2", "sqrt".
-    shape (s,): log dispersion phi (gaussian: variance; gamma and inverse_gaussian; negative_binomial_1: var = mu (1 + phi);
-    beta and beta_binomial: precision), log size (negative_binomial_2), log scale and log df (student_t); none for
+    shape (s,): log dispersion phi (gaussian: variance; gamma and inverse_gaussian; negative_binomial_1, whose variance is
+    mu (1 + phi)), log precision (beta, beta_binomial), log size (negative_binomial_2), log scale and log df (student_t); none for
     binomial and poisson. Weights divide phi (gaussian, gamma, inverse_gaussian), or multiply the log-likelihood.
     curvature: the weights of Omega are "expected" (lme4) or "observed" (glmmTMB) information. None: expected for
     binomial and poisson, observed for the families with a shape. With a canonical link they are the same.
@@ -176,7 +176,7 @@ class GeneralizedMixed:
     def solve(
         self, theta: Floats, beta: Floats, shape: Floats, n_agq: int = 1, hessian: bool = False
     ) -> GeneralizedSolution: ...
-    def objective(self, theta: Floats, beta: Floats, shape: Floats, n_agq: int = 1) -> float: ...  # inf outside the domain
+    def objective(self, theta: Floats, beta: Floats, shape: Floats, n_agq: int = 1) -> float: ...  # inf: no likelihood
     def posterior(self, theta: Floats, beta: Floats, shape: Floats) -> list[Floats]: ...  # per term (l, k, k)
     def refit(
         self,

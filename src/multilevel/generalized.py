@@ -448,8 +448,8 @@ class GeneralizedLinearMixedModel(_GeneralizedModel):
         type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean.
         groups : `"same"` adds the random effects of known levels; `"population"` leaves all random effects out, which
             for the response is the mean of a group in the middle; `"average"` is the mean of the response over all
-            groups, the random effects integrated out by Gauss-Hermite quadrature. Without random effects no grouping
-            factor is needed.
+            groups, the random effects integrated out by quadrature. `"population"` and `"average"` need no grouping
+            factor.
         new_levels : for levels that the fit has not seen, `"error"` refuses them, `"population"` adds nothing, `"draw"`
             draws their effects from the estimated distribution.
         seed : for `"draw"`, as for numpy.random.default_rng.

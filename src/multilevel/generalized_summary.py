@@ -13,7 +13,7 @@ from .effects import varcorr
 from .errors import InferenceError
 from .framed import frame
 from .generalized_pages import GeneralizedLinearSummary, GeneralizedMixedSummary
-from .generalized_words import method_words, optimum_words, separation_words, shape_lines
+from .generalized_words import limit_words, method_words, optimum_words, separation_words, shape_lines
 from .inference.wald import t_p_values, z_p_values
 from .labelled import Floats
 from .models.generalized import GeneralizedFit
@@ -92,7 +92,7 @@ def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str)
         n_missing=fit.n_missing,
         dropped=fit.dropped,
         doubts=tuple(doubts),
-        notes=() if fit.counted is None else (f"{zero_weight_words(fit)}.",),
+        notes=(*limit_words(fit), *(() if fit.counted is None else (f"{zero_weight_words(fit)}.",))),
     )
 
 
@@ -191,6 +191,7 @@ def _linear_notes(fit: GeneralizedLinearFit) -> Sequence[str]:
     if not fit.estimate.certificate.minimum and not fit.estimate.separation:
         words = optimum_words(fit)
         notes.append(sentence(words))
+    notes += limit_words(fit)
     if fit.dropped:
         notes.append(f"Left out because other columns determine them: {', '.join(fit.dropped)}.")
     if fit.counted is not None:

@@ -42,6 +42,12 @@ SHAPES = {  # of which family each parameter besides the mean is what
     "beta_binomial": ("precision",),
     "student_t": ("scale", "degrees of freedom"),
 }
+LIMITS = {  # the last shape of a family outside these bounds is that of a simpler one
+    "negative_binomial": ("Poisson", 0.0, 1e5),
+    "negative_binomial_1": ("Poisson", 1e-5, np.inf),
+    "beta_binomial": ("binomial", 0.0, 1e5),
+    "student_t": ("normal", 0.0, 1e5),
+}
 
 
 def generalized_doubts(fit: GeneralizedFit) -> list[MultilevelWarning]:
@@ -98,13 +104,29 @@ def shape_lines(fit: GeneralizedFit) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def limit_words(fit: GeneralizedFit) -> tuple[str, ...]:
+    """That the data show no more variation than a simpler family, if its shape is estimated at that limit."""
+    if fit.family.name not in LIMITS or np.isfinite(fit.family.given_shape()[-1:]).any():
+        return ()
+    simpler, low, high = LIMITS[fit.family.name]
+    if low < fit.estimate.shape[-1] < high:
+        return ()
+    what = fit.family.shape_names[-1]
+    return (f"The {what} is estimated at its limit: the data do not vary more than {simpler} responses.",)
+
+
 def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
     """What a generalized linear model estimated, what is separated, what was left out."""
     e = fit.estimate
     df = e.n - len(fit.kept)
     method = "quasi-likelihood" if e.aic != e.aic else "maximum likelihood"
     shape = [f"{line}." for line in shape_lines(fit)] if not fit.family.estimates_dispersion else []
-    estimated = [_mean_sentence(fit, "coefficient"), f"It was estimated by {method} from {e.n} rows.", *shape]
+    estimated = [
+        _mean_sentence(fit, "coefficient"),
+        f"It was estimated by {method} from {e.n} rows.",
+        *shape,
+        *limit_words(fit),
+    ]
     if fit.family.estimates_dispersion:
         estimated.append(
             f"The dispersion, Pearson's X^2 over its {df} degrees of freedom, is {significant([e.dispersion], 4)[0]}."
@@ -143,6 +165,7 @@ def explain_generalized_mixed(fit: GeneralizedMixedFit) -> Explanation:
         f"The parameters were estimated by maximum likelihood ({method_words(fit)}) from {fit.estimate.n} rows. "
         "Standard deviations of random effects are on the scale of the linear predictor.",
         *[f"{line}." for line in shape_lines(fit)],
+        *limit_words(fit),
     )
     return Explanation(
         headed(

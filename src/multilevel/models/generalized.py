@@ -197,7 +197,7 @@ def _check_range(design: Design, rows: Matrices, family: Family, used: NDArray[n
 def _check_constant(design: Design, rows: Matrices, family: Family, used: NDArray[np.bool_] | None) -> None:
     assert rows.y is not None
     y = rows.y if used is None else rows.y[used]
-    if y.min() < y.max() or not design.has_intercept:
+    if y.min() < y.max() or not (design.has_intercept or design.random):
         return
     if y[0] in family.attained:
         raise FitError(

@@ -216,7 +216,7 @@ def _by_likelihood(design: Design, rows: Matrices, family: Family) -> Generalize
     y, X, weights, offset = _arrays(rows)
     likelihood = Likelihood(rows, family, 1, None)
     solution = likelihood.fit()
-    shape = np.exp(solution.shape)
+    shape = likelihood.shape_of(solution)
     mu = family.link.inverse(solution.eta)
     if design.has_intercept:
         null = Likelihood(replace(rows, X=(np.ones(len(y)),)), family, 1, None).core

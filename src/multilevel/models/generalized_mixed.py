@@ -158,7 +158,7 @@ def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> Genera
     """The core's solution as plain numbers that cannot be written to."""
     rows, family, core = likelihood.rows, likelihood.family, likelihood.core
     modes = tuple([b.reshape(part.n_levels, -1) for b, part in zip(solution.modes, rows.random, strict=True)])
-    shape = np.exp(solution.shape)
+    shape = likelihood.shape_of(solution)
     theta, beta, vcov_rx = solution.theta, solution.beta, _sized(solution.vcov_rx, core.p)
     vcov = _sized(solution.vcov, core.p) if likelihood.n_agq else vcov_rx
     for array in (theta, beta, vcov, shape, *modes):

@@ -59,6 +59,11 @@ class Likelihood:
         """Everything at given theta (m,), beta (p,) and shape (s,), the last on its natural scale."""
         return self.core.solve(theta, beta, np.log(shape), self.n_agq, hessian)
 
+    def shape_of(self, solution: GeneralizedSolution) -> Floats:
+        """(s,) the shape on its natural scale."""
+        given = self.family.given_shape()
+        return np.where(np.isfinite(given), given, np.exp(solution.shape))
+
     def _given_rows(self) -> GeneralizedMixed:
         places: dict[str, int] = {}
         factors: list[tuple[NDArray[np.int32], int]] = []

@@ -19,13 +19,13 @@ import multilevel
 # Lowest floor first; rooms of a floor do not see each other. A package is named once, for all of its modules.
 FLOORS: list[list[set[str]]] = [
     [{"_core"}, {"errors"}, {"digits", "lettering"}, {"framed"}],
-    [{"formula"}, {"tables", "layout", "labelled", "grouped", "varcorr", "pages"}],
+    [{"formula"}, {"families"}, {"tables", "layout", "labelled", "grouped", "varcorr", "pages", "generalized_pages"}],
     [{"data"}, {"datasets"}],
     [{"models"}],
-    [{"effects"}, {"predict", "simulate"}],
+    [{"effects"}, {"predict", "simulate", "responses"}],
     [{"inference"}],
-    [{"diagnostics", "summary", "tidy"}],
-    [{"fit"}],
+    [{"diagnostics", "summary", "tidy", "generalized_words", "generalized_summary"}],
+    [{"fit", "generalized"}],
     [{"__init__"}, {"cli"}],
 ]
 ROOMS = {

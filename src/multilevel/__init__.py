@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from . import datasets
+from . import datasets, families
 from .errors import (
     ConvergenceWarning,
     DataError,
@@ -20,15 +20,19 @@ from .errors import (
     MultilevelError,
     MultilevelWarning,
     RankWarning,
+    SeparationWarning,
     SingularFitWarning,
 )
 from .fit import LinearMixedModel, LinearModel, lm, lmer
+from .generalized import GeneralizedLinearMixedModel, GeneralizedLinearModel, glm, glmer
 
 __all__ = [
     "ConvergenceWarning",
     "DataError",
     "FitError",
     "FormulaError",
+    "GeneralizedLinearMixedModel",
+    "GeneralizedLinearModel",
     "InferenceError",
     "LinearMixedModel",
     "LinearModel",
@@ -36,8 +40,12 @@ __all__ = [
     "MultilevelError",
     "MultilevelWarning",
     "RankWarning",
+    "SeparationWarning",
     "SingularFitWarning",
     "datasets",
+    "families",
+    "glm",
+    "glmer",
     "lm",
     "lmer",
 ]  # in reading order

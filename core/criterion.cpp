@@ -282,6 +282,61 @@ std::vector<Posterior> LinearMixed::posterior(const Vec& theta) {
   return out;
 }
 
+Vec LinearMixed::variances(const Vec& theta, const std::vector<const std::int32_t*>& levels, const std::vector<std::vector<Column>>& Z, std::int64_t n) {
+  Combinations c;
+  c.n = n;
+  for (const Factor& f : rows_.factors) {
+    const std::int32_t* codes = levels[rows_.terms[f.terms[0]].factor];
+    c.level.emplace_back(codes, codes + n);
+    Vec z(static_cast<std::size_t>(n) * f.K, 0.0);
+    for (std::size_t t = 0; t < f.terms.size(); ++t) {
+      const Mat& map = rows_.maps[f.terms[t]].full;
+      const std::vector<Column>& columns = Z[f.terms[t]];
+      for (std::int64_t i = 0; i < n; ++i)
+        for (int b = 0; b < map.cols; ++b)
+          for (int a = 0; a < map.rows; ++a) z[i * f.K + f.first[t] + b] += columns[a][i] * map(a, b);
+    }
+    c.z.push_back(std::move(z));
+  }
+  Mat cross;
+  at_.clear();
+  engine_->eliminate(cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta))), cross);
+  return engine_->variances(c);
+}
+
+std::vector<Contraction> LinearMixed::contractions(const Vec& theta) {
+  Mat cross;
+  at_.clear();
+  engine_->eliminate(cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta))), cross);
+  Slopes slopes;
+  slopes.products = true;
+  engine_->differentiate(Vec(rows_.p + 1, 0.0), {}, {}, slopes);
+  Mat X_back;  // H is against the inner columns of X
+  inverse(rows_.fixed.map.full, X_back);
+  const int p = rows_.p;
+  std::vector<Contraction> out;
+  for (std::size_t t = 0; t < rows_.terms.size(); ++t) {
+    const int f = cov_.terms()[t].factor, k = rows_.terms[t].k(), o = cov_.terms()[t].first, K = rows_.factors[f].K;
+    const Mat& back = cov_.terms()[t].to_inner;
+    Contraction c{Mat(k, k), Mat(k * p, k * p)};
+    Mat map(k * p, k * p);  // vec(H_user) = map vec(H_inner)
+    for (int a = 0; a < p; ++a)
+      for (int b = 0; b < p; ++b)
+        for (int i = 0; i < k; ++i)
+          for (int j = 0; j < k; ++j) map(a * k + i, b * k + j) = X_back(b, a) * back(j, i);
+    for (int b = 0; b < p; ++b)
+      for (int a = 0; a < p; ++a)
+        for (int j = 0; j < k; ++j)
+          for (int i = 0; i < k; ++i) c.HH(a * k + i, b * k + j) = slopes.HH[f](a * K + o + i, b * K + o + j);
+    c.HH = map * c.HH * transpose(map);
+    for (int j = 0; j < k; ++j)
+      for (int i = 0; i < k; ++i) c.T(i, j) = slopes.T[f](o + i, o + j);
+    c.T = transpose(back) * c.T * back;
+    out.push_back(std::move(c));
+  }
+  return out;
+}
+
 void LinearMixed::set_response(const Column& y) {
   const Response r = add_up_response(rows_, blocks_, y);
   rows_.fixed.beta0 = r.beta0;

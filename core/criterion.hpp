@@ -41,6 +41,12 @@ struct Solution {
   std::vector<double> smallest; // per term: smallest singular value of Lambda in scale-free coordinates
 };
 
+// Of one term, what tests of the fixed effects need: with H_l = Z_l'V^-1X,
+struct Contraction {
+  Mat T;   // sum over levels of [Z'V^-1Z]_ll, k x k
+  Mat HH;  // sum over levels of vec(H_l) vec(H_l)', (k p)^2, effect + k * column of X
+};
+
 class LinearMixed {
  public:
   LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors);
@@ -55,6 +61,9 @@ class LinearMixed {
   Solution solve(const Vec& theta, bool reml);       // everything at a given theta (user's scale)
   double criterion(const Vec& theta, bool reml);
   std::vector<Posterior> posterior(const Vec& theta);  // per term, user's scale
+  // z'Pz of new rows: per factor the level of each row (-1: none), per term its columns
+  Vec variances(const Vec& theta, const std::vector<const std::int32_t*>& levels, const std::vector<std::vector<Column>>& Z, std::int64_t n);
+  std::vector<Contraction> contractions(const Vec& theta);  // per term, user's scale
   void set_response(const Column& y);
 
  private:

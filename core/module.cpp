@@ -100,6 +100,12 @@ class Arrays {
     }
     return fs;
   }
+  std::size_t n_factors() const { return factors_.size(); }
+  int levels(std::size_t factor) const { return factors_[factor].second; }
+  static const InColumn& check(const InColumn& a, std::int64_t n) {
+    if (static_cast<std::int64_t>(a.shape(0)) != n) throw nb::value_error("columns of different length");
+    return a;
+  }
 
  private:
   InColumn y_;
@@ -107,11 +113,6 @@ class Arrays {
   std::optional<InVector> weights_;
   Factors factors_;
   Terms terms_;
-
-  static const InColumn& check(const InColumn& a, std::int64_t n) {
-    if (static_cast<std::int64_t>(a.shape(0)) != n) throw nb::value_error("columns of different length");
-    return a;
-  }
 };
 
 class Model {
@@ -158,6 +159,45 @@ class Model {
       const std::size_t levels = post[i].P.size() / (k * k);
       out.append(nb::make_tuple(to_numpy(std::move(post[i].P), {levels, k, k}), to_numpy(std::move(post[i].F), {levels, k, p})));
     }
+    return out;
+  }
+  OutArray variances(InVector at, std::vector<InCodes> levels, std::vector<std::vector<InColumn>> Z) {
+    const Vec t = *theta(at);
+    const auto& rows = model_->rows();
+    if (levels.size() != arrays_.n_factors() || Z.size() != rows.terms.size()) throw nb::value_error("levels, Z: one per factor, one per term");
+    const std::size_t n = levels.empty() ? 0 : levels[0].shape(0);
+    std::vector<const std::int32_t*> codes;
+    for (std::size_t f = 0; f < levels.size(); ++f) {
+      if (levels[f].shape(0) != n) throw nb::value_error("levels of different length");
+      for (std::size_t i = 0; i < n; ++i)
+        if (levels[f].data()[i] >= arrays_.levels(f)) throw nb::value_error("levels: a value beyond n_levels - 1");
+      codes.push_back(levels[f].data());
+    }
+    std::vector<std::vector<Column>> columns;
+    for (std::size_t j = 0; j < Z.size(); ++j) {
+      if (static_cast<int>(Z[j].size()) != rows.terms[j].k()) throw nb::value_error("Z: as many columns as the term has");
+      columns.emplace_back();
+      for (const InColumn& z : Z[j]) columns.back().push_back(view(Arrays::check(z, static_cast<std::int64_t>(n))));
+    }
+    Vec out;
+    {
+      nb::gil_scoped_release release;
+      const std::scoped_lock lock(mutex_);
+      out = model_->variances(t, codes, columns, static_cast<std::int64_t>(n));
+    }
+    return to_numpy(std::move(out), {n});
+  }
+  nb::list contractions(InVector at) {
+    const Vec t = *theta(at);
+    if (t.empty()) return {};
+    std::vector<multilevel::Contraction> parts;
+    {
+      nb::gil_scoped_release release;
+      const std::scoped_lock lock(mutex_);
+      parts = model_->contractions(t);
+    }
+    nb::list out;
+    for (const multilevel::Contraction& c : parts) out.append(nb::make_tuple(array(c.T), array(c.HH)));
     return out;
   }
   // Many responses on this design: (n, r) column by column, `threads` at a time.
@@ -402,6 +442,8 @@ NB_MODULE(_core, m) {
       .def("solve", &Model::solve, "theta"_a, "reml"_a)
       .def("criterion", &Model::criterion, "theta"_a, "reml"_a)
       .def("posterior", &Model::posterior, "theta"_a)
+      .def("variances", &Model::variances, "theta"_a, "levels"_a, "Z"_a)
+      .def("contractions", &Model::contractions, "theta"_a)
       .def("refit", &Model::refit, "Y"_a, "reml"_a, "start"_a.none() = nb::none(), "threads"_a = 1)
       .def_prop_ro("kept", &Model::kept)
       .def_prop_ro("p", &Model::p)

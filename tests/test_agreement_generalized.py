@@ -16,9 +16,8 @@ import pandas as pd
 import pytest
 from reference_data import load
 
-from multilevel import families
+from multilevel import families, glm, glmer
 from multilevel.errors import MultilevelWarning, SeparationWarning, SingularFitWarning
-from multilevel.generalized import glm, glmer
 
 FITS = json.loads((Path(__file__).parent / "reference" / "generalized.json").read_text(encoding="utf-8"))
 R_FAMILIES = {
@@ -102,7 +101,7 @@ def verdict(request):
 def without_constants(m):
     """lme4's criterion with quadrature leaves out the likelihood of the responses as their own means."""
     f = m._fit
-    return 2 * float(f.family.loglik(f.y, f.mean, f.weights, f.estimate.shape).sum()) + f.estimate.deviance
+    return 2 * float(f.family.loglik(f.y, f.mean, f.weights, f.estimate.shape).sum()) + f.deviance
 
 
 @params(["glm"])
@@ -157,7 +156,7 @@ def test_standard_errors_by_wide_differences(reference):
             corners = [objective(at + a * step + b * other) for a, b in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
             hessian[i, j] = hessian[j, i] = (corners[0] - corners[1] - corners[2] + corners[3]) / (4 * h[i] * h[j])
     errors = np.sqrt(np.diag(2 * np.linalg.inv(hessian)))[k:]
-    np.testing.assert_allclose(np.asarray(m.se), errors, rtol=5e-4)
+    np.testing.assert_allclose(np.asarray(m.se), errors, rtol=1e-3)
 
 
 def check_deviations(m, reference):

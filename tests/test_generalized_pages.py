@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from reference_data import load
 
+from multilevel import glm, glmer
 from multilevel.errors import MultilevelWarning
-from multilevel.generalized import glm, glmer
 from multilevel.generalized_pages import GeneralizedMixedSummary
 from multilevel.inference.wald import z_p_values
 from multilevel.varcorr import GroupTerm, VarCorr

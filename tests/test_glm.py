@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from reference_data import load
 
-from multilevel import families
+from multilevel import families, glm
 from multilevel.errors import (
     DataError,
     FitError,
@@ -22,7 +22,6 @@ from multilevel.errors import (
     RankWarning,
     SeparationWarning,
 )
-from multilevel.generalized import glm
 
 R = json.loads((Path(__file__).parent / "reference" / "glm.json").read_text())
 OBJECTS = {

@@ -12,7 +12,7 @@ import pytest
 from reference_data import load
 from scipy.integrate import quad
 
-from multilevel import families, lmer
+from multilevel import families, glm, glmer, lmer
 from multilevel.errors import (
     DataError,
     FitError,
@@ -24,7 +24,6 @@ from multilevel.errors import (
     SingularFitWarning,
 )
 from multilevel.families.links import LINKS
-from multilevel.generalized import glm, glmer
 from multilevel.responses import population_average
 
 CBPP = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
@@ -140,6 +139,32 @@ def test_residuals(cbpp):
     assert cbpp.deviance == pytest.approx(np.sum(cbpp.residuals("deviance") ** 2))
     np.testing.assert_allclose(cbpp.residuals("quantile", seed=1), cbpp.residuals("quantile", seed=1))
     assert np.isfinite(cbpp.residuals("quantile")).all()
+
+
+def test_checks_equation_and_truth(cbpp, made):
+    assert cbpp.check().fine
+    poisson = glmer("k ~ x + (1 | g)", made.assign(k=made.k * 3), "poisson").check()
+    wrong = {c.what for c in poisson.checks if not c.fine}
+    assert {"dispersion", "zeros"} <= wrong
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        separated = glmer("sep ~ x + (1 | g)", made.assign(sep=(made.x > 0).astype(int)), "binomial").check()
+    assert not next(c for c in separated.checks if c.what == "separation").fine
+    assert "logit(μ[n])" in repr(cbpp.equation())
+    assert "NegativeBinomial" in repr(glmer("k ~ x + (1 | g)", made, "negative_binomial").equation())
+    with pytest.raises(InferenceError, match="truths are stated for normal responses"):
+        cbpp.truth()
+    with pytest.raises(InferenceError, match="quasipoisson family says mean and variance only"):
+        glm("k ~ x", made, "quasipoisson").equation()
+
+
+def test_rows_of_weight_zero_may_hold_any_response(made):
+    d = made.assign(w=np.where(made.obs == "3", 0.0, 2.0), t=made.t.where(made.obs != "3", 0.0))
+    m, without = (glmer("t ~ x + (1 | g)", frame, "gamma(log)", weights="w") for frame in (d, d[d.w > 0]))
+    assert m.criterion == pytest.approx(without.criterion, abs=1e-8)
+    assert m.deviance == pytest.approx(without.deviance, rel=1e-8)
+    assert m.residuals("deviance")[3] == 0
+    assert np.isnan(m.simulate(seed=1)[3, 0])
 
 
 # ---- predictions ----------------------------------------------------------------------------------------------------
@@ -267,7 +292,8 @@ def test_a_given_size_is_kept(made):
     assert given.aic == pytest.approx(free.aic - 2)
     assert "nbinom2(" in str(given.summary())
     assert "(given)" in str(given.summary())
-    t = glmer("t ~ x + (1 | g)", made, families.student_t(df=4))
+    t = glmer("s ~ x + (1 | g)", made, families.student_t(df=4))
+    np.testing.assert_allclose(t.residuals("scaled"), t.residuals("response") / t.shape["scale"])
     assert t.shape["df"] == 4
     assert t.df_residual == 200 - 4
 

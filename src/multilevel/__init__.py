@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from . import datasets, families
+from . import datasets, designs, families
+from .designs import dropout, expand_grid
 from .errors import (
     ConvergenceWarning,
     DataError,
@@ -23,8 +24,17 @@ from .errors import (
     SeparationWarning,
     SingularFitWarning,
 )
-from .fit import LinearMixedModel, LinearModel, lm, lmer
-from .generalized import GeneralizedLinearMixedModel, GeneralizedLinearModel, glm, glmer
+from .fit import (
+    GeneralizedLinearMixedModel,
+    GeneralizedLinearModel,
+    LinearMixedModel,
+    LinearModel,
+    glm,
+    glmer,
+    lm,
+    lmer,
+)
+from .truth import Group, Truth, simulate
 
 __all__ = [
     "ConvergenceWarning",
@@ -33,6 +43,7 @@ __all__ = [
     "FormulaError",
     "GeneralizedLinearMixedModel",
     "GeneralizedLinearModel",
+    "Group",
     "InferenceError",
     "LinearMixedModel",
     "LinearModel",
@@ -42,12 +53,17 @@ __all__ = [
     "RankWarning",
     "SeparationWarning",
     "SingularFitWarning",
+    "Truth",
     "datasets",
+    "designs",
+    "dropout",
+    "expand_grid",
     "families",
     "glm",
     "glmer",
     "lm",
     "lmer",
+    "simulate",
 ]  # in reading order
 
 

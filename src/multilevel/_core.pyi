@@ -72,6 +72,14 @@ class LinearMixed:
     def solve(self, theta: Floats, reml: bool) -> Solution: ...
     def criterion(self, theta: Floats, reml: bool) -> float: ...
     def posterior(self, theta: Floats) -> list[tuple[Floats, Floats]]: ...  # per term P (l, k, k), F (l, k, p)
+    # z'Pz of other rows, P the conditional covariance of all random effects over sigma^2: per factor (n,) levels, -1
+    # for none of the known, per term its columns (n,)
+    def variances(
+        self, theta: Floats, levels: Sequence[NDArray[np.int32]], Z: Sequence[Sequence[Floats]]
+    ) -> Floats: ...
+    # per term, with H_l = Z_l'V^-1X: the sums over levels of [Z'V^-1Z]_ll (k, k) and of vec(H_l) vec(H_l)' (p k, p k),
+    # the entry of effect i and column a of X at a k + i
+    def contractions(self, theta: Floats) -> list[tuple[Floats, Floats]]: ...
     def refit(self, Y: Floats, reml: bool, start: Floats | None = None, threads: int = 1) -> Refits: ...
     @property
     def kept(self) -> list[int]: ...  # positions of the identified columns of X
@@ -146,9 +154,10 @@ class GeneralizedMixed:
     family: "binomial" (y a proportion, weights the trials), "poisson", "gaussian", "gamma", "inverse_gaussian",
     "negative_binomial_2", "negative_binomial_1", "beta", "beta_binomial" (as binomial), "student_t".
     link: "identity", "log", "logit", "probit", "cloglog", "cauchit", "inverse", "1/mu^2", "sqrt".
-    shape (s,): log dispersion phi (gaussian: variance; gamma and inverse_gaussian; negative_binomial_1, whose variance is
-    mu (1 + phi)), log precision (beta, beta_binomial), log size (negative_binomial_2), log scale and log df (student_t); none for
-    binomial and poisson. Weights divide phi (gaussian, gamma, inverse_gaussian), or multiply the log-likelihood.
+    shape (s,): log dispersion phi (gaussian: variance; gamma and inverse_gaussian; negative_binomial_1, whose variance
+    is mu (1 + phi)), log precision (beta, beta_binomial), log size (negative_binomial_2), log scale and log df
+    (student_t); none for binomial and poisson. Weights divide phi (gaussian, gamma, inverse_gaussian), or multiply the
+    log-likelihood.
     curvature: the weights of Omega are "expected" (lme4) or "observed" (glmmTMB) information. None: expected for
     binomial and poisson, observed for the families with a shape. With a canonical link they are the same.
     """

@@ -47,7 +47,7 @@ def generalized_linear_summary(fit: GeneralizedLinearFit, data: Any) -> Generali
         residuals=r if fit.counted is None else r[fit.counted],
         dispersion=e.dispersion,
         null_deviance=e.null_deviance,
-        deviance=e.deviance,
+        deviance=fit.deviance,
         df_null=e.df_null,
         df_residual=e.n - len(fit.kept),
         aic=e.aic,
@@ -159,7 +159,7 @@ def glance_generalized_mixed(fit: GeneralizedMixedFit, backend: str) -> Any:
     """One row: rows, likelihood criteria, conditional deviance, degrees of freedom, and the shape of the family."""
     e = fit.estimate
     values = {
-        "nobs": e.n, "loglik": e.loglik, "aic": e.aic, "bic": e.bic, "criterion": e.criterion, "deviance": e.deviance,
+        "nobs": e.n, "loglik": e.loglik, "aic": e.aic, "bic": e.bic, "criterion": e.criterion, "deviance": fit.deviance,
         "df_residual": e.n - e.n_parameters, **dict(zip(fit.family.shape_names, e.shape.tolist(), strict=True)),
     }  # fmt: skip
     return frame({name: [value] for name, value in values.items()}, backend)
@@ -170,7 +170,7 @@ def glance_generalized_linear(fit: GeneralizedLinearFit, backend: str) -> Any:
     e = fit.estimate
     values = {
         "null_deviance": e.null_deviance, "df_null": e.df_null, "loglik": e.loglik, "aic": e.aic, "bic": e.bic,
-        "deviance": e.deviance, "df_residual": e.n - len(fit.kept), "nobs": e.n, "dispersion": e.dispersion,
+        "deviance": fit.deviance, "df_residual": e.n - len(fit.kept), "nobs": e.n, "dispersion": e.dispersion,
     }  # fmt: skip
     return frame({name: [value] for name, value in values.items()}, backend)
 

@@ -132,7 +132,7 @@ def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
             f"The dispersion, Pearson's X^2 over its {df} degrees of freedom, is {significant([e.dispersion], 4)[0]}."
         )
     if e.null_deviance > 0:
-        share = 1 - e.deviance / e.null_deviance
+        share = 1 - fit.deviance / e.null_deviance
         estimated.append(f"The model explains {100 * share:.0f}% of the deviance.")
     return Explanation(
         headed(

@@ -6,14 +6,14 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from .data.rows import column_names, read_columns
+from .data.rows import read_columns
 from .data.sums import Floats
 from .errors import DataError
 from .families import Link
-from .formula import Column, Matrices
+from .formula import Matrices
 from .models.generalized import GeneralizedFit
 from .models.predictor import fixed_part, random_variances
-from .predict import NewLevels, Seed, aligned, one_of, predict
+from .predict import NewLevels, Seed, aligned, new_columns, one_of, predict
 from .simulate import SimulatedGroups, drawn_predictors, new_weights, simulated_rows
 
 Scale: TypeAlias = Literal["link", "response"]
@@ -69,7 +69,8 @@ def population_average(link: Link, eta: Floats, sd: Floats) -> Floats:
 def residuals_generalized(fit: GeneralizedFit, kind: GeneralizedResiduals, seed: Seed = None) -> Floats:
     """(n,) residuals at the conditional modes.
 
-    "response": y - mu. "pearson": that over the root of the variance, without its dispersion; "scaled": with it.
+    "response": y - mu. "pearson": that over the root of the variance, without its dispersion; "scaled": with it,
+    for Student t responses over their scale.
     "deviance": signed roots of the contributions to the deviance. "working": (y - mu) / (dmu/deta). "quantile": normal
     scores of the distribution function, within its jumps at random (Dunn & Smyth 1996, JCGS 5, 236-244).
     """
@@ -87,13 +88,14 @@ def residuals_generalized(fit: GeneralizedFit, kind: GeneralizedResiduals, seed:
         return r
     if kind == "working":
         return r / family.link.slope(family.link.of(mu))
-    if kind == "deviance":
-        return np.sign(r) * np.sqrt(np.maximum(family.deviance(y, mu, weights, shape), 0.0))
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = family.variance(mu, weights, shape)
+        if kind == "deviance":
+            squares = np.maximum(family.deviance(y, mu, weights, shape), 0.0)
+            return np.where(weights > 0, np.sign(r) * np.sqrt(squares), 0.0)
+        scale = family.scale(mu, weights, shape)
         if kind == "pearson":
-            variance = variance / family.dispersion(shape)
-        return np.where(weights > 0, r / np.sqrt(variance), 0.0)
+            scale = scale / np.sqrt(family.dispersion(shape))
+        return np.where(weights > 0, r / scale, 0.0)
 
 
 def simulate_generalized(
@@ -137,21 +139,10 @@ def _average(fit: GeneralizedFit, newdata: Any, type: Scale) -> Floats:
             f"with the link {link.name!r} and normal random effects the mean over the groups does not exist; "
             'groups="population" predicts for random effects of zero'
         )
-    rows = fit.rows if newdata is None else fit.design.matrices(_with_any_group(fit, newdata))
+    rows = fit.rows
+    if newdata is not None:
+        rows = fit.design.matrices(new_columns(fit, newdata, random=True, groups=False), need_groups=False)
     variance = np.zeros(rows.n)
     for added in random_variances(fit, rows):
         variance += fit.estimate.sigma**2 * added
     return aligned(population_average(link, fixed_part(fit, rows), np.sqrt(variance)), rows)
-
-
-def _with_any_group(fit: GeneralizedFit, newdata: Any) -> dict[str, Column]:
-    """The columns of new data; a grouping factor that is not among them has one level, for it does not matter which."""
-    present = set(column_names(newdata))
-    needed = fit.design.formula.predictors(random=True)
-    fixed = set(fit.design.formula.predictors(random=False))
-    varying = {name for part in fit.design.random for v in part.bar.terms.used() for name in v.names}
-    absent = [name for name in needed if name not in present and name not in fixed | varying]
-    columns = read_columns(newdata, [name for name in needed if name not in absent] or list(present)[:1])
-    n = len(next(iter(columns.values())).values)
-    zeros = np.zeros(n, np.int32)
-    return columns | {name: Column(name, "factor", zeros, ("any",)) for name in absent}

@@ -85,7 +85,7 @@ def drawn_predictors(
 
 
 def new_weights(fit: Fit, newdata: Any, rows: Matrices) -> Floats | None:
-    """Prior weights (n,) of new rows, from their column."""
+    """(n,) prior weights of new rows, from the column that the fit took them from; None if it has none."""
     if fit.prior_weights is None:
         return None
     if fit.weights_column is None:

@@ -71,6 +71,10 @@ class Family(ABC):
     def cdf(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         """(n,) P(Y <= y)."""
 
+    def scale(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
+        """(n,) what scaled residuals are measured in: the standard deviation of y, where it is finite for sure."""
+        return np.sqrt(self.variance(mu, weights, shape))
+
     def dispersion(self, shape: Floats) -> float:
         """The factor of the variance that the Pearson residuals leave out; 1 where there is none."""
         return 1.0
@@ -98,7 +102,7 @@ class Family(ABC):
         scale = link_named(self.links[0])
         inside = np.clip(y, 1e-9, 1 - 1e-9) if scale.name == "logit" else np.maximum(y, 1e-9)
         low, high = scale.of(inside) - 12.0, scale.of(inside) + 12.0
-        for _ in range(90):
+        for _ in range(45):  # to 1e-8 of eta, where the likelihood is flat to rounding
             step = GOLDEN * (high - low)
             left, right = high - step, low + step
             at_left = self.loglik(y, scale.inverse(left), weights, shape)

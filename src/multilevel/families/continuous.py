@@ -219,6 +219,9 @@ class StudentT(Family):
         variance = scale**2 * df / (df - 2) if df > 2 else np.inf
         return np.full_like(mu, variance) / weights
 
+    def scale(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
+        return np.full_like(mu, float(shape[0])) / np.sqrt(weights)
+
     def deviance(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         scale, df = map(float, shape)
         return weights * (df + 1) * np.log1p(((y - mu) / scale) ** 2 / df)

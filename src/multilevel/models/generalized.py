@@ -9,6 +9,7 @@ are numbers of trials for proportions.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -40,7 +41,6 @@ class GeneralizedEstimate(Estimate):
 
     shape: Floats  # (s,) parameters of the family besides the mean, natural scale
     n_shape: int  # how many of them were estimated
-    deviance: float  # of the rows, at the conditional modes if there are random effects
     separation: tuple[int, ...]  # identified coefficients that a separating direction moves; usually none
 
     @property
@@ -69,6 +69,14 @@ class GeneralizedFit(Fit):
         """(n,) fitted means, at the conditional modes if there are random effects."""
         return self.family.link.inverse(fitted(self))
 
+    @cached_property
+    def deviance(self) -> float:
+        """Sum of the contributions of the rows to the deviance, at the conditional modes where there are any."""
+        y, mu, weights = self.y, self.mean, self.weights
+        if self.counted is not None:
+            y, mu, weights = y[self.counted], mu[self.counted], weights[self.counted]
+        return float(self.family.deviance(y, mu, weights, self.estimate.shape).sum())
+
     @property
     def y(self) -> Floats:
         """(n,) the response as the family takes it."""
@@ -80,7 +88,7 @@ def given_response(design: Design, rows: Matrices, family: Family) -> tuple[Matr
     """The rows with the response (n,) as the family takes it, its weights beside; whether it was a pair of counts.
 
     cbind(successes, failures) becomes the proportion of successes, and its trials multiply the weights. A row without
-    trials or of weight zero says nothing; its response is zero.
+    trials, whose proportion is zero, or of weight zero says nothing.
 
     Raises
     ------
@@ -94,8 +102,6 @@ def given_response(design: Design, rows: Matrices, family: Family) -> tuple[Matr
         y, trials = _proportions(design, rows, family)
         weights = trials if weights is None else weights * trials
     used = None if weights is None or weights.all() else weights > 0
-    if used is not None:
-        y = np.where(used, y, 0.0)
     extra = {} if weights is None else {"weights": weights}
     if paired and "weights" in rows.extra:
         extra["given"] = rows.extra["weights"]

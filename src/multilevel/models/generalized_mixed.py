@@ -156,7 +156,7 @@ def check_groups(rows: Matrices, family: Family) -> None:
 
 def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> GeneralizedMixedEstimate:
     """The core's solution as plain numbers that cannot be written to."""
-    rows, family, core = likelihood.rows, likelihood.family, likelihood.core
+    rows, core = likelihood.rows, likelihood.core
     modes = tuple([b.reshape(part.n_levels, -1) for b, part in zip(solution.modes, rows.random, strict=True)])
     shape = likelihood.shape_of(solution)
     theta, beta, vcov_rx = solution.theta, solution.beta, _sized(solution.vcov_rx, core.p)
@@ -171,13 +171,11 @@ def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> Genera
         solution.evaluations,
         core.engine,
     )
-    assert rows.y is not None
-    weights = rows.extra.get("weights", np.ones(rows.n))
-    deviance = float(family.deviance(rows.y, family.link.inverse(solution.eta), weights, shape).sum())
     return GeneralizedMixedEstimate(
         theta=theta, beta=beta, unscaled_vcov=vcov, sigma=1.0, criterion=solution.criterion,
-        r2=deviance + solution.penalty, modes=modes, smallest=tuple(solution.smallest.tolist()), n=rows.n, reml=False,
-        certificate=certificate, shape=shape, n_shape=int(np.isnan(family.given_shape()).sum()), deviance=deviance,
+        r2=solution.penalty - 2 * solution.conditional_log_likelihood, modes=modes,
+        smallest=tuple(solution.smallest.tolist()), n=rows.n, reml=False, certificate=certificate,
+        shape=shape, n_shape=int(np.isnan(likelihood.family.given_shape()).sum()),
         separation=_separation(likelihood, beta), gradient=solution.gradient, hessian=solution.hessian,
         vcov_rx=vcov_rx,
     )  # fmt: skip

@@ -186,6 +186,37 @@ def test_predictions(cbpp):
     assert np.std(drawn) == pytest.approx(0.642, abs=0.07)
 
 
+def test_intervals_of_means(cbpp):
+    new = pd.DataFrame({"period": ["1", "4"]})
+    frame = cbpp.predict(new, groups="population", interval="confidence")
+    x = np.array([[1, 0, 0, 0], [1, 0, 0, 1]])
+    se = np.sqrt(np.einsum("ij,jk,ik->i", x, np.asarray(cbpp.vcov), x))
+    np.testing.assert_allclose(frame.std_error, se)
+    np.testing.assert_allclose(frame.lower, frame.estimate - 1.959963984540054 * se)
+    mean = cbpp.predict(new, groups="population", type="response", interval="confidence", level=0.9)
+    p = 1 / (1 + np.exp(-frame.estimate))
+    np.testing.assert_allclose(mean.estimate, p)
+    np.testing.assert_allclose(mean.std_error, p * (1 - p) * se)
+    np.testing.assert_allclose(mean.upper, 1 / (1 + np.exp(-frame.estimate - 1.6448536269514722 * se)))
+    known = cbpp.predict({"period": ["1"], "herd": ["3"]}, interval="confidence")
+    coef = cbpp.coef()["herd"]
+    assert known["estimate"][0] == pytest.approx(coef["3", "(Intercept)"])
+    assert known["std_error"][0] == pytest.approx(coef.errors[2, 0])
+    unknown = cbpp.predict({"period": ["1"], "herd": ["99"]}, new_levels="population", interval="confidence")
+    assert unknown["std_error"][0] == pytest.approx(se[0])
+
+
+def test_intervals_of_a_glm():
+    """R's predict(glm(breaks ~ wool, Gamma, warpbreaks), data.frame(wool = c("A", "B")), se.fit = TRUE)."""
+    m = glm("breaks ~ wool", load("warpbreaks"), "gamma")
+    frame = m.predict({"wool": ["A", "B"]}, type="response", interval="confidence")
+    np.testing.assert_allclose(frame["estimate"], [31.037037, 25.259259], rtol=1e-6)
+    np.testing.assert_allclose(frame["std_error"], [2.6592798, 2.1642405], rtol=1e-5)
+    assert (frame["df"] == 52).all()
+    assert (frame["lower"] < frame["estimate"]).all()
+    assert (frame["estimate"] < frame["upper"]).all()
+
+
 def test_population_average_is_the_integral(cbpp):
     new = pd.DataFrame({"period": ["1", "2", "3", "4"]})
     got = cbpp.predict(new, type="response", groups="average")
@@ -478,6 +509,10 @@ BAD_QUESTIONS = [
     (lambda m: m.predict(groups="average"), DataError, 'means of the response; use type="response"'),
     (lambda m: m.predict({"herd": ["1"]}), DataError, "column 'period' not found"),
     (lambda m: m.predict({"period": ["1"]}), DataError, "column 'herd' not found"),
+    (lambda m: m.predict(interval="prediction"), DataError, "interval is 'prediction'"),
+    (lambda m: m.predict(interval="confidence", level=2), InferenceError, "level is 2; expected a number between"),
+    (lambda m: m.predict(interval="confidence", new_levels="draw"), InferenceError, "draws one possible value"),
+    (lambda m: m.predict(interval="confidence", groups="average"), InferenceError, "has no interval yet"),
     (lambda m: m.residuals("raw"), DataError, "kind is 'raw'; expected"),
     (lambda m: m.simulate(1.5), DataError, "n is 1.5; expected the number of simulations"),
     (lambda m: m.simulate(groups="old"), DataError, "groups is 'old'; expected 'new' or 'same'"),
@@ -515,6 +550,9 @@ def test_more_that_cannot_be_asked(made):
         m.tidy(exponentiate=True)
     with pytest.raises(FitError, match=r"the shape \(dispersion\) should be positive"):
         m.criterion_at(m.theta, np.asarray(m.fixef), [-1.0])
+    crossed = glmer("k ~ x + (1 | g) + (1 | obs)", made, "poisson")
+    with pytest.raises(InferenceError, match="need a model with one random term"):
+        crossed.predict(interval="confidence")
     weighted = glmer("t ~ x + (1 | g)", made, "gamma(log)", weights=np.ones(200) * 2)
     with pytest.raises(InferenceError, match="weights that were given as an array"):
         weighted.simulate(newdata={"x": [1.0], "g": ["1"]})

@@ -14,6 +14,7 @@ from ..families import Family, family_of
 from ..generalized_pages import GeneralizedLinearSummary
 from ..generalized_summary import generalized_linear_summary, glance_generalized_linear, tidy_generalized_linear
 from ..generalized_words import explain_generalized_linear
+from ..inference.generalized_prediction import Confidence, predict_generalized_interval
 from ..labelled import Coefficients, Covariance
 from ..models.generalized import another_response
 from ..models.generalized_linear import GeneralizedLinearFit, fit_generalized_linear, refit_generalized_linear
@@ -130,22 +131,33 @@ class GeneralizedLinearModel(GeneralizedModel):
         """The fit in sentences: what was estimated, what is separated, what was left out."""
         return explain_generalized_linear(self._fit)
 
-    def predict(self, newdata: Any = None, *, type: Scale = "link") -> Floats:
+    def predict(
+        self, newdata: Any = None, *, type: Scale = "link", interval: Confidence | None = None, level: float = 0.95
+    ) -> Any:
         """(rows of newdata,) predictions, offsets included; NaN where a predictor is missing.
+
+        With `interval`, a frame: `estimate`, `std_error`, `df`, `lower`, `upper`.
 
         Parameters
         ----------
         newdata : a table with the columns of the formula, the response excepted. Default: the rows of the fit.
         type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean.
+        interval : `"confidence"` for the predicted mean. For the response, limits are those of the link transformed,
+            and the standard error is by the delta method.
+        level : of the interval.
 
-        Raises DataError if a column is missing, or a factor has an unseen level.
+        Raises DataError if a column is missing, or a factor has an unseen level; InferenceError if `level` is none.
 
         >>> from multilevel import datasets
         >>> m = glm("cbind(incidence, size - incidence) ~ period", datasets.load("cbpp", "dict"), "binomial")
         >>> m.predict({"period": ["1", "4"]}, type="response").round(4)
         array([0.2194, 0.0452])
         """
-        return predict_generalized(self._fit, newdata, type=type)
+        if interval is None:
+            return predict_generalized(self._fit, newdata, type=type)
+        return predict_generalized_interval(
+            self._fit, newdata, type=type, interval=interval, level=level, backend=self._backend
+        )
 
     def simulate(self, n: int = 1, *, newdata: Any = None, seed: Seed = None) -> Floats:
         """(rows, n) simulated responses, for the rows of the fit or new ones; `seed` as for numpy.random.default_rng.

@@ -17,6 +17,7 @@ from ..generalized_pages import GeneralizedMixedSummary
 from ..generalized_summary import generalized_mixed_summary, glance_generalized_mixed, tidy_generalized_mixed
 from ..generalized_words import convergence_generalized, explain_generalized_mixed
 from ..grouped import GroupTables
+from ..inference.generalized_prediction import Confidence, predict_generalized_interval
 from ..labelled import Coefficients, Covariance
 from ..models.generalized import another_response
 from ..models.generalized_mixed import (
@@ -211,9 +212,13 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
         type: Scale = "link",
         groups: MeanGroups = "same",
         new_levels: NewLevels = "error",
+        interval: Confidence | None = None,
+        level: float = 0.95,
         seed: Seed = None,
-    ) -> Floats:
+    ) -> Any:
         """(rows of newdata,) predictions, offsets included; NaN where a predictor or a group is missing.
+
+        With `interval`, a frame: `estimate`, `std_error`, `df` (infinite), `lower`, `upper`.
 
         Parameters
         ----------
@@ -225,11 +230,16 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
             factor.
         new_levels : for levels that the fit has not seen, `"error"` refuses them, `"population"` adds nothing, `"draw"`
             draws their effects from the estimated distribution.
+        interval : `"confidence"` for the predicted mean, of the population, or in models with one random term of known
+            groups with the uncertainty of their effects. For the response, limits are those of the link transformed,
+            and the standard error is by the delta method.
+        level : of the interval.
         seed : for `"draw"`, as for numpy.random.default_rng.
 
         Raises
         ------
         DataError : a column is missing, a factor of the fixed effects has a new level, or a group is new.
+        InferenceError : an interval of averages, of drawn effects, or of known groups with several random terms.
 
         >>> from multilevel import datasets
         >>> cbpp = datasets.load("cbpp", "dict")
@@ -239,7 +249,18 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
         >>> m.predict({"period": ["1"]}, type="response", groups="average").round(4)
         array([0.2161])
         """
-        return predict_generalized(self._fit, newdata, type=type, groups=groups, new_levels=new_levels, seed=seed)
+        if interval is None:
+            return predict_generalized(self._fit, newdata, type=type, groups=groups, new_levels=new_levels, seed=seed)
+        return predict_generalized_interval(
+            self._fit,
+            newdata,
+            type=type,
+            groups=groups,
+            new_levels=new_levels,
+            interval=interval,
+            level=level,
+            backend=self._backend,
+        )
 
     def simulate(
         self, n: int = 1, *, groups: SimulatedGroups = "new", newdata: Any = None, seed: Seed = None

@@ -162,9 +162,9 @@ def test_upper_bound_is_nearer_than_the_maximum(frozen: Any, bound: float) -> No
 
 def test_a_million_values_take_a_moment() -> None:
     values = np.random.default_rng(1).normal(size=1_000_000)
-    start = time.perf_counter()
+    start = time.process_time()
     Sample(values).density(501)
-    assert time.perf_counter() - start < 1.5  # 0.1 s on an idle machine
+    assert time.process_time() - start < 1  # about 0.15 s
 
 
 # Constant, single and few values

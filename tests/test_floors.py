@@ -34,6 +34,7 @@ FLOORS: list[list[set[str]]] = [
         {"paper"},
         {"plots"},
     ],
+    [{"report"}],
     [{"fit"}],
     [{"__init__"}, {"cli"}],
 ]
@@ -45,7 +46,9 @@ REQUIRED = {"numpy", "scipy", "narwhals"}
 OPTIONAL = {"pandas", "polars", "pyarrow", "duckdb", "matplotlib", "plotnine"}  # inside functions only
 SLOW = {"scipy.stats", "scipy.linalg", "scipy.interpolate", "scipy.special", "narwhals", "matplotlib", *OPTIONAL}
 
-NUMBERS_OF_PICTURES = {f"plots.{name}" for name in ("densities", "distributions", "intervals", "dotplots", "thickness")}
+NUMBERS_OF_PICTURES = {
+    f"plots.{name}" for name in ("densities", "distributions", "intervals", "dotplots", "thickness", "options")
+}
 
 HOUSE = Path(multilevel.__file__).parent
 MODULES = {".".join(path.relative_to(HOUSE).with_suffix("").parts): path for path in sorted(HOUSE.rglob("*.py"))}

@@ -16,6 +16,7 @@ from multilevel.errors import InferenceError
 from multilevel.paper import Diagram, diagram, equation
 from multilevel.paper.drawing import arrow
 from multilevel.paper.ink import Latex, Plain
+from multilevel.paper.mathml import Mathml
 from multilevel.paper.placing import Box, Cell, nesting, place
 from multilevel.paper.response import FAMILIES, LINKS, linked, response_line
 from multilevel.paper.scene import HEIGHT, LABEL, Node, Plate, text_width
@@ -100,7 +101,11 @@ y[n] ~ N(μ[n], σ)
        g = 1, ..., 12
 Σ[g] = S[g] R[g] S[g]
 S[g] = diag(σ_α, σ_β₁, σ_β₂, σ_β₃, σ_β₄)
-R[g] = (1, ρ₁₂, ρ₁₃, ρ₁₄, ρ₁₅; ρ₁₂, 1, ρ₂₃, ρ₂₄, ρ₂₅; ρ₁₃, ρ₂₃, 1, ρ₃₄, ρ₃₅; ρ₁₄, ρ₂₄, ρ₃₄, 1, ρ₄₅; ρ₁₅, ρ₂₅, ρ₃₅, ρ₄₅, 1)""",  # noqa: E501
+R[g] = (1, ρ₁₂, ρ₁₃, ρ₁₄, ρ₁₅;
+ρ₁₂, 1, ρ₂₃, ρ₂₄, ρ₂₅;
+ρ₁₃, ρ₂₃, 1, ρ₃₄, ρ₃₅;
+ρ₁₄, ρ₂₄, ρ₃₄, 1, ρ₄₅;
+ρ₁₅, ρ₂₅, ρ₃₅, ρ₄₅, 1)""",
     ("log(y) ~ poly(x, 2) + I(z_1^2) + log2(t) + sqrt(x) + offset(log(t))", ""): """
 log(y[n]) ~ N(μ[n], σ)
      μ[n] = α + β₁ poly₁(x[n], 2) + β₂ poly₂(x[n], 2) + β₃ z_1[n]²
@@ -186,6 +191,26 @@ def test_latex_is_well_formed(formula: str, data: str, numbers: bool) -> None:
         assert not set("_^$#%&{}\\~") & set(text)
 
 
+@pytest.mark.parametrize("numbers", [False, True])
+@pytest.mark.parametrize(("formula", "data"), CASES)
+def test_mathml_is_xml_that_says_the_same(formula: str, data: str, numbers: bool) -> None:
+    """Every word and number of the text stands in the MathML, in that order, where both are written out alike."""
+    found = equation(fit(formula, data), numbers)
+    root = ElementTree.fromstring(found.mathml)
+    assert root.tag == "math"
+    leaves = {"mi", "mn", "mo", "mtext"}
+    for element in root.iter():
+        assert element.tag in leaves or not (element.text or "").strip()
+        assert not (element.tail or "").strip()
+    assert all(len(row) == 3 for row in root[0])
+    rows = ["".join(row.itertext()) for row in root[0]]
+    if "S[" in found.text:  # a larger matrix is written out here than in text
+        return
+    text = found.text.translate(str.maketrans("₀₁₂₃₄₅₆₇₈₉²", "01234567892", "_ ·⋅√[](),;\n"))
+    same = "".join(rows).translate(str.maketrans("−∼", "-~", " ⋅\u2061_[](),"))
+    assert same.replace("…", "...").replace("⁻", "-").replace("/", "") == text.replace("/", "").replace("sqrt", "")
+
+
 @pytest.mark.parametrize(
     ("name", "latex"),
     [
@@ -229,7 +254,7 @@ def test_other_families_and_links() -> None:
     ]
 
 
-@pytest.mark.parametrize("ink", [Latex(), Plain()], ids=["latex", "plain"])
+@pytest.mark.parametrize("ink", [Latex(), Plain(), Mathml()], ids=["latex", "plain", "mathml"])
 def test_every_family_and_link_can_be_written(ink: Any) -> None:
     mean = ink.symbol("mu", group="n")
     written = {response_line(family, ink, mean=mean, sigma="s") for family in FAMILIES}

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from . import datasets, designs, families
+from . import datasets, designs, families, plots
 from .designs import dropout, expand_grid
 from .errors import (
     ConvergenceWarning,
@@ -63,6 +63,7 @@ __all__ = [
     "glmer",
     "lm",
     "lmer",
+    "plots",
     "simulate",
 ]  # in reading order
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,10 +18,12 @@ from ..errors import DataError
 from ..formula import Design, Matrices
 from ..models.estimate import Fit
 from ..models.predictor import fitted
-from ..paper import Diagram, Equation, diagram, equation
 from ..predict import Residuals, aligned, residuals
 from ..tidy import augment
 from ..truth import Truth, truth_of
+
+if TYPE_CHECKING:
+    from ..paper import Diagram, Equation
 
 
 def warn(fit: Fit) -> None:
@@ -115,13 +119,29 @@ class Model:
 
         >>> from multilevel import datasets, lm
         >>> lm("reaction ~ days", datasets.load("sleepstudy", "dict")).equation()
-        reaction[n] ~ N(α + β days[n], σ)
+        reaction[n] ~ N(μ[n], σ)
+               μ[n] = α + β days[n]
         """
+        from ..paper import equation
+
         return equation(self._fit, numbers)
 
     def diagram(self) -> Diagram:
         """The model as a plate diagram: shows itself in a notebook, `.save("model.svg")` or `"model.png"`."""
+        from ..paper import diagram
+
         return diagram(self._fit)
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write one self-contained page: words, equations, diagram, tables, pictures, checks. Gives back its path.
+
+        The page loads nothing from anywhere. Needs plotnine: `pip install "multilevel[plots]"`.
+
+        Raises DataError if the file is not called .html or cannot be written.
+        """
+        from ..report import write_report
+
+        return write_report(self, path)
 
     def truth(self) -> Truth:
         """The truth that would be, if the estimates were exact: to be edited with `replace`, and simulated from.

@@ -10,7 +10,7 @@ from ..lettering import display_width
 from ..models.estimate import Fit
 from .expressions import expression
 from .ink import Ink, Latex, Plain
-from .mathml import MathML, table
+from .mathml import Mathml, typeset
 from .response import linked, response_line
 from .sheet import Coefficient, GroupEffect, GroupTerm, Sheet
 
@@ -37,7 +37,7 @@ class Equation:
     ----------
     latex : an `align*` environment.
     text : the same in plain text, a line for each equation.
-    mathml : the same as a `<math>` element, which browsers typeset without help.
+    mathml : the same as a `<math>` element, which a browser typesets without any library.
     """
 
     latex: str
@@ -86,7 +86,7 @@ def equation(fit: Fit, numbers: bool = False, *, family: str = "gaussian", link:
     \\end{align*}
     """
     sheet = Sheet.of(fit, by_level=not numbers)
-    latex, plain, mathml = (_Scribe(sheet, ink, numbers, family, link).lines() for ink in (Latex(), Plain(), MathML()))
+    latex, plain, mathml = (_Scribe(sheet, ink, numbers, family, link).lines() for ink in (Latex(), Plain(), Mathml()))
     return Equation(_latex(latex), _plain(plain), _mathml(mathml))
 
 
@@ -99,19 +99,13 @@ def _latex(lines: list[Line]) -> str:
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
 
 
-def _mathml(lines: list[Line]) -> str:
-    rows = []
-    for left, relation, (first, *rest), aside in lines:
-        rows.append((left, relation, first + aside))
-        rows += [("", "", part) for part in rest]
-    return table(rows)
-
-
 def _plain(lines: list[Line]) -> str:
     width = max((display_width(line.left) for line in lines if len(line.left) <= MARGIN), default=0)
     rows = []
     for left, relation, (first, *rest), aside in lines:
         row = f"{' ' * (width - display_width(left))}{left} {relation} {first}"
+        if display_width(row) > PAGE and "; " in first:  # a matrix, row by row
+            row, *rest = f"{row};".replace("; ", ";\n").removesuffix(";").split("\n")
         if display_width(row + aside) <= PAGE:
             rows.append(row + aside)
         else:
@@ -119,6 +113,14 @@ def _plain(lines: list[Line]) -> str:
             rows.append(row + ("," if aside else ""))
         rows += [f"{' ' * (width + 3)}{part}" for part in rest]
     return "\n".join(rows)
+
+
+def _mathml(lines: list[Line]) -> str:
+    rows = []
+    for left, relation, (first, *rest), aside in lines:
+        rows.append((left, relation, first + aside))
+        rows += [("", "", f'<mspace width="2em"></mspace>{part}') for part in rest]
+    return typeset(rows)
 
 
 class _Scribe:

@@ -1,36 +1,38 @@
-"""The pieces of an equation in MathML, which browsers typeset themselves: for pages that load nothing."""
+"""The pieces of an equation as MathML, which browsers typeset by themselves: for pages that load nothing."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from .ink import GREEK
 
-_RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "%in%": "∈"}
-_LOOSE = re.compile(r"\d[\d.]*|\S")
-_LEAF = re.compile(r"(<(mi|mn|mo|mtext)\b[^>]*>[^<]*</\2>|<[^>]+>)")
+_RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "%in%": "∈", "~": "∼", "-": "−"}
+# round borders, for parentheses grow only where a font for mathematics is installed
+_PARENTHESES = "border:0 solid;border-inline-width:.07em;border-radius:.7em/50%;padding:0 .25em"
+_TAGS = re.compile(r"(<(?:mi|mn|mo|mtext)\b[^>]*>[^<]*</(?:mi|mn|mo|mtext)>|<[^>]*>)")
+_TOKENS = re.compile(r"(?P<mn>\d+\.?\d*)|(?P<mi>\w)|(?P<mo>\.\.\.|&\w+;|[^\s\w])")
 
 
-class MathML:
-    """Elements of MathML Core; signs and parentheses that stand between them become operators in `tidy`.
+class Mathml:
+    """MathML for the inside of a formula. What is bare text in between becomes elements in `typeset`.
 
-    >>> MathML().symbol("beta", "1")
-    '<msub><mi>β</mi><mrow><mn>1</mn></mrow></msub>'
+    >>> Mathml().of_row("days")
+    '<msub><mtext>days</mtext><mi>n</mi></msub>'
     """
 
     largest_matrix = 3
 
     def symbol(self, letter: str, index: str = "", group: str = "") -> str:
         """See `Ink`."""
-        below = "<mo>,</mo>".join(filter(None, (_index(index), group if group != "n" else _mi("n"))))
-        main = _mi(GREEK.get(letter, letter), upright=letter[0].isupper())
-        return f"<msub>{main}<mrow>{below}</mrow></msub>" if below else main
+        below = ",".join(filter(None, (index, group)))
+        shown = f"<mi>{GREEK.get(letter, letter)}</mi>"
+        return f"<msub>{shown}<mrow>{below}</mrow></msub>" if below else shown
 
     def name(self, text: str) -> str:
         """See `Ink`."""
-        return _mi(text) if len(text) == 1 and text.isalpha() else self.level(text)
+        return f"<mi>{text}</mi>" if len(text) == 1 and text.isalpha() else self.level(text)
 
     def level(self, text: str) -> str:
         """See `Ink`."""
@@ -38,33 +40,29 @@ class MathML:
 
     def of_row(self, name: str) -> str:
         """See `Ink`."""
-        return f"<msub>{self.name(name)}{_mi('n')}</msub>"
+        return f"<msub>{self.name(name)}<mi>n</mi></msub>"
 
     def group_of_row(self, group: str) -> str:
         """See `Ink`."""
-        return f"{self.name(group)}<mo>[</mo>{_mi('n')}<mo>]</mo>"
+        return f"{self.name(group)}[<mi>n</mi>]"
 
     def number(self, value: float) -> str:
         """See `Ink`."""
         mantissa, _, exponent = f"{value:.4g}".partition("e")
-        sign = "-" if mantissa.startswith("-") else ""
-        set_number = f"{sign}<mn>{mantissa.removeprefix('-')}</mn>"
-        if not exponent:
-            return set_number
-        return f"{set_number}<mo>×</mo><msup><mn>10</mn><mn>{int(exponent)}</mn></msup>"
+        power = f"<mo>×</mo><msup><mn>10</mn><mrow>{int(exponent)}</mrow></msup>" if exponent else ""
+        return mantissa + power
 
     def distribution(self, name: str, arguments: Sequence[str]) -> str:
         """See `Ink`."""
-        set_name = "<mi>𝒩</mi>" if name == "N" else self.level(name)
-        return f"{set_name}{_enclosed(arguments)}"
+        return f"<mtext>{name}</mtext><mo>&#8289;</mo><mrow>({', '.join(arguments)})</mrow>"
 
     def function(self, name: str, arguments: Sequence[str], index: str = "") -> str:
         """See `Ink`."""
         if name == "sqrt" and len(arguments) == 1:
             return f"<msqrt>{arguments[0]}</msqrt>"
-        set_name = self.level(name)
-        below = f"<msub>{set_name}<mrow>{_index(index)}</mrow></msub>" if index else set_name
-        return f"{below}{_enclosed(arguments)}"
+        shown = f"<mtext>{escape(name)}</mtext>"
+        shown = f"<msub>{shown}<mrow>{index}</mrow></msub>" if index else shown
+        return f"{shown}<mo>&#8289;</mo><mrow>({', '.join(arguments)})</mrow>"
 
     def relation(self, left: str, relation: str, right: str) -> str:
         """See `Ink`."""
@@ -72,15 +70,15 @@ class MathML:
 
     def indicator(self, condition: str) -> str:
         """See `Ink`."""
-        return f"<mo>[</mo>{condition}<mo>]</mo>"
+        return f"<mrow>[{condition}]</mrow>"
 
     def product(self, factors: Sequence[str]) -> str:
         """See `Ink`."""
-        return "<mo>·</mo>".join(factors)
+        return "<mo>⋅</mo>".join(factors)
 
     def applied(self, coefficient: str, predictor: str) -> str:
         """See `Ink`."""
-        return f'{coefficient}<mspace width="0.2em"/>{predictor}'
+        return f'{coefficient}<mspace width="0.17em"></mspace>{predictor}'
 
     def power(self, base: str, exponent: str) -> str:
         """See `Ink`."""
@@ -92,58 +90,48 @@ class MathML:
 
     def matrix(self, rows: Sequence[Sequence[str]]) -> str:
         """See `Ink`."""
-        body = "".join(f"<mtr>{''.join(f'<mtd>{cell}</mtd>' for cell in row)}</mtr>" for row in rows)
-        return f"<mrow><mo>(</mo><mtable>{body}</mtable><mo>)</mo></mrow>"
+        body = "".join(f"<mtr>{''.join(f'<mtd>{entry}</mtd>' for entry in row)}</mtr>" for row in rows)
+        return f'<mtable style="{_PARENTHESES}">{body}</mtable>'
 
     def aside(self, symbol: str, count: int) -> str:
         """See `Ink`."""
-        return (
-            f'<mo>,</mo><mspace width="1em"/>{symbol}<mo>=</mo><mn>1</mn><mo>,</mo><mo>…</mo><mo>,</mo><mn>{count}</mn>'
-        )
+        return f',<mspace width="1em"></mspace>{symbol} = 1, ..., {count}'
 
     def over_root(self, top: str, bottom: str) -> str:
         """See `Ink`."""
-        return f"{top}<mo>/</mo><msqrt>{bottom}</msqrt>"
+        return f"{top} / <msqrt>{bottom}</msqrt>"
 
 
-def table(rows: Sequence[tuple[str, str, str]]) -> str:
-    """Equations below each other, aligned at their relations: left side, relation, right side."""
-    sides = ('style="text-align: right"', "", 'style="text-align: left"')
-    body = "".join(
-        f"<mtr>{''.join(f'<mtd {side}>{tidy(cell)}</mtd>' for cell, side in zip(row, sides, strict=True))}</mtr>"
-        for row in rows
-    )
-    return f'<math display="block"><mtable>{body}</mtable></math>'
+def typeset(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Rows of left side, relation and right side as one aligned `<math>` block."""
+    sides = ("right", "center", "left")
+    looks = [f"text-align:{side};text-align:-webkit-{side};padding:.2em .15em" for side in sides]
+    body = ""
+    for row in rows:
+        cells = (f'<mtd style="{look}">{_elements(cell)}</mtd>' for look, cell in zip(looks, row, strict=True))
+        body += f"<mtr>{''.join(cells)}</mtr>"
+    columns = " ".join(sides)
+    return f'<math display="block"><mtable displaystyle="true" columnalign="{columns}">{body}</mtable></math>'
 
 
-def tidy(text: str) -> str:
-    """What stands between elements, `+` or `(` or a number, as elements of its own.
+def _elements(mixed: str) -> str:
+    """Bare text between elements as elements: numbers, letters, operators.
 
-    >>> tidy("-<mn>1</mn> + <mi>x</mi>")
-    '<mo>-</mo><mn>1</mn><mo>+</mo><mi>x</mi>'
+    >>> _elements("<mi>x</mi> + 2")
+    '<mi>x</mi><mo>+</mo><mn>2</mn>'
     """
-    made, at = [], 0
-    for element in _LEAF.finditer(text):
-        made += [text[at : element.start()], element.group()]
-        at = element.end()
-    made.append(text[at:])
-    return "".join(part if i % 2 else "".join(map(_loose, _LOOSE.findall(part))) for i, part in enumerate(made))
+    pieces = _TAGS.split(mixed)
+    return "".join(
+        piece if piece.startswith("<") else "".join(map(_element, _TOKENS.finditer(piece))) for piece in pieces
+    )
 
 
-def _loose(token: str) -> str:
-    return f"<mn>{token}</mn>" if token[0].isdigit() else f"<mo>{escape(token)}</mo>"
-
-
-def _mi(letter: str, *, upright: bool = False) -> str:
-    return f'<mi mathvariant="normal">{letter}</mi>' if upright else f"<mi>{letter}</mi>"
-
-
-def _index(index: str) -> str:
-    """Numbers below a symbol, or a symbol that is ready."""
-    if not index or index.startswith("<"):
-        return index
-    return "<mo>,</mo>".join(f"<mn>{part}</mn>" for part in index.split(","))
-
-
-def _enclosed(arguments: Sequence[str]) -> str:
-    return f"<mrow><mo>(</mo>{'<mo>,</mo>'.join(arguments)}<mo>)</mo></mrow>"
+def _element(token: re.Match[str]) -> str:
+    kind, text = token.lastgroup, token[0]
+    if text == "...":
+        text = "…"
+    elif kind == "mo":
+        text = _RELATIONS.get(text, text)
+    signed = text == "−" and token.string[token.end() : token.end() + 1].isdigit()
+    look = ' form="prefix"' if signed else ' stretchy="false"' if text in "()[]" else ""
+    return f"<{kind}{look}>{text}</{kind}>"

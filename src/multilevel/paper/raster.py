@@ -20,7 +20,7 @@ def save_png(scene: Scene, path: Any, dpi: float) -> None:
 
     left, top, right, bottom = scene.frame()
     figure = Figure(figsize=((right - left) / PIXELS, (bottom - top) / PIXELS), dpi=dpi)
-    renderer: Any = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    renderer: Any = FigureCanvasAgg(figure).get_renderer()
     axes = figure.add_axes((0, 0, 1, 1), xlim=(left, right), ylim=(bottom, top))
     axes.set_axis_off()
     for plate, named in coloured(scene):

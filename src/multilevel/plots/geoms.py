@@ -8,6 +8,7 @@ on the size of the panel.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,9 +18,9 @@ from plotnine.geoms import geom_path, geom_point, geom_polygon, geom_segment
 from plotnine.geoms.geom import geom
 from plotnine.positions import position_dodge, position_stack
 
-from ..errors import DataError
+from ..errors import DataError, MissingRowsWarning
 from .dots import Dots
-from .thickness import BOTH, SIDES, Placement, normalized
+from .thickness import BOTH, DOWN, SIDES, UP, Placement, normalized
 
 GREY = "#A6A6A6"
 PARTS = ("slab", "interval", "point")
@@ -45,7 +46,7 @@ class geom_slabinterval(geom):  # noqa: N801
     }  # fmt: skip
     DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {
         "stat": "identity", "position": "identity", "na_rm": False, "side": "top", "scale": 0.9, "justification": None,
-        "normalize": "all", "interval_size_range": (0.8, 2.0), "fatten_point": 1.8, "stackratio": 1.0,
+        "normalize": "all", "interval_size_range": (0.8, 2.0), "fatten_point": 1.8,
     }  # fmt: skip
 
     legend_key_size = staticmethod(geom_polygon.legend_key_size)
@@ -87,11 +88,23 @@ class geom_slabinterval(geom):  # noqa: N801
             )
 
     def handle_na(self, data: pd.DataFrame) -> pd.DataFrame:
-        """Slabs end where the axis does; intervals that leave it are dropped with plotnine's warning."""
+        """Slabs end where the limits of the axis are; intervals and points beyond them are left out, and counted."""
         if data.empty:
             return data
         inside = data[["x", "y"]].notna().all(axis=1)
-        return data[inside | data["part"].isin(["interval", "point"])].pipe(super().handle_na)
+        lines = data["part"].eq("interval")
+        if lines.any():
+            value = "x" if self.horizontal else "y"
+            inside &= ~lines | data[[f"{value}min", f"{value}max"]].notna().all(axis=1)
+        lost = int((~inside & data["part"].isin(["interval", "point"])).sum())
+        if lost and not self.params["na_rm"]:
+            warnings.warn(
+                f"{lost} intervals or points go beyond the limits of the axis and were left out; widen the limits, "
+                "or use coord_cartesian(xlim=...)",
+                MissingRowsWarning,
+                stacklevel=2,
+            )
+        return data[inside]
 
     def draw_panel(self, data: pd.DataFrame, panel_params: Any, coord: Any, ax: Any) -> None:
         """All slabs, above them all intervals, above them all points."""
@@ -138,7 +151,7 @@ class geom_slabinterval(geom):  # noqa: N801
     def _draw_outline(self, slab: pd.DataFrame, *panel: Any) -> None:
         """The edge that is not the base; both where a slab has two."""
         value, low, high = self._edges(slab)
-        edges = {1: (high,), -1: (low,), 0: (high, low)}[self.placement.direction]
+        edges = {UP: (high,), DOWN: (low,), BOTH: (high, low)}[self.placement.direction]
         for edge in edges:
             line = slab.assign(color=slab["outline"], **self._xy(value, edge))
             geom_path.draw_group(line.reset_index(drop=True), *panel, {**self.params, **LINE})
@@ -167,12 +180,11 @@ class geom_slabinterval(geom):  # noqa: N801
     def _draw_intervals(self, data: pd.DataFrame, panel_params: Any, coord: Any, ax: Any) -> None:
         value = "x" if self.horizontal else "y"
         data = self._styled(data, "interval")
-        thin, thick = self.params["interval_size_range"]
-        levels = np.sort(data["width"].unique())[::-1]
-        rank = np.searchsorted(-levels, -data["width"].to_numpy())
-        sizes = np.linspace(thin, thick, len(levels)) if len(levels) > 1 else np.array([(thin + thick) / 2])
         if data["interval_size"].isna().all():
-            data["size"] = sizes[rank]
+            thin, thick = self.params["interval_size_range"]
+            widest_first, rank = np.unique(-data["width"].to_numpy(), return_inverse=True)
+            alone = len(widest_first) == 1
+            data["size"] = (thin + thick) / 2 if alone else np.linspace(thin, thick, len(widest_first))[rank]
         data[f"{value}end"], data[value] = data[f"{value}max"], data[f"{value}min"]
         across = "y" if self.horizontal else "x"
         data[f"{across}end"] = data[across] = self._centre(data)
@@ -224,11 +236,19 @@ class geom_slabinterval(geom):  # noqa: N801
         return da
 
 
+def without(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Options but for those that a member of the family has no use for."""
+    return {name: value for name, value in options.items() if name not in names}
+
+
 class geom_slab(geom_slabinterval):  # noqa: N801
     """Slab alone; `color` is its outline, none by default."""
 
     DRAWS = ("slab",)
     OUTLINED = True
+    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = without(
+        geom_slabinterval.DEFAULT_PARAMS, "interval_size_range", "fatten_point"
+    )
     DEFAULT_AES: ClassVar[dict[str, Any]] = {**geom_slabinterval.DEFAULT_AES, "color": None}
 
 
@@ -236,13 +256,27 @@ class geom_pointinterval(geom_slabinterval):  # noqa: N801
     """Interval and point."""
 
     DRAWS = ("interval", "point")
+    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = without(
+        geom_slabinterval.DEFAULT_PARAMS, "side", "scale", "justification", "normalize"
+    )
 
 
 class geom_interval(geom_slabinterval):  # noqa: N801
     """Interval alone, thick."""
 
     DRAWS = ("interval",)
+    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = without(
+        geom_pointinterval.DEFAULT_PARAMS, "interval_size_range", "fatten_point"
+    )
     DEFAULT_AES: ClassVar[dict[str, Any]] = {**geom_slabinterval.DEFAULT_AES, "interval_size": 4.0}
+
+
+class geom_dotsinterval(geom_slabinterval):  # noqa: N801
+    """Dots, interval and point."""
+
+    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {
+        **without(geom_slabinterval.DEFAULT_PARAMS, "normalize"), "stackratio": 1.0,
+    }  # fmt: skip
 
 
 LINE = {"lineend": "butt", "linejoin": "round", "arrow": None}

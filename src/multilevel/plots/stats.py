@@ -20,12 +20,21 @@ from ..errors import DataError, MissingRowsWarning
 from .densities import Smoothing
 from .distributions import Distribution, Sample, Slab, is_known, known
 from .dotplots import quantile_dots
-from .geoms import OWN, geom_interval, geom_pointinterval, geom_slab, geom_slabinterval
+from .geoms import (
+    OWN,
+    geom_dotsinterval,
+    geom_interval,
+    geom_pointinterval,
+    geom_slab,
+    geom_slabinterval,
+    without,
+)
 from .intervals import Interval, point_interval
 from .options import check, check_names
 
-LAYER = {"mapping", "data", "show_legend", "inherit_aes", "raster", "stat", "colour"}
+LAYER = {"mapping", "data", "show_legend", "inherit_aes", "raster"}
 DISTS = {"xdist": "x", "ydist": "y"}
+OUTLINES = ("slab_type", "breaks", "expand", "n")  # options of nothing but the outline of a slab
 
 
 class stat_slabinterval(stat):  # noqa: N801
@@ -89,13 +98,13 @@ class stat_slabinterval(stat):  # noqa: N801
     def __init__(self, mapping: Any = None, data: Any = None, **kwargs: Any) -> None:
         kwargs = {**self.OPTIONS, **kwargs}
         drawn = self.DEFAULT_PARAMS["geom"]
-        options = self.DEFAULT_PARAMS.keys() | drawn.DEFAULT_PARAMS.keys()
+        options = (self.DEFAULT_PARAMS.keys() | drawn.DEFAULT_PARAMS.keys()) - {"geom", "stat"}
         check_names(type(self).__name__, kwargs, options | drawn.aesthetics() | LAYER)
         super().__init__(mapping, data, **check(kwargs))
 
     def setup_data(self, data: pd.DataFrame) -> pd.DataFrame:
         """Refuse what cannot be mapped."""
-        mapped = sorted(OWN.keys() & set(data.columns) - self.aes_params.keys())
+        mapped = sorted(OWN.keys() & set(data.columns))
         if mapped:
             part, _, aesthetic = mapped[0].partition("_")
             raise DataError(f"{mapped[0]} is one value for all {part}s, set outside of aes(); in aes() map {aesthetic}")
@@ -121,8 +130,8 @@ class stat_slabinterval(stat):  # noqa: N801
             numeric = [axis for axis in numeric if spread[axis] > 0]
             if len(numeric) != 1:
                 raise DataError(
-                    f"{type(self).__name__} found numbers on x and on y, and cannot tell which are the values and which "
-                    'the positions; give orientation="horizontal" (values on x) or "vertical"'
+                    f"{type(self).__name__} found numbers on x and on y, and cannot tell which are the values and "
+                    'which the positions; give orientation="horizontal" (values on x) or "vertical"'
                 )
         return "vertical" if numeric == ["y"] else "horizontal"
 
@@ -168,7 +177,7 @@ class stat_slabinterval(stat):  # noqa: N801
         first = np.searchsorted(number[order], np.arange(number.max() + 1))
         found = np.split(data[source].to_numpy()[order], first[1:])
         distributions = [self._distribution(values, scale, source != value) for values in found]
-        ends = self._ends(distributions, scale)
+        ends = self._ends(distributions, scale) if self.params.get("expand") else None
         slabs = [self._rows(distribution, ends) for distribution in distributions]
         names = {"at": value, "lower": f"{value}min", "upper": f"{value}max"}
         computed = pd.DataFrame(
@@ -189,10 +198,8 @@ class stat_slabinterval(stat):  # noqa: N801
         smoothing = Smoothing(asked["bandwidth"], asked["adjust"], asked["bounds"], bounded, asked["trim"])
         return Sample(values.astype(float), smoothing)
 
-    def _ends(self, distributions: list[Distribution], scale: Any) -> tuple[float, float] | None:
-        """Where slabs that continue to the ends of the axis end; None where each has its own."""
-        if not self.params["expand"]:
-            return None
+    def _ends(self, distributions: list[Distribution], scale: Any) -> tuple[float, float]:
+        """Ends of the axis, as far as they are known here."""
         ends = [distribution.limits() for distribution in distributions]
         if not scale.is_empty():
             ends.append(tuple(scale.dimension()))
@@ -274,16 +281,18 @@ class stat_slab(stat_slabinterval):  # noqa: N801
 
 
 class stat_pointinterval(stat_slabinterval):  # noqa: N801
-    """Point and intervals, no slab. Options of `stat_slabinterval`."""
+    """Point and intervals, no slab. Options of `stat_slabinterval` but for those of slabs."""
 
-    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {**stat_slabinterval.DEFAULT_PARAMS, "geom": geom_pointinterval}
+    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {
+        **without(stat_slabinterval.DEFAULT_PARAMS, *OUTLINES), "geom": geom_pointinterval,
+    }  # fmt: skip
 
 
 class stat_interval(stat_slabinterval):  # noqa: N801
-    """Thick intervals, 50 %, 80 % and 95 %, told apart by colour. Options of `stat_slabinterval`."""
+    """Thick intervals, 50 %, 80 % and 95 %, told apart by colour. Options of `stat_pointinterval`."""
 
     DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {
-        **stat_slabinterval.DEFAULT_PARAMS, "geom": geom_interval, "width": (0.5, 0.8, 0.95),
+        **stat_pointinterval.DEFAULT_PARAMS, "geom": geom_interval, "width": (0.5, 0.8, 0.95),
     }  # fmt: skip
     DEFAULT_AES = {"color": after_stat("level")}  # noqa: RUF012 - plotnine makes it the instance's own
 
@@ -297,12 +306,14 @@ class stat_interval(stat_slabinterval):  # noqa: N801
 class stat_dotsinterval(stat_slabinterval):  # noqa: N801
     """A dot per value, or per quantile, above point and intervals; dots are as large as the panel allows.
 
-    Options of `stat_slabinterval`, and `quantiles` : number of dots, each standing for the same probability (a quantile
-    dotplot); None: one for each value, 100 for a distribution. `stackratio` : distance of dots in a stack, in
-    diameters.
+    Options of `stat_slabinterval` but for those of outlines, and `quantiles` : number of dots, each standing for the
+    same probability (a quantile dotplot); None: one for each value, 100 for a distribution. `stackratio` : distance of
+    dots in a stack, in diameters.
     """
 
-    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {**stat_slabinterval.DEFAULT_PARAMS, "quantiles": None}
+    DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {
+        **without(stat_slabinterval.DEFAULT_PARAMS, *OUTLINES), "geom": geom_dotsinterval, "quantiles": None,
+    }  # fmt: skip
 
     def _slab_rows(
         self, distribution: Distribution, ends: tuple[float, float] | None, intervals: list[Interval]

@@ -258,7 +258,7 @@ GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& sta
   const auto minimise = [&](Outer& o, double gain) {
     o.beta = beta;
     NewtonOptions options;
-    options.gain = gain;
+    options.gain = options.enough = gain;
     const auto f = [&](const Vec& x, LaplacePoint& out) {
       if (!evaluate(o, x, Want::curvature, out)) return false;
       if (o.beta_inside) o.beta = out.beta;

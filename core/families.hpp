@@ -85,6 +85,7 @@ class Likelihood {
 
   struct Chunk;
   void inverse_link(Chunk& c) const;
+  double canonical(Chunk& c, Detail detail) const;
   double binomial(Chunk& c, Detail detail) const;
   double by_mean(Chunk& c, Detail detail) const;
   double mean_of(double eta) const;

@@ -11,6 +11,7 @@ constexpr int kMostIterations = 200;
 constexpr int kMostHalvings = 40;
 constexpr double kLastStep = 1e-10;    // squared length of a Newton step, in posterior standard deviations, whose error is its square
 constexpr double kLastScoring = 1e-22;
+constexpr double kTangent = 1.0;       // on the scale of the linear predictor: further away the tangent tells nothing
 constexpr double kFlat = 1e-10;        // curvature, relative to its column's, that is rounding
 constexpr double kRoughStep = 1e-3;    // without random effects, where only a start is wanted
 
@@ -224,6 +225,37 @@ bool Laplace::find_modes(bool beta_inside, Detail last) {
   return false;
 }
 
+// Where the modes go, to first order, when Psi, beta and the shapes move from where the last gradient was taken. With the
+// factor of the observed information still at hand:
+//   db = dPsi zeta + P Z'e,  e = dr/dshape dshape - O (Z dPsi zeta + X dbeta)      dzeta = Z'(e - O Z P Z'e)
+void Laplace::follow_tangent(const std::vector<Mat>& psi, const Vec& beta, const Vec& shape) {
+  const Observations& o = *own_;
+  Vec b(q_), moved(o.n, 0.0), e(o.n, 0.0), dbeta(beta), x(q_), step(o.n, 0.0);
+  const std::vector<Mat> old = std::move(psi_);
+  psi_ = psi;
+  spread(zeta_, b);
+  psi_ = old;
+  for (std::int64_t i = 0; i < q_; ++i) b[i] -= b_[i];
+  o.add_random(b, moved);
+  for (std::size_t j = 0; j < dbeta.size(); ++j) dbeta[j] -= beta_[j];
+  o.add_fixed(dbeta, moved);
+  for (std::int64_t i = 0; i < o.n; ++i) e[i] = -d_.observed[i] * moved[i];
+  for (std::size_t j = 0; j < shape.size(); ++j)
+    if (shape[j] != shape_[j])
+      for (std::int64_t i = 0; i < o.n; ++i) e[i] += d_.r_shape[j][i] * (shape[j] - shape_[j]);
+  o.random_sums(e, x);
+  engine_->solve(x);
+  o.add_random(x, step);
+  double furthest = 0.0;
+  for (std::int64_t i = 0; i < o.n; ++i) {
+    furthest = std::max(furthest, std::abs(moved[i] + step[i]));
+    e[i] -= d_.observed[i] * step[i];
+  }
+  if (!(furthest < kTangent)) return;
+  o.random_sums(e, x);
+  for (std::int64_t i = 0; i < q_; ++i) zeta_[i] += x[i];
+}
+
 // h = Z P Z'a with the observed weights; with beta among the modes, its part of the inverse too.
 void Laplace::adjoint(const Vec& a, bool beta_inside, Vec& h) {
   const Observations& o = *own_;
@@ -286,8 +318,12 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   if (at.maps)
     for (std::size_t t = 0; t < lambda.size(); ++t) lambda[t] = (*at.maps)[t] * lambda[t];
   lambda_ = cov_.by_factor(lambda);
-  psi_.clear();
-  for (const Mat& L : lambda_) psi_.push_back(L * transpose(L));
+  std::vector<Mat> psi;
+  for (const Mat& L : lambda_) psi.push_back(L * transpose(L));
+  if (tangent_ && random()) follow_tangent(psi, at.beta, at.shape);
+  tangent_ = false;
+  psi_ = std::move(psi);
+  shape_ = at.shape;
   family_.set_shape(at.shape.data());
   beta_ = at.beta;
   out.exact = false;
@@ -347,6 +383,7 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   const Vec z = random() ? engine_->z() : Vec();
   if (!family_.same_curvature() && !factorise(d_.observed, nullptr)) return false;
   adjoint(a, at.beta_inside, h);
+  tangent_ = random() && !at.beta_inside;
   for (std::int64_t i = 0; i < o.n; ++i) v[i] = a[i] - d_.observed[i] * h[i];
 
   std::vector<Mat> D;

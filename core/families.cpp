@@ -579,6 +579,8 @@ double Likelihood::evaluate(std::int64_t n, const double* y, const double* omega
 }
 
 double Likelihood::constant(double y, double omega) const {
+  const bool binary = family_ == Family::binomial || family_ == Family::beta_binomial;
+  if (binary && omega == 1.0 && (y == 0.0 || y == 1.0)) return 0.0;
   switch (family_) {
     case Family::binomial:
     case Family::beta_binomial: return log_gamma(omega + 1.0) - log_gamma(omega * y + 1.0) - log_gamma(omega - omega * y + 1.0);

@@ -16,7 +16,8 @@ constexpr double kFastGain = 1e-2;                    // of the search with beta
 constexpr double kSearchGain = 1e-8, kGain = 1e-11;
 constexpr double kDifference = 1e-3;                  // of a standard error
 constexpr double kLongest = 1e-2;
-constexpr int kPolish = 8, kRestarts = 4;
+constexpr double kConverged = 1e-6;                   // a shape on its way to infinity gains ever less
+constexpr int kPolish = 8, kRestarts = 4, kSmaller = 4;
 constexpr double kFlat = 1e-9;                        // of the largest curvature
 constexpr double kUnseen = 1e-6;
 
@@ -215,10 +216,15 @@ Mat GeneralizedMixed::difference_hessian(const Outer& outer, const Vec& x, const
   for (int j = 0; j < n; ++j) {
     const double curvature = std::abs(model(j, j));
     double h = kDifference * std::min(std::sqrt(2.0 / std::max(curvature, 1e-300)), kLongest / kDifference);
-    Vec a = x, b = x;
-    a[j] += h;
-    b[j] -= h;
-    if (!evaluate(outer, a, Want::gradient, up) || !evaluate(outer, b, Want::gradient, down))
+    bool inside = false;
+    for (int half = 0; !inside && half < kSmaller; ++half) {
+      if (half) h *= 0.1;
+      Vec a = x, b = x;
+      a[j] += h;
+      b[j] -= h;
+      inside = evaluate(outer, a, Want::gradient, up) && evaluate(outer, b, Want::gradient, down);
+    }
+    if (!inside)
       throw Refused("the likelihood cannot be evaluated around its maximum; the estimates lie at the edge of what the family allows");
     for (int i = 0; i < n; ++i) H(i, j) = (up.gradient[i] - down.gradient[i]) / (2.0 * h);
   }
@@ -264,7 +270,11 @@ GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& sta
       if (o.beta_inside) o.beta = out.beta;
       return true;
     };
-    const NewtonResult r = newton(f, o.pack(theta, beta, shape), best, options);
+    NewtonResult r = newton(f, o.pack(theta, beta, shape), best, options);
+    for (int half = 0; r.path.empty() && half < kSmaller; ++half) {  // effects this large leave the family's range
+      for (double& t : theta) t *= 0.25;
+      r = newton(f, o.pack(theta, beta, shape), best, options);
+    }
     path.insert(path.end(), r.path.begin(), r.path.end());
     if (r.path.empty()) throw Refused("the likelihood cannot be evaluated at the start; give another start");
     const LaplaceAt at = o.at(r.x);
@@ -403,7 +413,7 @@ GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& sta
       for (int i = 0; i < p; ++i) wide(m + i, m + j) = 2.0 * best.Q(i, j);
   out.hessian = transpose(J) * wide * J;
   out.vcov = beta_map_ * covariance(wide, m, p) * transpose(beta_map_);
-  out.converged = out.decrement <= 1e-8 && out.boundary_slope > -1e-4;
+  out.converged = out.decrement <= kConverged && out.boundary_slope > -1e-4;
   return out;
 }
 

@@ -207,7 +207,8 @@ GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& sta
   const double gain = full ? kSearchGain : kGain;
   Mat H;
   for (int round = 0;; ++round) {
-    if (fast.size() && (round == 0 || n_agq == 0)) search.minimise(fast, n_agq == 0 ? gain : kFastGain);
+    const bool warm = start.theta && start.beta && n_agq > 0;  // nothing to learn from the fast variant
+    if (fast.size() && !warm && (round == 0 || n_agq == 0)) search.minimise(fast, n_agq == 0 ? gain : kFastGain);
     if (n_agq > 0) search.minimise(all, n_agq > 1 ? kFastGain : gain);
     search.to_user();
     if (n_agq > 1) {

@@ -84,7 +84,7 @@ class Likelihood {
   double shape_[kMostShapes] = {1.0, 1.0};
 
   struct Chunk;
-  void inverse_link(Chunk& c) const;
+  double canonical(Chunk& c, Detail detail) const;
   double binomial(Chunk& c, Detail detail) const;
   double by_mean(Chunk& c, Detail detail) const;
   double mean_of(double eta) const;

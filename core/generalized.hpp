@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "laplace.hpp"
+#include "parameters.hpp"
 
 namespace multilevel {
 
@@ -41,7 +41,7 @@ class GeneralizedMixed {
   std::int64_t merged_rows() const { return laplace_->observations().n; }
   const char* engine_name() const { return laplace_->engine_name(); }
 
-  GeneralizedSolution fit(int n_agq, const GeneralizedStart& start, bool report = true);
+  GeneralizedSolution fit(int n_agq, const GeneralizedStart& start, bool full = true);
   GeneralizedSolution solve(const Vec& theta, const Vec& beta, const Vec& shape, int n_agq, bool hessian);
   double objective(const Vec& theta, const Vec& beta, const Vec& shape, int n_agq);
   std::vector<Posterior> posterior(const Vec& theta, const Vec& beta, const Vec& shape);  // per term, user's scale
@@ -57,16 +57,17 @@ class GeneralizedMixed {
   std::vector<Mat> to_inner_;
   Mat beta_map_, beta_to_inner_;  // beta = map * inner beta
   double mean_ = 0.0, variance_ = 1.0;
-  int evaluations_ = 0;
 
-  struct Outer;  // the free parameters of one search
+  struct Search;
   void describe_response();
   Vec times(const Mat& A, const Vec& x) const;
-  bool evaluate(const Outer& outer, const Vec& x, Want want, LaplacePoint& out);
+  Vec inner_theta(const Vec& user) const;
+  Vec theta_scale() const;
   bool start_beta(const Vec& shape, Vec& beta);
   Vec start_theta(const Vec& beta, const Vec& shape);
-  Mat difference_hessian(const Outer& outer, const Vec& x, const Mat& model);
-  GeneralizedSolution report(const Vec& theta, const Vec& beta, const Vec& shape, const LaplacePoint& at, bool beta_inside);
+  Parameters users_parameters(int n_agq) const;
+  GeneralizedSolution report(const Vec& theta, const Vec& beta, const Vec& shape, const LaplacePoint& at);
+  void report_slopes(const Parameters& q, const LaplacePoint& at, const Mat& H, GeneralizedSolution& out) const;
 };
 
 }  // namespace multilevel

@@ -63,7 +63,10 @@ class Laplace {
   int iterations() const { return iterations_; }
   const char* engine_name() const { return engine_ ? engine_->name() : "no random effects"; }
   void leave_out_random(bool yes) { fixed_only_ = yes; }  // the generalized linear model without random effects
-  void forget() { std::fill(zeta_.begin(), zeta_.end(), 0.0); }  // start the modes from zero
+  void forget() {  // start the modes from zero
+    std::fill(zeta_.begin(), zeta_.end(), 0.0);
+    tangent_ = false;
+  }
   std::vector<Posterior> posterior();                            // per factor, at the last evaluated parameters
   // Sums that start a fit: per column of each factor, sum of (z'r)^2 - z'Wz and of (z'Wz)^2 over levels, without random effects.
   void start_moments(const Vec& beta, const Vec& shape, Vec& excess, Vec& squares);
@@ -82,9 +85,12 @@ class Laplace {
   double l_ = 0.0;
   int iterations_ = 0;
   bool fixed_only_ = false;
+  bool tangent_ = false;           // the engine holds the observed information at the modes, d_ what belongs to them
+  Vec shape_;
 
   bool random() const { return engine_ && !fixed_only_; }
 
+  void follow_tangent(const std::vector<Mat>& psi, const Vec& beta, const Vec& shape);
   bool near_the_response();
   bool find_modes(bool beta_inside, Detail last);
   bool factorise(const Vec& w, double* logdet);

@@ -167,10 +167,40 @@ void Observations::add_random(const Vec& b, Vec& eta) const {
   }
 }
 
+namespace {
+
+// Rows stand level by level: the sums of a level stay in registers.
+template <int K>
+void sorted_sums(std::int64_t n, const Side& s, const Vec& x, double* out) {
+  std::int64_t i = 0;
+  while (i < n) {
+    const std::int32_t level = s.code[i];
+    double sum[K] = {};
+    for (; i < n && s.code[i] == level; ++i) {
+      const double* z = s.row(i);
+      for (int j = 0; j < K; ++j) sum[j] += z[j] * x[i];
+    }
+    for (int j = 0; j < K; ++j) out[static_cast<std::int64_t>(level) * K + j] = sum[j];
+  }
+}
+
+}  // namespace
+
 void Observations::random_sums(const Vec& x, Vec& out) const {
   std::fill(out.begin(), out.end(), 0.0);
   for (const Side& s : sides) {
     double* at = out.data() + s.offset;
+    if (&s == &sides.front() && s.K <= 3) {
+      if (s.K == 1) sorted_sums<1>(n, s, x, at);
+      else if (s.K == 2) sorted_sums<2>(n, s, x, at);
+      else sorted_sums<3>(n, s, x, at);
+      continue;
+    }
+    if (s.constant && s.K == 1) {
+      const double z = s.z[0];
+      for (std::int64_t i = 0; i < n; ++i) at[s.code[i]] += z * x[i];
+      continue;
+    }
     for (std::int64_t i = 0; i < n; ++i) {
       const double* z = s.row(i);
       double* o = at + static_cast<std::int64_t>(s.code[i]) * s.K;

@@ -40,6 +40,24 @@ void add_squares(const Observations& o, const Side& s, const Vec& w, double* dia
   }
 }
 
+// The same for rows that stand level by level.
+template <int K>
+void add_sorted_squares(const Observations& o, const Side& s, const Vec& w, double* diag) {
+  std::int64_t i = 0;
+  while (i < o.n) {
+    const std::int32_t level = s.code[i];
+    double sum[K * K] = {};
+    for (; i < o.n && s.code[i] == level; ++i) {
+      const double* z = s.row(i);
+      for (int a = 0; a < K; ++a)
+        for (int b = 0; b <= a; ++b) sum[a * K + b] += w[i] * z[a] * z[b];
+    }
+    double* g = diag + static_cast<std::int64_t>(level) * K * K;
+    for (int a = 0; a < K; ++a)
+      for (int b = 0; b <= a; ++b) g[a * K + b] = g[b * K + a] = sum[a * K + b];
+  }
+}
+
 // at[row of g, column of f] += w z_g z_f'
 void add_products(const Observations& o, const Side& f, const Side& g, const Vec& w, const std::vector<std::int64_t>& at, double* val) {
   if (f.K == 1 && g.K == 1) {
@@ -67,7 +85,10 @@ void Elimination::reweigh(const Observations& o, const Vec& w) {
   for (int f = 0; f < n_factors; ++f) {
     Vec& diag = f >= sparse ? core_diag_[f - sparse] : f == 0 ? sparse_[f].diag : sparse_[f].diag0;
     std::fill(diag.begin(), diag.end(), 0.0);
-    switch (shape_[f].K) {
+    switch (f == 0 ? -shape_[f].K : shape_[f].K) {
+      case -1: add_sorted_squares<1>(o, o.sides[f], w, diag.data()); break;
+      case -2: add_sorted_squares<2>(o, o.sides[f], w, diag.data()); break;
+      case -3: add_sorted_squares<3>(o, o.sides[f], w, diag.data()); break;
       case 1: add_squares<1>(o, o.sides[f], w, diag.data()); break;
       case 2: add_squares<2>(o, o.sides[f], w, diag.data()); break;
       case 3: add_squares<3>(o, o.sides[f], w, diag.data()); break;

@@ -154,10 +154,10 @@ class GeneralizedMixed:
     family: "binomial" (y a proportion, weights the trials), "poisson", "gaussian", "gamma", "inverse_gaussian",
     "negative_binomial_2", "negative_binomial_1", "beta", "beta_binomial" (as binomial), "student_t".
     link: "identity", "log", "logit", "probit", "cloglog", "cauchit", "inverse", "1/mu^2", "sqrt".
-    shape (s,): log dispersion phi (gaussian: variance; gamma and inverse_gaussian; negative_binomial_1, whose variance
-    is mu (1 + phi)), log precision (beta, beta_binomial), log size (negative_binomial_2), log scale and log df
-    (student_t); none for binomial and poisson. Weights divide phi (gaussian, gamma, inverse_gaussian), or multiply the
-    log-likelihood.
+    shape (s,): log dispersion phi (gaussian: variance; gamma; inverse_gaussian; negative_binomial_1: variance
+    mu (1 + phi)), log precision (beta, beta_binomial), log size (negative_binomial_2), log scale and log df
+    (student_t); none for binomial and poisson. Weights divide phi (gaussian, gamma, inverse_gaussian), or multiply
+    the log-likelihood.
     curvature: the weights of Omega are "expected" (lme4) or "observed" (glmmTMB) information. None: expected for
     binomial and poisson, observed for the families with a shape. With a canonical link they are the same.
     """

@@ -548,7 +548,11 @@ def test_more_that_cannot_be_asked(made):
         m.tidy(exponentiate=True)
     with pytest.raises(FitError, match=r"the shape \(dispersion\) should be positive"):
         m.criterion_at(m.theta, np.asarray(m.fixef), [-1.0])
+    with pytest.raises(InferenceError, match="variance of the gamma family with the link 'inverse' is not known"):
+        m.r2()
+    assert glmer("t ~ x + (1 | g)", made, "gamma(log)").icc().adjusted < 1
     crossed = glmer("k ~ x + (1 | g) + (1 | obs)", made, "poisson")
+    assert crossed.icc().terms == ("(1 | g)",)
     with pytest.raises(InferenceError, match="need a model with one random term"):
         crossed.predict(interval="confidence")
     weighted = glmer("t ~ x + (1 | g)", made, "gamma(log)", weights=np.ones(200) * 2)

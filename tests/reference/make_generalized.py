@@ -41,8 +41,16 @@ def glmer(j):
         "varcorr": deviations(tight["varcorr_table"]), "theta_names": list(j["theta"]),
         "criterion_at": [[p["par"], p["value"]] for p in (j.get("criterion_at") or {}).get("points", [])],
         "singular": best.get("is_singular", j["is_singular"]), "summary": j["summary_text"],
-        "page": page(j), "size": re.findall(r"theta=([0-9.]+)", j["call"]),
+        "explained": explained(j), "page": page(j), "size": re.findall(r"theta=([0-9.]+)", j["call"]),
     }  # fmt: skip
+
+
+def explained(j):
+    """Intra-class correlations and R squared by R's performance, of the default fit; None where it gives none."""
+    p = j.get("performance") or {}
+    if not isinstance(p.get("icc"), dict) or p["icc"].get("ICC_adjusted") is None:
+        return None
+    return [p["icc"]["ICC_adjusted"], p["icc"]["ICC_unadjusted"], *p["r2_nakagawa"].values()]
 
 
 def page(j):

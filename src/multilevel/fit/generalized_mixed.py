@@ -17,6 +17,8 @@ from ..generalized_pages import GeneralizedMixedSummary
 from ..generalized_summary import generalized_mixed_summary, glance_generalized_mixed, tidy_generalized_mixed
 from ..generalized_words import convergence_generalized, explain_generalized_mixed
 from ..grouped import GroupTables
+from ..inference.explained import IntraClass, RSquared
+from ..inference.generalized_explained import intra_class_generalized, r_squared_generalized
 from ..inference.generalized_prediction import Confidence, predict_generalized_interval
 from ..labelled import Coefficients, Covariance
 from ..models.generalized import another_response
@@ -278,6 +280,28 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
         Proportions where the response is one, successes where it is `cbind(successes, failures)`.
         """
         return simulate_generalized(self._fit, n, groups=groups, newdata=newdata, seed=seed)
+
+    def r2(self) -> RSquared:
+        """Nakagawa's marginal and conditional R squared, on the scale of the link.
+
+        Variance explained without and with the random effects, beside the variance of the distribution (Nakagawa,
+        Johnson & Schielzeth 2017, J. R. Soc. Interface 14, 20170213). InferenceError for a family and link for which
+        that variance is not known.
+        """
+        return r_squared_generalized(self._fit, self._backend)
+
+    def icc(self) -> IntraClass:
+        """Intra-class correlation on the scale of the link: the share of the random effects in the variance.
+
+        InferenceError for a family and link whose own variance is not known there.
+
+        >>> from multilevel import datasets
+        >>> cbpp = datasets.load("cbpp", "dict")
+        >>> m = glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", cbpp, "binomial")
+        >>> round(m.icc().adjusted, 4)
+        0.1114
+        """
+        return intra_class_generalized(self._fit, self._backend)
 
     def refit(self, y: Any) -> GeneralizedLinearMixedModel:
         """The same design with another response, given as it stands left of `~`, or as `simulate` gives it.

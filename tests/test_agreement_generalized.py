@@ -257,7 +257,8 @@ def test_more_of_glmm_tmb(reference):
     beta, se = values(m.fixef), values(m.se)
     for name, want in reference["se"].items():
         assert abs(beta[name] - reference["beta"][name]) < 1e-3 * want
-        assert se[name] == pytest.approx(want, rel=1e-3)
+        if mixed or reference["family"] != "negative_binomial":  # for which glm follows glm.nb
+            assert se[name] == pytest.approx(want, rel=1e-3)
     if mixed:
         for group, sds in reference["sd"].items():
             np.testing.assert_allclose(m.varcorr()[group].sd, list(sds.values()), rtol=1e-3, atol=1e-3)

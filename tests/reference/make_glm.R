@@ -41,6 +41,8 @@ cases <- list(
   list("breaks ~ wool + tension", "warpbreaks", "gaussian", "gaussian", NULL),
   list("breaks ~ wool + tension", "warpbreaks", "gaussian('log')", "gaussian(log)", NULL),
   list("breaks ~ wool + tension", "warpbreaks", "negative.binomial(theta = 5)", "negative_binomial size=5", NULL),
+  list("breaks ~ wool + tension", "warpbreaks", "glm.nb", "negative_binomial", NULL),
+  list("TICKS ~ YEAR + cHEIGHT", "grouseticks", "glm.nb", "negative_binomial", NULL),
   list("mpg ~ wt + factor(cyl)", "mtcars", "gaussian", "gaussian", "hp"),
   list("mpg ~ wt", "mtcars", "Gamma", "gamma", "hp"),
   list("mpg ~ wt", "mtcars", "inverse.gaussian('log')", "inverse_gaussian(log)", "hp"),
@@ -53,16 +55,17 @@ quantiles_of <- function(m) list(response = residuals(m, "response")[1:5], pears
 
 answers <- lapply(cases, function(case) {
   d <- read_set(case[[2]])
-  family <- eval(parse(text = case[[3]]))
+  family <- if (case[[3]] != "glm.nb") eval(parse(text = case[[3]]))
   epsilon <- if (grepl('2 \\*', case[[1]])) 1e-8 else 1e-14  # R's tolerance for the rank of X is a thousandth of it
   d$w_ <- if (is.null(case[[5]])) 1 else d[[case[[5]]]]
-  m <- if (is.null(case[[5]])) glm(as.formula(case[[1]]), family, d, control = list(epsilon = epsilon, maxit = 200)) else
+  m <- if (case[[3]] == "glm.nb") glm.nb(as.formula(case[[1]]), d, control = glm.control(1e-12, 100)) else
+    if (is.null(case[[5]])) glm(as.formula(case[[1]]), family, d, control = list(epsilon = epsilon, maxit = 200)) else
     glm(as.formula(case[[1]]), family, d, weights = w_, control = list(epsilon = epsilon, maxit = 200))
-  s <- summary(m, dispersion = if (grepl('^negative', case[[3]])) 1)  # as MASS's glm.nb
+  s <- summary(m, dispersion = if (grepl('^negative|glm.nb', case[[3]])) 1)  # as MASS's glm.nb
   list(formula = case[[1]], data = case[[2]], family = case[[4]], weights = case[[5]], coef = as.list(coef(m)),
        se = as.list(s$coefficients[, 2]), p = as.list(s$coefficients[, 4]), dispersion = s$dispersion,
        deviance = m$deviance, null_deviance = m$null.deviance, df_residual = m$df.residual, df_null = m$df.null,
        aic = m$aic, loglik = as.numeric(logLik(m)), nobs = nobs(m), fitted = fitted(m)[1:5],
-       residuals = quantiles_of(m))
+       residuals = quantiles_of(m), size = m$theta)
 })
 write(toJSON(answers, auto_unbox = TRUE, digits = NA, null = "null", na = "null"), args[2])

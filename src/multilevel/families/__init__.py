@@ -25,6 +25,7 @@ __all__ = [
     "Exponential",
     "Family",
     "Link",
+    "NegativeBinomial",
     "Quasi",
     "beta",
     "beta_binomial",

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..data.sums import Floats, Sums
 from ..errors import FitError, FormulaError
-from ..families import Exponential, Family
+from ..families import Exponential, Family, NegativeBinomial
 from ..formula import Design, Formula, Matrices
 from .estimate import Certificate
 from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, taken, weights_given
@@ -161,6 +161,14 @@ def _least_squares(
     return beta, R
 
 
+def _information(
+    family: Exponential, y: Floats, X: Floats, weights: Floats, offset: Floats, eta: Floats, mu: Floats
+) -> Floats:
+    """(p, p) X'WX with the weights of scoring, the expected information of beta."""
+    R = _least_squares(family, y, X, weights, offset, eta, mu)[1]
+    return R.T @ R
+
+
 def _acceptable(
     family: Exponential, y: Floats, X: Floats, weights: Floats, offset: Floats, beta: Floats | None, proposed: Floats,
     deviance: float,
@@ -212,19 +220,27 @@ def _by_scoring(design: Design, rows: Matrices, family: Exponential) -> Generali
 
 
 def _by_likelihood(design: Design, rows: Matrices, family: Family) -> GeneralizedLinearEstimate:
-    """Maximum likelihood of beta and the shape together; the covariance of beta is from the Hessian of both."""
+    """Maximum likelihood of beta and the shape together; the covariance of beta is from the Hessian of both.
+
+    That of a negative binomial is from the expected information, as in R's glm.nb, in which beta and the size are
+    orthogonal (Lawless 1987, Canad. J. Statist. 15, 209-225).
+    """
     y, X, weights, offset = _arrays(rows)
     likelihood = Likelihood(rows, family, 1, None)
     solution = likelihood.fit()
     shape = likelihood.shape_of(solution)
     mu = family.link.inverse(solution.eta)
+    vcov: Floats = solution.vcov
+    if isinstance(family, NegativeBinomial) and X.shape[1]:
+        known = NegativeBinomial(family.link, float(shape[0]))
+        vcov = np.linalg.inv(_information(known, y, X, weights, offset, solution.eta, mu)).astype(np.float64)
     if design.has_intercept:
         null = Likelihood(replace(rows, X=(np.ones(len(y)),)), family, 1, None).core
         eta = null.fit(1, None, None, solution.shape, True).eta
     else:
         eta = offset
     return GeneralizedLinearEstimate(
-        theta=np.empty(0), beta=solution.beta, unscaled_vcov=solution.vcov, sigma=1.0, criterion=solution.criterion,
+        theta=np.empty(0), beta=solution.beta, unscaled_vcov=vcov, sigma=1.0, criterion=solution.criterion,
         r2=float(((y - mu) ** 2 / family.variance(mu, weights, shape)).sum()), modes=(), smallest=(), n=len(y),
         reml=False,
         certificate=Certificate(

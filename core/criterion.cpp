@@ -12,14 +12,6 @@ namespace {
 
 constexpr double kStartLow = 0.1, kStartHigh = 20.0;  // a start at zero would be a saddle
 constexpr double kStartBeyond = 1e3;
-constexpr double kZero = 1e-6;  // a singular value of Lambda below this moves the criterion by less than rounding
-
-// Calls visit(i, j) for the free entries of a term's Lambda, in the order of theta.
-template <class F>
-void free_entries(int k, Structure s, F&& visit) {
-  for (int j = 0; j < k; ++j)
-    for (int i = j; i < (s == Structure::us ? k : j + 1); ++i) visit(i, j);
-}
 
 // beta, its inverse information and r2 with contrast'beta held, by a Lagrange multiplier; returns d r2 / d value.
 double hold_contrast(const Given& given, Point& at) {
@@ -53,97 +45,15 @@ LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32
   blocks_.diag.clear();
   Vec().swap(blocks_.border);
   if (engine_) moments_inverse_ = moment_equations();
-  const std::size_t n_terms = rows_.terms.size();
-  factor_of_term_.resize(n_terms);
-  first_of_term_.resize(n_terms);
-  for (std::size_t f = 0; f < rows_.factors.size(); ++f)
-    for (std::size_t t = 0; t < rows_.factors[f].terms.size(); ++t) {
-      factor_of_term_[rows_.factors[f].terms[t]] = static_cast<int>(f);
-      first_of_term_[rows_.factors[f].terms[t]] = rows_.factors[f].first[t];
-    }
-  for (std::size_t t = 0; t < n_terms; ++t) {
-    free_entries(rows_.terms[t].k(), rows_.terms[t].structure, [&](int, int) { ++n_theta_; });
-    Mat inv;
-    if (!inverse(rows_.maps[t].full, inv)) throw std::runtime_error("singular coordinates of a random-effects term");
-    to_inner_.push_back(std::move(inv));
-  }
+  cov_ = Covariances(rows_);
 }
 
 LinearMixed::LinearMixed(const LinearMixed& o)
-    : rows_(o.rows_), blocks_(o.blocks_), engine_(o.engine_ ? o.engine_->clone() : nullptr), n_theta_(o.n_theta_),
-      factor_of_term_(o.factor_of_term_), first_of_term_(o.first_of_term_), moments_inverse_(o.moments_inverse_),
-      to_inner_(o.to_inner_) {}
+    : rows_(o.rows_), blocks_(o.blocks_), engine_(o.engine_ ? o.engine_->clone() : nullptr), cov_(o.cov_),
+      moments_inverse_(o.moments_inverse_) {}
 
 double LinearMixed::residual_scale() const {
   return rows_.fixed.y_scale * std::sqrt(std::max(0.0, blocks_.XY(rows_.p, rows_.p)) / rows_.fixed.total_weight);
-}
-
-std::vector<Mat> LinearMixed::lambda_of(const Vec& theta) const {
-  std::vector<Mat> out;
-  std::size_t at = 0;
-  for (const Term& t : rows_.terms) {
-    Mat L(t.k(), t.k());
-    free_entries(t.k(), t.structure, [&](int i, int j) { L(i, j) = theta[at++]; });
-    out.push_back(std::move(L));
-  }
-  return out;
-}
-
-Vec LinearMixed::theta_of(const std::vector<Mat>& lambda) const {
-  Vec theta;
-  for (std::size_t t = 0; t < lambda.size(); ++t)
-    free_entries(rows_.terms[t].k(), rows_.terms[t].structure, [&](int i, int j) { theta.push_back(lambda[t](i, j)); });
-  return theta;
-}
-
-std::vector<Mat> LinearMixed::inner_lambda(const std::vector<Mat>& user) const {
-  std::vector<Mat> out;
-  for (std::size_t t = 0; t < user.size(); ++t) out.push_back(to_inner_[t] * user[t]);
-  return out;
-}
-
-std::vector<Mat> LinearMixed::user_lambda(const std::vector<Mat>& inner) const {
-  std::vector<Mat> out;
-  for (std::size_t t = 0; t < inner.size(); ++t) {
-    Mat L = rows_.maps[t].full * inner[t];
-    if (rows_.terms[t].structure == Structure::us) L = lower_factor(L);
-    else
-      for (double& x : L.a) x = std::abs(x);
-    out.push_back(std::move(L));
-  }
-  return out;
-}
-
-std::vector<Mat> LinearMixed::by_factor(const std::vector<Mat>& per_term) const {
-  std::vector<Mat> out;
-  for (const Factor& f : rows_.factors) out.emplace_back(f.K, f.K);
-  for (std::size_t t = 0; t < per_term.size(); ++t) {
-    Mat& L = out[factor_of_term_[t]];
-    const int o = first_of_term_[t];
-    for (int j = 0; j < per_term[t].cols; ++j)
-      for (int i = 0; i < per_term[t].rows; ++i) L(o + i, o + j) = per_term[t](i, j);
-  }
-  return out;
-}
-
-std::vector<Direction> LinearMixed::directions(const std::vector<Mat>& lambda, const std::vector<Mat>* maps) const {
-  std::vector<Direction> out;
-  for (std::size_t t = 0; t < lambda.size(); ++t) {
-    const int k = rows_.terms[t].k(), f = factor_of_term_[t], o = first_of_term_[t], K = rows_.factors[f].K;
-    free_entries(k, rows_.terms[t].structure, [&](int i, int j) {
-      Mat d(k, k);
-      for (int a = 0; a < k; ++a) {
-        d(i, a) += lambda[t](a, j);
-        d(a, i) += lambda[t](a, j);
-      }
-      if (maps) d = (*maps)[t] * d * transpose((*maps)[t]);
-      Mat full(K, K);
-      for (int b = 0; b < k; ++b)
-        for (int a = 0; a < k; ++a) full(o + a, o + b) = d(a, b);
-      out.push_back({f, std::move(full)});
-    });
-  }
-  return out;
 }
 
 bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out,
@@ -151,7 +61,7 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
   at_.clear();
   const int p = rows_.p;
   Mat cross = blocks_.XY;
-  out.logdet = engine_ ? engine_->eliminate(by_factor(inner), cross) : 0.0;
+  out.logdet = engine_ ? engine_->eliminate(cov_.by_factor(inner), cross) : 0.0;
   Mat L(p, p);
   out.beta.resize(p);
   for (int j = 0; j < p; ++j) {
@@ -216,14 +126,7 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
     }
   out.S = std::move(slopes.S);
   out.r2_slope = std::move(tz);
-  out.D.clear();
-  for (std::size_t t = 0; t < rows_.terms.size(); ++t) {
-    const int k = rows_.terms[t].k(), o = first_of_term_[t];
-    Mat d(k, k);
-    for (int j = 0; j < k; ++j)
-      for (int i = 0; i < k; ++i) d(i, j) = D[factor_of_term_[t]](o + i, o + j);
-    out.D.push_back(std::move(d));
-  }
+  out.D = cov_.by_term(D);
   return std::isfinite(out.value);
 }
 
@@ -232,21 +135,6 @@ bool LinearMixed::engine_is_at(const std::vector<Mat>& inner) const {
   for (std::size_t t = 0; t < inner.size(); ++t)
     if (!std::equal(inner[t].a.begin(), inner[t].a.end(), at_[t].a.begin(), at_[t].a.end())) return false;
   return true;
-}
-
-// E_mn = <D, d2Psi/dtheta_m dtheta_n> = 2 D[i, i'] for entries (i, j), (i', j) of one term.
-void LinearMixed::curvature(const std::vector<Mat>* maps, Mat& H, const std::vector<Mat>& D) const {
-  int base = 0;
-  for (std::size_t t = 0; t < D.size(); ++t) {
-    const Mat d = maps ? transpose((*maps)[t]) * D[t] * (*maps)[t] : D[t];
-    std::vector<std::pair<int, int>> entries;
-    free_entries(rows_.terms[t].k(), rows_.terms[t].structure, [&](int i, int j) { entries.emplace_back(i, j); });
-    for (std::size_t a = 0; a < entries.size(); ++a)
-      for (std::size_t b = 0; b < entries.size(); ++b)
-        if (entries[a].second == entries[b].second)
-          H(base + static_cast<int>(a), base + static_cast<int>(b)) += 2.0 * d(entries[a].first, entries[b].first);
-    base += static_cast<int>(entries.size());
-  }
 }
 
 // Where to start: uncorrelated effects whose variances solve the moment equations of the least-squares residuals
@@ -293,43 +181,31 @@ std::vector<Mat> LinearMixed::moment_start() const {
 }
 
 Vec LinearMixed::start_inner(const Vec* start) const {
-  if (!start) return theta_of(moment_start());
-  std::vector<Mat> L = inner_lambda(lambda_of(*start));
+  if (!start) return cov_.theta_of(moment_start());
+  std::vector<Mat> L = cov_.inner_lambda(cov_.lambda_of(*start));
   for (const Mat& Lt : L)  // beyond, the criterion is so flat that any point looks like a minimum
     for (double x : Lt.a)
       if (std::abs(x) > kStartBeyond)
         throw Refused("start has random effects more than a thousand times as large as the residuals; give smaller values, or leave start out");
   for (std::size_t t = 0; t < L.size(); ++t)
     if (rows_.terms[t].structure == Structure::us) L[t] = lower_factor(L[t]);
-  return theta_of(L);
+  return cov_.theta_of(L);
 }
 
 Solution LinearMixed::fit(bool reml, const Vec* start) {
   Point best;
   const auto f = [&](const Vec& theta, Point& out) {
-    const std::vector<Mat> L = lambda_of(theta);
-    const std::vector<Direction> dirs = directions(L, nullptr);
+    const std::vector<Mat> L = cov_.lambda_of(theta);
+    const std::vector<Direction> dirs = cov_.directions(L, nullptr);
     if (!evaluate(L, &dirs, reml, out)) return false;
-    curvature(nullptr, out.hessian, out.D);
+    cov_.add_curvature(nullptr, out.hessian, out.D);
     return true;
   };
   const NewtonResult r = newton(f, start_inner(start), best);
-  std::vector<Mat> inner = lambda_of(r.x);
+  std::vector<Mat> inner = cov_.lambda_of(r.x);
   if (engine_ && !engine_is_at(inner)) f(r.x, best);  // the last point tried was not the best
-  // exact zeros where the criterion cannot tell the difference
-  for (std::size_t t = 0; t < inner.size(); ++t) {
-    Vec w;
-    Mat V;
-    eigen_symmetric(inner[t] * transpose(inner[t]), w, V);
-    if (w.front() >= kZero * kZero) continue;
-    Mat root(inner[t].rows, inner[t].rows);
-    for (int j = 0; j < root.cols; ++j)
-      for (int i = 0; i < root.rows; ++i) root(i, j) = w[j] < kZero * kZero ? 0.0 : V(i, j) * std::sqrt(w[j]);
-    inner[t] = rows_.terms[t].structure == Structure::us ? lower_factor(root) : inner[t];
-    if (rows_.terms[t].structure == Structure::diag)
-      for (double& x : inner[t].a) x = std::abs(x) < kZero ? 0.0 : x;
-  }
-  Solution s = describe(best, inner, theta_of(user_lambda(inner)), reml);
+  cov_.settle_zeros(inner);
+  Solution s = describe(best, inner, cov_.theta_of(cov_.user_lambda(inner)), reml);
   s.evaluations = r.evaluations;
   s.decrement = r.decrement;
   s.lowest_curvature = r.lowest_curvature;
@@ -339,11 +215,12 @@ Solution LinearMixed::fit(bool reml, const Vec* start) {
 }
 
 Solution LinearMixed::solve(const Vec& theta, bool reml) {
-  const std::vector<Mat> user = lambda_of(theta), inner = inner_lambda(user);
-  const std::vector<Direction> dirs = directions(user, &to_inner_);
+  const std::vector<Mat> user = cov_.lambda_of(theta), inner = cov_.inner_lambda(user);
+  const std::vector<Mat> maps = cov_.maps_to_inner();
+  const std::vector<Direction> dirs = cov_.directions(user, &maps);
   Point at;
   if (!evaluate(inner, &dirs, reml, at)) throw std::domain_error("the criterion is not finite at this theta");
-  curvature(&to_inner_, at.hessian, at.D);
+  cov_.add_curvature(&maps, at.hessian, at.D);
   Solution s = describe(at, inner, theta, reml);
   s.gradient = at.gradient;
   s.hessian = at.hessian;
@@ -353,7 +230,7 @@ Solution LinearMixed::solve(const Vec& theta, bool reml) {
 
 double LinearMixed::criterion(const Vec& theta, bool reml) {
   Point at;
-  if (!evaluate(inner_lambda(lambda_of(theta)), nullptr, reml, at)) return HUGE_VAL;
+  if (!evaluate(cov_.inner_lambda(cov_.lambda_of(theta)), nullptr, reml, at)) return HUGE_VAL;
   return at.value;
 }
 
@@ -384,8 +261,8 @@ Solution LinearMixed::describe(const Point& at, const std::vector<Mat>& inner, c
   c.push_back(1.0);
   const Vec b = engine_ ? engine_->modes(c) : Vec();
   for (std::size_t t = 0; t < rows_.terms.size(); ++t) {
-    const Factor& f = rows_.factors[factor_of_term_[t]];
-    const int k = rows_.terms[t].k(), o = first_of_term_[t];
+    const Factor& f = rows_.factors[cov_.terms()[t].factor];
+    const int k = rows_.terms[t].k(), o = cov_.terms()[t].first;
     const Mat& map = rows_.maps[t].full;
     Vec modes(static_cast<std::size_t>(f.levels) * k, 0.0);
     for (int v = 0; v < f.levels; ++v)
@@ -393,37 +270,14 @@ Solution LinearMixed::describe(const Point& at, const std::vector<Mat>& inner, c
         for (int j = 0; j < k; ++j) modes[static_cast<std::size_t>(v) * k + i] += s * map(i, j) * b[f.offset + static_cast<std::int64_t>(v) * f.K + o + j];
     out.modes.push_back(std::move(modes));
   }
-  out.boundary_slope = HUGE_VAL;
-  for (std::size_t t = 0; t < inner.size(); ++t) {
-    Vec w;
-    Mat V;
-    eigen_symmetric(inner[t] * transpose(inner[t]), w, V);
-    out.smallest.push_back(std::sqrt(std::max(w.front(), 0.0)));
-    if (at.D.empty()) continue;
-    // D restricted to the null space of Psi (to the zero variances when the structure is diagonal)
-    std::vector<int> null;
-    for (std::size_t j = 0; j < w.size(); ++j)
-      if (w[j] < kZero * kZero) null.push_back(static_cast<int>(j));
-    if (null.empty()) continue;
-    Mat N(V.rows, static_cast<int>(null.size()));
-    for (std::size_t j = 0; j < null.size(); ++j) std::copy_n(V.col(null[j]), V.rows, N.col(static_cast<int>(j)));
-    Mat R = transpose(N) * at.D[t] * N;
-    if (rows_.terms[t].structure == Structure::diag)
-      for (int j = 0; j < R.cols; ++j)
-        for (int i = 0; i < R.rows; ++i)
-          if (i != j) R(i, j) = 0.0;
-    Vec e;
-    Mat ignored;
-    eigen_symmetric(R, e, ignored);
-    out.boundary_slope = std::min(out.boundary_slope, e.front());
-  }
+  out.boundary_slope = cov_.boundary(inner, at.D, out.smallest);
   return out;
 }
 
 std::vector<Posterior> LinearMixed::posterior(const Vec& theta) {
   Mat cross;
   at_.clear();
-  engine_->eliminate(by_factor(inner_lambda(lambda_of(theta))), cross);
+  engine_->eliminate(cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta))), cross);
   const std::vector<Posterior> inner = engine_->posterior();
   std::vector<Posterior> out;
   const int p = rows_.p;
@@ -433,16 +287,16 @@ std::vector<Posterior> LinearMixed::posterior(const Vec& theta) {
     return inv;
   }();
   for (std::size_t t = 0; t < rows_.terms.size(); ++t) {
-    const Factor& f = rows_.factors[factor_of_term_[t]];
-    const int k = rows_.terms[t].k(), o = first_of_term_[t], K = f.K;
+    const Factor& f = rows_.factors[cov_.terms()[t].factor];
+    const int k = rows_.terms[t].k(), o = cov_.terms()[t].first, K = f.K;
     const Mat& map = rows_.maps[t].full;
     const Mat mapT = transpose(map);
     Posterior post;
     for (int v = 0; v < f.levels; ++v) {
       Mat P(k, k), F(k, p);
       for (int i = 0; i < k; ++i) {
-        for (int j = 0; j < k; ++j) P(i, j) = inner[factor_of_term_[t]].P[(static_cast<std::size_t>(v) * K + o + i) * K + o + j];
-        for (int j = 0; j < p; ++j) F(i, j) = inner[factor_of_term_[t]].F[(static_cast<std::size_t>(v) * K + o + i) * p + j];
+        for (int j = 0; j < k; ++j) P(i, j) = inner[cov_.terms()[t].factor].P[(static_cast<std::size_t>(v) * K + o + i) * K + o + j];
+        for (int j = 0; j < p; ++j) F(i, j) = inner[cov_.terms()[t].factor].F[(static_cast<std::size_t>(v) * K + o + i) * p + j];
       }
       P = map * P * mapT;
       F = map * F * X_back;
@@ -474,14 +328,14 @@ Vec LinearMixed::variances(const Vec& theta, const std::vector<const std::int32_
   }
   Mat cross;
   at_.clear();
-  engine_->eliminate(by_factor(inner_lambda(lambda_of(theta))), cross);
+  engine_->eliminate(cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta))), cross);
   return engine_->variances(c);
 }
 
 std::vector<Contraction> LinearMixed::contractions(const Vec& theta) {
   Mat cross;
   at_.clear();
-  engine_->eliminate(by_factor(inner_lambda(lambda_of(theta))), cross);
+  engine_->eliminate(cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta))), cross);
   Slopes slopes;
   slopes.products = true;
   engine_->differentiate(Vec(rows_.p + 1, 0.0), {}, {}, slopes);
@@ -490,8 +344,8 @@ std::vector<Contraction> LinearMixed::contractions(const Vec& theta) {
   const int p = rows_.p;
   std::vector<Contraction> out;
   for (std::size_t t = 0; t < rows_.terms.size(); ++t) {
-    const int f = factor_of_term_[t], k = rows_.terms[t].k(), o = first_of_term_[t], K = rows_.factors[f].K;
-    const Mat& back = to_inner_[t];
+    const int f = cov_.terms()[t].factor, k = rows_.terms[t].k(), o = cov_.terms()[t].first, K = rows_.factors[f].K;
+    const Mat& back = cov_.terms()[t].to_inner;
     Contraction c{Mat(k, k), Mat(k * p, k * p)};
     Mat map(k * p, k * p);  // vec(H_user) = map vec(H_inner)
     for (int a = 0; a < p; ++a)
@@ -517,7 +371,7 @@ Response LinearMixed::drawn(const Draws& draws, const double* numbers, const Vec
   if (!inverse(rows_.fixed.map.full, back)) throw std::runtime_error("singular coordinates of the fixed effects");
   for (int j = 0; j < rows_.p; ++j)
     for (int i = 0; i < rows_.p; ++i) inner_beta[i] += back(i, j) * beta[j];
-  return draws.draw(numbers, by_factor(inner_lambda(lambda_of(theta)))[0], sigma, inner_beta);
+  return draws.draw(numbers, cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta)))[0], sigma, inner_beta);
 }
 
 void LinearMixed::set_response(const Column& y) {

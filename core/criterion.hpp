@@ -12,8 +12,8 @@
 #include <memory>
 #include <vector>
 
+#include "covariances.hpp"
 #include "draws.hpp"
-#include "engine.hpp"
 #include "newton.hpp"
 
 namespace multilevel {
@@ -83,7 +83,7 @@ class LinearMixed {
   LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors);
   LinearMixed(const LinearMixed& other);
 
-  int n_theta() const { return n_theta_; }
+  int n_theta() const { return cov_.size(); }
   const Rows& rows() const { return rows_; }
   const Engine& engine() const { return *engine_; }
   double residual_scale() const;  // root mean square of y about its least-squares fit, summed from the rows
@@ -108,23 +108,13 @@ class LinearMixed {
   Rows rows_;
   Blocks blocks_;  // border and XY of the response in use; diag lives in the engine
   std::unique_ptr<Engine> engine_;
-  int n_theta_ = 0;
-  std::vector<int> factor_of_term_, first_of_term_;
+  Covariances cov_;
   Mat moments_inverse_;        // of the moment equations, which depend on the design alone; empty when singular
   std::vector<Mat> at_;        // Lambda (inner, per term) that the engine was last differentiated at
-  std::vector<Mat> to_inner_;  // inverse of each term's coordinate map
 
-  std::vector<Mat> lambda_of(const Vec& theta) const;            // per term, from its free entries
-  std::vector<Mat> inner_lambda(const std::vector<Mat>& user) const;
-  std::vector<Mat> by_factor(const std::vector<Mat>& per_term) const;
-  // dPsi/dtheta_m for theta the free entries of `lambda`; `maps` brings it to inner coordinates (or none)
-  std::vector<Direction> directions(const std::vector<Mat>& lambda, const std::vector<Mat>* maps) const;
   bool evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out,
                 const Given* given = nullptr);
   Vec user_beta(const Vec& inner) const;
-  void curvature(const std::vector<Mat>* maps, Mat& H, const std::vector<Mat>& D) const;
-  Vec theta_of(const std::vector<Mat>& lambda) const;
-  std::vector<Mat> user_lambda(const std::vector<Mat>& inner) const;
   Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
   bool engine_is_at(const std::vector<Mat>& inner) const;
   Vec start_inner(const Vec* start) const;

@@ -103,7 +103,7 @@ void Elimination::eliminate_core(Mat& cross, LogProduct& det) {
           if (l == 0.0) continue;
           for (int j = 0; j < nb; ++j) Omega(i + c, j) += l * GL(i + a, j);
         }
-    cholesky(Omega);
+    definite_ &= cholesky(Omega);
     for (int i = 0; i < nb; ++i) det.times(Omega(i, i) * Omega(i, i));
     // X = Lambda L^-T (nb x nb)
     Mat X(nb, nb);
@@ -219,6 +219,7 @@ void Elimination::forward_core(Mat& B, double* total) const {
 
 // In place: panel by panel from the end, the reduced blocks of the core give way to P.
 void Elimination::select_core(std::vector<Mat>* T, std::vector<Posterior>* post) {
+  core_inverted_ = true;
   for (auto b = panels_.rbegin(); b != panels_.rend(); ++b) {
     const int nb = b->width, D = core_ - b->start - nb, K = shape_[b->factor].K;
     double* G = R_.data() + static_cast<std::size_t>(b->start) * core_ + b->start;

@@ -5,7 +5,7 @@
 
 namespace multilevel {
 
-Elimination::Elimination(const Rows& rows, Blocks blocks)
+Elimination::Elimination(const Rows& rows, Blocks blocks, bool empty)
     : p_(rows.p), q_(rows.q), XY0_(blocks.XY),
       border0_(std::move(blocks.border)) {
   auto pattern = std::make_shared<Pattern>(find_pattern(rows));
@@ -31,7 +31,7 @@ Elimination::Elimination(const Rows& rows, Blocks blocks)
     }
   }
   M_core_.resize(inverses);
-  fill_values(rows);
+  if (!empty) fill_values(rows);
   for (SparsePattern& s : pattern->factors) {  // the order of the rows has served
     std::vector<std::int32_t>().swap(s.order);
     std::vector<std::int64_t>().swap(s.start);
@@ -115,6 +115,8 @@ double Elimination::eliminate(const std::vector<Mat>& Lambda, Mat& cross) {
     lam_rm_.emplace_back(rows.a.begin(), rows.a.end());
   }
   cross = XY0_;
+  definite_ = true;
+  core_inverted_ = false;
   LogProduct det;
   border_.assign(border0_.begin() + later_ * (p_ + 1), border0_.end());
   for (int f = 1; f < pattern_->sparse; ++f) sparse_[f].val = sparse_[f].val0, sparse_[f].diag = sparse_[f].diag0;
@@ -144,11 +146,13 @@ void Elimination::differentiate(const Vec& c, const Inverse& Q, const std::vecto
   if (core_) back_substitute_core(c, Q, dirs, &out);
   for (int f = pattern_->sparse - 1; f >= 0; --f)
     back_substitute_levels(f, c, Q, dirs, mine[f], &out);
-  const bool carries = pattern_->sparse > 1 || core_ > 0;
-  Vec C(carries ? static_cast<std::size_t>(q_) * m : 0, 0.0);
-  for (int f = 0; f < pattern_->sparse; ++f)
-    information_levels(f, dirs, mine[f], C, out.G);
-  if (core_) information_core(dirs, C, out.G);
+  if (m > 0) {
+    const bool carries = pattern_->sparse > 1 || core_ > 0;
+    Vec C(carries ? static_cast<std::size_t>(q_) * m : 0, 0.0);
+    for (int f = 0; f < pattern_->sparse; ++f)
+      information_levels(f, dirs, mine[f], C, out.G);
+    if (core_) information_core(dirs, C, out.G);
+  }
   if (core_) select_core(&out.T, nullptr);
   for (int f = pattern_->sparse - 1; f >= 0; --f)
     select_levels(f, out.T[f], nullptr);

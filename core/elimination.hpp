@@ -17,6 +17,7 @@
 #include <algorithm>
 
 #include "engine.hpp"
+#include "observations.hpp"
 #include "parallel.hpp"
 #include "pattern.hpp"
 
@@ -117,7 +118,8 @@ struct Panel {
 
 class Elimination final : public Engine {
  public:
-  Elimination(const Rows& rows, Blocks blocks);
+  // `empty`: the pattern alone; the values come with reweigh()
+  Elimination(const Rows& rows, Blocks blocks, bool empty = false);
   double eliminate(const std::vector<Mat>& Lambda, Mat& cross) override;
   void differentiate(const Vec& c, const Inverse& Q, const std::vector<Direction>& directions, Slopes& out) override;
   Vec modes(const Vec& c) override;
@@ -128,6 +130,15 @@ class Elimination final : public Engine {
   void set_response(const Response& r) override;
   std::unique_ptr<Engine> clone() const override { return std::make_unique<Elimination>(*this); }
   const char* name() const override { return core_ ? "dense core" : "block-diagonal"; }
+
+  // weights that change (reweigh.cpp): reweigh, set_border, eliminate; then solve, differentiate, row_variances
+  void find_places(const Observations& o);
+  void reweigh(const Observations& o, const Vec& w);
+  void set_border(int columns, Vec&& border, Mat cross);  // q x columns, row-major
+  bool definite() const { return definite_; }             // of the last eliminate()
+  void solve(Vec& x);
+  void row_variances(const Observations& o, Vec& c) const;
+  const Vec& z() const { return z_; }                     // Z'V^-1(y - X beta) of the last differentiate()
 
  private:
   struct Shape {
@@ -160,6 +171,10 @@ class Elimination final : public Engine {
   std::int64_t later_ = 0;         // the first of them
   Vec z_;                          // q
   std::vector<Mat> Lambda_;
+  std::shared_ptr<const std::vector<std::vector<std::int64_t>>> places_;
+  bool definite_ = true;
+  bool core_inverted_ = false;     // R_ holds the selected inverse
+  bool keep_first_ = false;        // the selected inverse of the first factor's couplings is wanted too
   bool dense_first_ = false;       // the first factor meets so much of the core that dense products win
 
   // level by level (levels.cpp)
@@ -219,6 +234,7 @@ class Elimination final : public Engine {
   void visit_effects(std::int64_t at, int k, const double* F, const Vec& c);
 };
 
+std::unique_ptr<Elimination> make_reweighed(const Rows& rows, const Observations& o);
 
 // T -= H Q^-1 H' for the columns of X, S += z z', HT += H' Psi_dot z, and HH if asked for: what one level (row-major H,
 // k x (p+1)) of factor f adds.

@@ -166,7 +166,7 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
   using Kind = Held::Kind;
   const FixedCoordinates& fx = rows_.fixed;
   const double s = fx.y_scale, n = static_cast<double>(rows_.n);
-  const std::vector<Mat> start = inner_lambda(lambda_of(theta));
+  const std::vector<Mat> start = cov_.inner_lambda(cov_.lambda_of(theta));
   Given given;
   Chart chart;
   double alpha = 0.0, beta = 0.0;
@@ -225,7 +225,7 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
     }
     std::vector<Direction> dirs;
     for (std::size_t m = 0; m < E.size(); ++m) {
-      const int t = term[m], factor = factor_of_term_[t], o = first_of_term_[t];
+      const int t = term[m], factor = cov_.terms()[t].factor, o = cov_.terms()[t].first;
       const Mat d = symmetric_product(E[m], L[t]);
       Mat full(rows_.factors[factor].K, rows_.factors[factor].K);
       for (int j = 0; j < d.cols; ++j)
@@ -263,7 +263,7 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
   if (best.beta.empty() && rows_.p > 0) throw std::domain_error("the criterion is not finite at this start");
   const std::vector<Mat> L = lambda_at(r.x);
   const double sigma2 = chart.has_eta ? std::exp(2.0 * r.x.back()) : given.sigma2 > 0.0 ? given.sigma2 : best.r2 / n;
-  out.theta = theta_of(user_lambda(L));
+  out.theta = cov_.theta_of(cov_.user_lambda(L));
   out.beta = user_beta(best.beta);
   out.sigma = s * std::sqrt(sigma2);
   out.criterion = best.value;
@@ -301,7 +301,7 @@ ScoreParts LinearMixed::score_parts(const Vec& theta) {
   const double s2 = rows_.fixed.y_scale * rows_.fixed.y_scale;
   std::size_t size = rows_.p + 1;
   for (const Factor& f : rows_.factors) size += f.K * (f.K + 1) / 2;
-  if (!evaluate(inner_lambda(lambda_of(theta)), &none, false, at)) return ScoreParts(size, std::nan(""));
+  if (!evaluate(cov_.inner_lambda(cov_.lambda_of(theta)), &none, false, at)) return ScoreParts(size, std::nan(""));
   ScoreParts out = user_beta(at.beta);
   for (const Mat& S : at.S)
     for (int j = 0; j < S.cols; ++j)

@@ -27,7 +27,7 @@ void Elimination::eliminate_factor(int f, Mat& cross, LogProduct& det) {
   Vec Xbuf(k * k), wB(static_cast<std::size_t>(k) * width), W;
   const bool scatter = !(f == 0 && dense_first_);
   for (int v = 0; v < shape_[f].levels; ++v) {
-    Small<K>::pivot(k, sp.diag.data() + static_cast<std::size_t>(v) * k * k, lam(f), Xbuf.data(), sp.M.data() + static_cast<std::size_t>(v) * k * k, det);
+    definite_ &= Small<K>::pivot(k, sp.diag.data() + static_cast<std::size_t>(v) * k * k, lam(f), Xbuf.data(), sp.M.data() + static_cast<std::size_t>(v) * k * k, det);
     const double* X = Xbuf.data();
     const double* B = border_of(f, v);
     for (int i = 0; i < k; ++i)
@@ -270,17 +270,30 @@ void Elimination::select(int f, Mat& T, Posterior* post) {
   const int k = K ? K : shape_[f].K;
   const SparsePattern& s = pattern_->factors[f];
   Sparse& sp = sparse_[f];
-  const bool keep = f > 0;
+  const bool keep = f > 0 || places_;
   if (keep) {
     sp.P.resize(sp.val.size());
     sp.P_diag.resize(sp.diag.size());
   }
   Vec Qall;  // an early factor that meets only the core needs no more of P than this
-  if (f == 0 && core_ && s.inner_total == 0) {
+  if (f == 0 && core_ && s.inner_total == 0 && !keep_first_) {
     Qall.resize(static_cast<std::size_t>(shape_[f].levels) * k * k);
     if (dense_first_) dense_quadratic(f, Qall);
     else scatter_quadratic<K>(f, Qall);
   }
+  // Q = B'Y, and P_Sv = -Y M where it is wanted
+  const auto finish = [&](int v, int D, const double* val, const double* M, const Vec& Y, Vec& Q) {
+    for (int r = 0; r < D; ++r)
+      for (int i = 0; i < k; ++i)
+        for (int j = 0; j < k; ++j) Q[i * k + j] += val[r * k + i] * Y[static_cast<std::size_t>(r) * k + j];
+    if (!keep) return;
+    for (int r = 0; r < D; ++r)
+      for (int i = 0; i < k; ++i) {
+        double x = 0.0;
+        for (int a = 0; a < k; ++a) x += Y[static_cast<std::size_t>(r) * k + a] * M[a * k + i];
+        sp.P[(s.ptr[v] + r) * k + i] = -x;
+      }
+  };
   Vec Q(k * k), N(k * k), NG(k * k), MQ(k * k), P, Y;
   for (int v = shape_[f].levels - 1; v >= 0; --v) {
     const int D = static_cast<int>(s.ptr[v + 1] - s.ptr[v]);
@@ -291,6 +304,34 @@ void Elimination::select(int f, Mat& T, Posterior* post) {
     std::fill(Q.begin(), Q.end(), 0.0);
     if (D && !Qall.empty()) {
       std::copy_n(Qall.data() + static_cast<std::size_t>(v) * k * k, k * k, Q.begin());
+    } else if (D && s.inner[v] == 0) {
+      // Y = P B, each entry of the lower triangle read once where it stands
+      Y.assign(static_cast<std::size_t>(D) * k, 0.0);
+      for (int b = 0; b < D; ++b) {
+        const double* col = R_.data() + static_cast<std::size_t>(row[b] - core_offset_) * core_ - core_offset_;
+        double* yb = Y.data() + static_cast<std::size_t>(b) * k;
+        const double* vb = val + static_cast<std::size_t>(b) * k;
+        if constexpr (K == 1) {
+          const double x = vb[0];
+          double sum = col[row[b]] * x;
+          for (int r = b + 1; r < D; ++r) {
+            const double p = col[row[r]];
+            sum += p * val[r];
+            Y[r] += p * x;
+          }
+          yb[0] += sum;
+        } else {
+          for (int i = 0; i < k; ++i) yb[i] += col[row[b]] * vb[i];
+          for (int r = b + 1; r < D; ++r) {
+            const double p = col[row[r]];
+            for (int i = 0; i < k; ++i) {
+              yb[i] += p * val[r * k + i];
+              Y[static_cast<std::size_t>(r) * k + i] += p * vb[i];
+            }
+          }
+        }
+      }
+      finish(v, D, val, M, Y, Q);
     } else if (D) {
       // gather P on the pattern, then Y = P B
       P.assign(static_cast<std::size_t>(D) * D, 0.0);
@@ -315,16 +356,7 @@ void Elimination::select(int f, Mat& T, Posterior* post) {
       for (int r = 0; r < D; ++r)
         for (int a = 0; a < D; ++a)
           for (int i = 0; i < k; ++i) Y[static_cast<std::size_t>(r) * k + i] += P[static_cast<std::size_t>(r) * D + a] * val[a * k + i];
-      for (int r = 0; r < D; ++r)
-        for (int i = 0; i < k; ++i)
-          for (int j = 0; j < k; ++j) Q[i * k + j] += val[r * k + i] * Y[static_cast<std::size_t>(r) * k + j];
-      if (keep)
-        for (int r = 0; r < D; ++r)
-          for (int i = 0; i < k; ++i) {
-            double x = 0.0;
-            for (int a = 0; a < k; ++a) x += Y[static_cast<std::size_t>(r) * k + a] * M[a * k + i];
-            sp.P[(s.ptr[v] + r) * k + i] = -x;
-          }
+      finish(v, D, val, M, Y, Q);
     }
     if (keep || post) {
       double* Pd = post ? post->P.data() + static_cast<std::size_t>(v) * k * k : sp.P_diag.data() + static_cast<std::size_t>(v) * k * k;

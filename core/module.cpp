@@ -5,6 +5,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
+#include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include "criterion.hpp"
+#include "generalized.hpp"
 #include "parallel.hpp"
 #include "refused.hpp"
 
@@ -60,35 +62,28 @@ void bind_blas() {
 
 Column view(const InColumn& a) { return {a.data(), a.shape(0) > 1 ? static_cast<std::ptrdiff_t>(a.stride(0)) : 0}; }
 
-struct TermSpec {
-  int factor;
-  std::vector<InColumn> Z;
-  int structure;
-};
+using Factors = std::vector<std::pair<InCodes, int>>;
+using Terms = std::vector<std::tuple<int, std::vector<InColumn>, int>>;
 
-class Model {
+// The arrays of a model, held as long as the core looks at them.
+class Arrays {
  public:
-  Model(InColumn y, std::vector<InColumn> X, std::optional<InVector> weights,
-        std::vector<std::pair<InCodes, int>> factors, std::vector<std::tuple<int, std::vector<InColumn>, int>> terms)
-      : y_(std::move(y)), X_(std::move(X)), weights_(std::move(weights)), factors_(std::move(factors)), terms_(std::move(terms)) {
+  Arrays(InColumn y, std::vector<InColumn> X, std::optional<InVector> weights, Factors factors, Terms terms)
+      : y_(std::move(y)), X_(std::move(X)), weights_(std::move(weights)), factors_(std::move(factors)), terms_(std::move(terms)) {}
+
+  std::int64_t n() const { return static_cast<std::int64_t>(y_.shape(0)); }
+  multilevel::Rows rows() const {
     multilevel::Rows rows;
-    rows.n = static_cast<std::int64_t>(y_.shape(0));
+    rows.n = n();
     rows.y = view(y_);
     for (const InColumn& x : X_) rows.X.push_back(view(check(x, rows.n)));
     if (weights_) {
       if (static_cast<std::int64_t>(weights_->shape(0)) != rows.n) throw nb::value_error("weights: one per row expected");
       rows.w = weights_->data();
     }
-    std::vector<std::pair<const std::int32_t*, int>> fs;
-    for (const auto& [codes, levels] : factors_) {
-      if (static_cast<std::int64_t>(codes.shape(0)) != rows.n) throw nb::value_error("codes: one per row expected");
-      for (std::int64_t r = 0; r < rows.n; ++r)
-        if (codes.data()[r] < 0 || codes.data()[r] >= levels) throw nb::value_error("codes: a value outside 0 .. n_levels - 1");
-      fs.emplace_back(codes.data(), levels);
-    }
-    std::vector<bool> used(fs.size(), false);
+    std::vector<bool> used(factors_.size(), false);
     for (const auto& [f, Z, s] : terms_) {
-      if (f < 0 || f >= static_cast<int>(fs.size())) throw nb::value_error("terms: no such factor");
+      if (f < 0 || f >= static_cast<int>(factors_.size())) throw nb::value_error("terms: no such factor");
       multilevel::Term t{f, {}, s ? multilevel::Structure::diag : multilevel::Structure::us};
       for (const InColumn& z : Z) t.Z.push_back(view(check(z, rows.n)));
       if (t.Z.empty()) throw nb::value_error("terms: a term without columns");
@@ -96,6 +91,39 @@ class Model {
       rows.terms.push_back(std::move(t));
     }
     if (std::find(used.begin(), used.end(), false) != used.end()) throw nb::value_error("factors: one that no term uses");
+    return rows;
+  }
+  std::vector<std::pair<const std::int32_t*, int>> factors() const {
+    std::vector<std::pair<const std::int32_t*, int>> fs;
+    for (const auto& [codes, levels] : factors_) {
+      if (static_cast<std::int64_t>(codes.shape(0)) != n()) throw nb::value_error("codes: one per row expected");
+      for (std::int64_t r = 0; r < n(); ++r)
+        if (codes.data()[r] < 0 || codes.data()[r] >= levels) throw nb::value_error("codes: a value outside 0 .. n_levels - 1");
+      fs.emplace_back(codes.data(), levels);
+    }
+    return fs;
+  }
+  std::size_t n_factors() const { return factors_.size(); }
+  int levels(std::size_t factor) const { return factors_[factor].second; }
+  static const InColumn& check(const InColumn& a, std::int64_t n) {
+    if (static_cast<std::int64_t>(a.shape(0)) != n) throw nb::value_error("columns of different length");
+    return a;
+  }
+
+ private:
+  InColumn y_;
+  std::vector<InColumn> X_;
+  std::optional<InVector> weights_;
+  Factors factors_;
+  Terms terms_;
+};
+
+class Model {
+ public:
+  Model(InColumn y, std::vector<InColumn> X, std::optional<InVector> weights, Factors factors, Terms terms)
+      : arrays_(std::move(y), std::move(X), std::move(weights), std::move(factors), std::move(terms)) {
+    const auto fs = arrays_.factors();
+    multilevel::Rows rows = arrays_.rows();
     nb::gil_scoped_release release;
     model_ = std::make_unique<multilevel::LinearMixed>(std::move(rows), fs);
   }
@@ -139,20 +167,20 @@ class Model {
   OutArray variances(InVector at, std::vector<InCodes> levels, std::vector<std::vector<InColumn>> Z) {
     const Vec t = *theta(at);
     const auto& rows = model_->rows();
-    if (levels.size() != factors_.size() || Z.size() != rows.terms.size()) throw nb::value_error("levels, Z: one per factor, one per term");
+    if (levels.size() != arrays_.n_factors() || Z.size() != rows.terms.size()) throw nb::value_error("levels, Z: one per factor, one per term");
     const std::size_t n = levels.empty() ? 0 : levels[0].shape(0);
     std::vector<const std::int32_t*> codes;
     for (std::size_t f = 0; f < levels.size(); ++f) {
       if (levels[f].shape(0) != n) throw nb::value_error("levels of different length");
       for (std::size_t i = 0; i < n; ++i)
-        if (levels[f].data()[i] >= factors_[f].second) throw nb::value_error("levels: a value beyond n_levels - 1");
+        if (levels[f].data()[i] >= arrays_.levels(f)) throw nb::value_error("levels: a value beyond n_levels - 1");
       codes.push_back(levels[f].data());
     }
     std::vector<std::vector<Column>> columns;
     for (std::size_t j = 0; j < Z.size(); ++j) {
       if (static_cast<int>(Z[j].size()) != rows.terms[j].k()) throw nb::value_error("Z: as many columns as the term has");
       columns.emplace_back();
-      for (const InColumn& z : Z[j]) columns.back().push_back(view(check(z, static_cast<std::int64_t>(n))));
+      for (const InColumn& z : Z[j]) columns.back().push_back(view(Arrays::check(z, static_cast<std::int64_t>(n))));
     }
     Vec out;
     {
@@ -235,11 +263,7 @@ class Model {
   double residual_scale() const { return model_->residual_scale(); }
 
  private:
-  InColumn y_;
-  std::vector<InColumn> X_;
-  std::optional<InVector> weights_;
-  std::vector<std::pair<InCodes, int>> factors_;
-  std::vector<std::tuple<int, std::vector<InColumn>, int>> terms_;
+  Arrays arrays_;
   std::unique_ptr<multilevel::LinearMixed> model_;
   std::mutex mutex_;
 
@@ -291,15 +315,147 @@ class Model {
     }
     return out;
   }
-  static const InColumn& check(const InColumn& a, std::int64_t n) {
-    if (static_cast<std::int64_t>(a.shape(0)) != n) throw nb::value_error("columns of different length");
-    return a;
-  }
   std::optional<Vec> theta(const std::optional<InVector>& v) const {
     if (!v) return std::nullopt;
     if (static_cast<int>(v->shape(0)) != model_->n_theta()) throw nb::value_error("theta: wrong length");
     return Vec(v->data(), v->data() + v->shape(0));
   }
+};
+
+using multilevel::GeneralizedSolution;
+using Fixed = std::variant<bool, std::vector<bool>>;
+
+class Generalized {
+ public:
+  Generalized(InColumn y, std::vector<InColumn> X, std::optional<InVector> weights, std::optional<InVector> offset, Factors factors,
+              Terms terms, const std::string& family, const std::string& link, const std::optional<std::string>& curvature)
+      : arrays_(std::move(y), std::move(X), std::move(weights), std::move(factors), std::move(terms)) {
+    const auto fs = arrays_.factors();
+    multilevel::Rows rows = arrays_.rows();
+    if (offset && static_cast<std::int64_t>(offset->shape(0)) != arrays_.n()) throw nb::value_error("offset: one per row expected");
+    const multilevel::Family f = multilevel::family_named(family);
+    const multilevel::Link l = multilevel::link_named(link);
+    const bool exponential = f == multilevel::Family::binomial || f == multilevel::Family::poisson;
+    if (curvature && *curvature != "expected" && *curvature != "observed") throw nb::value_error("curvature: 'expected' or 'observed'");
+    const bool expected = curvature ? *curvature == "expected" : exponential;
+    nb::gil_scoped_release release;
+    model_ = std::make_unique<multilevel::GeneralizedMixed>(std::move(rows), fs, offset ? offset->data() : nullptr, f, l,
+                                                            expected ? multilevel::Curvature::expected : multilevel::Curvature::observed);
+  }
+
+  GeneralizedSolution fit(int n_agq, std::optional<InVector> theta, std::optional<InVector> beta, std::optional<InVector> shape, const Fixed& fixed) {
+    const Start start(*this, theta, beta, shape, fixed);
+    nb::gil_scoped_release release;
+    const std::scoped_lock lock(mutex_);
+    return model_->fit(n_agq, start.view());
+  }
+  GeneralizedSolution solve(InVector theta, InVector beta, InVector shape, int n_agq, bool hessian) {
+    const Vec t = parameters(theta, model_->n_theta(), "theta"), b = parameters(beta, model_->rows().p, "beta"), s = parameters(shape, model_->n_shape(), "shape");
+    nb::gil_scoped_release release;
+    const std::scoped_lock lock(mutex_);
+    return model_->solve(t, b, s, n_agq, hessian);
+  }
+  double objective(InVector theta, InVector beta, InVector shape, int n_agq) {
+    const Vec t = parameters(theta, model_->n_theta(), "theta"), b = parameters(beta, model_->rows().p, "beta"), s = parameters(shape, model_->n_shape(), "shape");
+    nb::gil_scoped_release release;
+    const std::scoped_lock lock(mutex_);
+    return model_->objective(t, b, s, n_agq);
+  }
+  nb::list posterior(InVector theta, InVector beta, InVector shape) {
+    const Vec t = parameters(theta, model_->n_theta(), "theta"), b = parameters(beta, model_->rows().p, "beta"), s = parameters(shape, model_->n_shape(), "shape");
+    std::vector<multilevel::Posterior> post;
+    if (!t.empty()) {
+      nb::gil_scoped_release release;
+      const std::scoped_lock lock(mutex_);
+      post = model_->posterior(t, b, s);
+    }
+    nb::list out;
+    for (std::size_t i = 0; i < post.size(); ++i) {
+      const auto k = static_cast<std::size_t>(model_->rows().terms[i].k());
+      const std::size_t levels = post[i].P.size() / (k * k);
+      out.append(to_numpy(std::move(post[i].P), {levels, k, k}));
+    }
+    return out;
+  }
+  // Many responses on this design: (n, r) column by column, `threads` at a time.
+  nb::dict refit(InMatrix Y, int n_agq, std::optional<InVector> theta, std::optional<InVector> beta, std::optional<InVector> shape, const Fixed& fixed, int threads) {
+    if (static_cast<std::int64_t>(Y.shape(0)) != model_->rows().n) throw nb::value_error("Y: one row per observation expected");
+    const Start start(*this, theta, beta, shape, fixed);
+    const std::size_t r = Y.shape(1), m = model_->n_theta(), p = model_->rows().p, s = model_->n_shape();
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    Vec theta_out(r * m, nan), beta_out(r * p, nan), shape_out(r * s, nan), crit(r, nan);
+    std::vector<std::int32_t> evaluations(r);
+    std::vector<std::uint8_t> converged(r);
+    {
+      nb::gil_scoped_release release;
+      const std::scoped_lock lock(mutex_);
+      model_->check_nodes(n_agq);
+      std::atomic<std::size_t> next{0};
+      const auto work = [&] {
+        multilevel::inside_parallel = threads > 1;  // each response on one thread
+        multilevel::GeneralizedMixed mine(*model_);
+        for (std::size_t i = next++; i < r; i = next++) {
+          mine.set_response({Y.data() + static_cast<std::ptrdiff_t>(i) * Y.stride(1), static_cast<std::ptrdiff_t>(Y.stride(0))});
+          try {
+            const GeneralizedSolution sol = mine.fit(n_agq, start.view(), false);
+            std::copy(sol.theta.begin(), sol.theta.end(), theta_out.begin() + static_cast<std::ptrdiff_t>(i * m));
+            std::copy(sol.beta.begin(), sol.beta.end(), beta_out.begin() + static_cast<std::ptrdiff_t>(i * p));
+            std::copy(sol.shape.begin(), sol.shape.end(), shape_out.begin() + static_cast<std::ptrdiff_t>(i * s));
+            crit[i] = sol.criterion;
+            evaluations[i] = sol.evaluations;
+            converged[i] = sol.converged;
+          } catch (const multilevel::Refused&) {  // this response has no fit: NaN, not converged
+          }
+        }
+      };
+      std::vector<std::thread> pool;
+      for (int t = 1; t < std::min<int>(threads, static_cast<int>(r)); ++t) pool.emplace_back(work);
+      work();
+      multilevel::inside_parallel = false;
+      for (std::thread& t : pool) t.join();
+    }
+    nb::dict out;
+    out["theta"] = array(std::move(theta_out), r, m);
+    out["beta"] = array(std::move(beta_out), r, p);
+    out["shape"] = array(std::move(shape_out), r, s);
+    out["criterion"] = array(crit);
+    out["evaluations"] = to_numpy(std::move(evaluations), {r});
+    out["converged"] = to_numpy(std::move(converged), {r});
+    return out;
+  }
+
+  std::vector<int> kept() const { return model_->rows().fixed.kept; }
+  int p() const { return model_->rows().p; }
+  int n_theta() const { return model_->n_theta(); }
+  int n_shape() const { return model_->n_shape(); }
+  std::int64_t merged_rows() const { return model_->merged_rows(); }
+  std::string engine() const { return model_->engine_name(); }
+
+ private:
+  Arrays arrays_;
+  std::unique_ptr<multilevel::GeneralizedMixed> model_;
+  std::mutex mutex_;
+
+  static Vec parameters(const InVector& v, int size, const char* name) {
+    if (static_cast<int>(v.shape(0)) != size) throw nb::value_error((std::string(name) + ": " + std::to_string(size) + " numbers expected").c_str());
+    return Vec(v.data(), v.data() + v.shape(0));
+  }
+  struct Start {
+    std::optional<Vec> theta, beta, shape;
+    std::vector<bool> fixed;
+    Start(const Generalized& g, const std::optional<InVector>& t, const std::optional<InVector>& b, const std::optional<InVector>& s, const Fixed& f) {
+      if (t) theta = parameters(*t, g.model_->n_theta(), "start_theta");
+      if (b) beta = parameters(*b, g.model_->rows().p, "start_beta");
+      if (s) shape = parameters(*s, g.model_->n_shape(), "start_shape");
+      if (const bool* all = std::get_if<bool>(&f)) fixed.assign(g.model_->n_shape(), *all);
+      else fixed = std::get<std::vector<bool>>(f);
+      if (static_cast<int>(fixed.size()) != g.model_->n_shape()) throw nb::value_error("fixed_shape: one per shape expected");
+      if (!shape && std::find(fixed.begin(), fixed.end(), true) != fixed.end()) throw nb::value_error("fixed_shape: start_shape gives the fixed values");
+    }
+    multilevel::GeneralizedStart view() const {
+      return {theta ? &*theta : nullptr, beta ? &*beta : nullptr, shape ? &*shape : nullptr, fixed};
+    }
+  };
 };
 
 }  // namespace
@@ -374,4 +530,52 @@ NB_MODULE(_core, m) {
       .def_prop_ro("n_theta", &Model::n_theta)
       .def_prop_ro("engine", &Model::engine)
       .def_prop_ro("residual_scale", &Model::residual_scale);
+
+  const auto vector = [](Vec GeneralizedSolution::* member) { return [member](const GeneralizedSolution& s) { return array(s.*member); }; };
+  const auto matrix = [](Mat GeneralizedSolution::* member) { return [member](const GeneralizedSolution& s) { return array(s.*member); }; };
+  nb::class_<GeneralizedSolution>(m, "GeneralizedSolution")
+      .def_prop_ro("theta", vector(&GeneralizedSolution::theta), nb::rv_policy::move)
+      .def_prop_ro("beta", vector(&GeneralizedSolution::beta), nb::rv_policy::move)
+      .def_prop_ro("shape", vector(&GeneralizedSolution::shape), nb::rv_policy::move)
+      .def_prop_ro("gradient", vector(&GeneralizedSolution::gradient), nb::rv_policy::move)
+      .def_prop_ro("hessian", matrix(&GeneralizedSolution::hessian), nb::rv_policy::move)
+      .def_prop_ro("vcov", matrix(&GeneralizedSolution::vcov), nb::rv_policy::move)
+      .def_prop_ro("vcov_rx", matrix(&GeneralizedSolution::vcov_rx), nb::rv_policy::move)
+      .def_prop_ro("eta", vector(&GeneralizedSolution::eta), nb::rv_policy::move)
+      .def_prop_ro("path", vector(&GeneralizedSolution::path), nb::rv_policy::move)
+      .def_prop_ro("smallest", vector(&GeneralizedSolution::smallest), nb::rv_policy::move)
+      .def_prop_ro("modes", [](const GeneralizedSolution& s) {
+        nb::list out;
+        for (const Vec& b : s.modes) out.append(array(b));
+        return out;
+      })
+      .def_ro("criterion", &GeneralizedSolution::criterion)
+      .def_ro("conditional_deviance", &GeneralizedSolution::conditional_deviance)
+      .def_ro("conditional_log_likelihood", &GeneralizedSolution::conditional_log_likelihood)
+      .def_ro("logdet", &GeneralizedSolution::logdet)
+      .def_ro("penalty", &GeneralizedSolution::penalty)
+      .def_ro("evaluations", &GeneralizedSolution::evaluations)
+      .def_ro("pirls_iterations", &GeneralizedSolution::pirls_iterations)
+      .def_ro("converged", &GeneralizedSolution::converged)
+      .def_ro("decrement", &GeneralizedSolution::decrement)
+      .def_ro("lowest_curvature", &GeneralizedSolution::lowest_curvature)
+      .def_ro("boundary_slope", &GeneralizedSolution::boundary_slope);
+
+  nb::class_<Generalized>(m, "GeneralizedMixed")
+      .def(nb::init<InColumn, std::vector<InColumn>, std::optional<InVector>, std::optional<InVector>, Factors, Terms, const std::string&,
+                    const std::string&, const std::optional<std::string>&>(),
+           "y"_a, "X"_a, "weights"_a.none(), "offset"_a.none(), "factors"_a, "terms"_a, "family"_a, "link"_a, "curvature"_a.none() = nb::none())
+      .def("fit", &Generalized::fit, "n_agq"_a = 1, "start_theta"_a.none() = nb::none(), "start_beta"_a.none() = nb::none(),
+           "start_shape"_a.none() = nb::none(), "fixed_shape"_a = false)
+      .def("solve", &Generalized::solve, "theta"_a, "beta"_a, "shape"_a, "n_agq"_a = 1, "hessian"_a = false)
+      .def("objective", &Generalized::objective, "theta"_a, "beta"_a, "shape"_a, "n_agq"_a = 1)
+      .def("posterior", &Generalized::posterior, "theta"_a, "beta"_a, "shape"_a)
+      .def("refit", &Generalized::refit, "Y"_a, "n_agq"_a = 1, "start_theta"_a.none() = nb::none(), "start_beta"_a.none() = nb::none(),
+           "start_shape"_a.none() = nb::none(), "fixed_shape"_a = false, "threads"_a = 1)
+      .def_prop_ro("kept", &Generalized::kept)
+      .def_prop_ro("p", &Generalized::p)
+      .def_prop_ro("n_theta", &Generalized::n_theta)
+      .def_prop_ro("n_shape", &Generalized::n_shape)
+      .def_prop_ro("merged_rows", &Generalized::merged_rows)
+      .def_prop_ro("engine", &Generalized::engine);
 }

@@ -72,7 +72,8 @@ struct NewtonResult {
 struct NewtonOptions {
   int max_evaluations = 300;
   double radius = 0.5;
-  double gain = 1e-11;         // stop when another step cannot gain more than this
+  double gain = 1e-11;         // converged when another step cannot gain more than this
+  double enough = 1e-16;       // and no further step is tried when it cannot gain more than this
 };
 
 constexpr double kNear = 0.02; // expected gain below which curvature is that of the minimum
@@ -145,7 +146,7 @@ NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}) {
     r.lowest_curvature = t.lowest;
     const double noise = 1e-15 * std::max(1.0, std::abs(best.value));
     // below the noise of the function value, only the model can tell: stop once it stops improving
-    if (t.predicted <= opt.gain && (t.predicted <= 1e-16 || t.predicted >= 0.5 * last_decrement || r.evaluations >= opt.max_evaluations)) {
+    if (t.predicted <= opt.gain && (t.predicted <= opt.enough || t.predicted >= 0.5 * last_decrement || r.evaluations >= opt.max_evaluations)) {
       r.converged = true;
       break;
     }

@@ -147,6 +147,29 @@ def exercise(core: Any, design: Design) -> None:
         assert np.array_equal(one["theta"], two["theta"])
         assert np.isfinite(one["criterion"]).all()
     model.solve(np.zeros(model.n_theta), True)
+    if len(design.X.T) and n <= 10_000:
+        exercise_generalized(core, design, columns, terms)
+
+
+def exercise_generalized(core: Any, design: Design, columns: list[np.ndarray], terms: list[Any]) -> None:
+    """Counts and shares on the same design: merged rows, blocks that are reweighed, quadrature."""
+    n = len(design.factors[0][0])
+    small = [c / np.abs(c).max() if np.abs(c).max() else c for c in columns]
+    for family, link, y in (
+        ("binomial", "probit", rng.integers(0, 2, n).astype(float)),
+        ("negative_binomial_2", "log", rng.poisson(rng.gamma(2.0, 1.0, n)).astype(float)),
+    ):
+        model = core.GeneralizedMixed(y, small, design.weights, np.full(n, 0.1), design.factors, terms, family, link)
+        theta, beta = np.full(model.n_theta, 0.05), np.full(model.p, 0.1)
+        shape = np.full(model.n_shape, 0.5)
+        value = model.solve(theta, beta, shape, hessian=n <= 1000).criterion
+        assert np.isclose(model.objective(theta, beta, shape), value, rtol=1e-10)
+        assert len(model.posterior(theta, beta, shape)) == len(terms)
+        if model.n_theta <= 6 and n <= 1000:
+            model.fit()
+            model.refit(np.column_stack([y, y[::-1]]), n_agq=0, threads=2)
+        if len(design.factors) == 1 and design.terms[0][1].shape[1] <= 2:
+            assert np.isfinite(model.solve(theta, beta, shape, 5).criterion)
 
 
 def hold(model: Any, design: Design) -> None:

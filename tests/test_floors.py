@@ -19,12 +19,21 @@ import multilevel
 # Lowest floor first; rooms of a floor do not see each other. A package is named once, for all of its modules.
 FLOORS: list[list[set[str]]] = [
     [{"_core"}, {"errors"}, {"digits", "lettering"}, {"framed"}, {"progress"}],
-    [{"formula"}, {"tables", "layout", "labelled", "grouped", "varcorr", "pages"}, {"seeds"}],
+    [
+        {"formula"},
+        {"families"},
+        {"tables", "layout", "labelled", "grouped", "varcorr", "pages", "generalized_pages"},
+        {"seeds"},
+    ],
     [{"data"}],
     [{"models"}, {"datasets"}, {"designs"}],
-    [{"effects"}, {"predict", "simulate", "truth"}],
+    [{"effects"}, {"predict", "simulate", "responses", "truth"}],
     [{"inference"}],
-    [{"diagnostics", "checks", "summary", "tidy"}, {"paper"}, {"plots"}],
+    [
+        {"diagnostics", "checks", "summary", "tidy", "generalized_words", "generalized_summary", "generalized_checks"},
+        {"paper"},
+        {"plots"},
+    ],
     [{"report"}],
     [{"fit"}],
     [{"__init__"}, {"cli", "tutorial"}],

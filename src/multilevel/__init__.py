@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from . import datasets, designs, plots
+from . import datasets, designs, families, plots
 from .designs import dropout, expand_grid
 from .errors import (
     ConvergenceWarning,
@@ -21,9 +21,19 @@ from .errors import (
     MultilevelError,
     MultilevelWarning,
     RankWarning,
+    SeparationWarning,
     SingularFitWarning,
 )
-from .fit import LinearMixedModel, LinearModel, lm, lmer
+from .fit import (
+    GeneralizedLinearMixedModel,
+    GeneralizedLinearModel,
+    LinearMixedModel,
+    LinearModel,
+    glm,
+    glmer,
+    lm,
+    lmer,
+)
 from .truth import Group, Truth, simulate
 
 __all__ = [
@@ -31,6 +41,8 @@ __all__ = [
     "DataError",
     "FitError",
     "FormulaError",
+    "GeneralizedLinearMixedModel",
+    "GeneralizedLinearModel",
     "Group",
     "InferenceError",
     "LinearMixedModel",
@@ -39,12 +51,16 @@ __all__ = [
     "MultilevelError",
     "MultilevelWarning",
     "RankWarning",
+    "SeparationWarning",
     "SingularFitWarning",
     "Truth",
     "datasets",
     "designs",
     "dropout",
     "expand_grid",
+    "families",
+    "glm",
+    "glmer",
     "lm",
     "lmer",
     "plots",

@@ -148,3 +148,121 @@ class LinearMixed:
     def engine(self) -> str: ...
     @property
     def residual_scale(self) -> float: ...  # root mean square of the least-squares residuals
+
+class GeneralizedRefits(TypedDict):
+    theta: Floats  # (r, m); NaN in the rows of responses that have no fit
+    beta: Floats  # (r, p)
+    shape: Floats  # (r, s)
+    criterion: Floats  # (r,)
+    evaluations: NDArray[np.int32]  # (r,)
+    converged: NDArray[np.uint8]  # (r,)
+
+class GeneralizedSolution:
+    """d = -2 log-likelihood with all constants. Vectors of all parameters are in the order theta, beta, shape."""
+
+    @property
+    def theta(self) -> Floats: ...  # (m,)
+    @property
+    def beta(self) -> Floats: ...  # (p,)
+    @property
+    def shape(self) -> Floats: ...  # (s,) on the log scale
+    @property
+    def criterion(self) -> float: ...  # d, Laplace or quadrature
+    @property
+    def gradient(self) -> Floats: ...  # (m + p + s,); zero for beta where n_agq = 0
+    @property
+    def hessian(self) -> Floats: ...  # (m + p + s, the same) of d; from fit(), and from solve() on request; else (0, 0)
+    @property
+    def vcov(self) -> Floats: ...  # (p, p) from 2 hessian^-1 (use.hessian = TRUE); (0, 0) without hessian
+    @property
+    def vcov_rx(self) -> Floats: ...  # (p, p) (X'V^-1X)^-1 at the modes (use.hessian = FALSE)
+    @property
+    def modes(self) -> list[Floats]: ...  # per term (l * k,): conditional modes of the random effects, level by level
+    @property
+    def eta(self) -> Floats: ...  # (n,) linear predictor at the modes, offset included
+    @property
+    def conditional_deviance(self) -> float: ...  # at the modes; NaN where the family has none
+    @property
+    def conditional_log_likelihood(self) -> float: ...  # at the modes
+    @property
+    def logdet(self) -> float: ...  # log|Lambda'Z'WZ Lambda + I|
+    @property
+    def penalty(self) -> float: ...  # |u|^2
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def pirls_iterations(self) -> int: ...
+    @property
+    def converged(self) -> bool: ...
+    @property
+    def decrement(self) -> float: ...  # what another Newton step could still gain, in units of d
+    @property
+    def lowest_curvature(self) -> float: ...  # smallest eigenvalue of the scale-free Hessian
+    @property
+    def boundary_slope(self) -> float: ...  # >= 0 at a minimum on the boundary, inf inside
+    @property
+    def smallest(self) -> Floats: ...  # per term: smallest singular value of Lambda, scale-free
+    @property
+    def path(self) -> Floats: ...  # d at each accepted step
+
+class GeneralizedMixed:
+    """y | b ~ family(mean g^-1(X beta + Z b + offset), shape), b ~ N(0, Lambda Lambda'), not scaled by a dispersion.
+
+    family: "binomial" (y a proportion, weights the trials), "poisson", "gaussian", "gamma", "inverse_gaussian",
+    "negative_binomial_2", "negative_binomial_1", "beta", "beta_binomial" (as binomial), "student_t".
+    link: "identity", "log", "logit", "probit", "cloglog", "cauchit", "inverse", "1/mu^2", "sqrt".
+    shape (s,): log dispersion phi (gaussian: variance; gamma; inverse_gaussian; negative_binomial_1: variance
+    mu (1 + phi)), log precision (beta, beta_binomial), log size (negative_binomial_2), log scale and log df
+    (student_t); none for binomial and poisson. Weights divide phi (gaussian, gamma, inverse_gaussian), or multiply
+    the log-likelihood.
+    curvature: the weights of Omega are "expected" (lme4) or "observed" (glmmTMB) information. None: expected for
+    binomial and poisson, observed for the families with a shape. With a canonical link they are the same.
+    """
+
+    def __init__(
+        self,
+        y: Floats,
+        X: Sequence[Floats],
+        weights: Floats | None,
+        offset: Floats | None,
+        factors: Sequence[tuple[NDArray[np.int32], int]],
+        terms: Sequence[tuple[int, Sequence[Floats], int]],
+        family: str,
+        link: str,
+        curvature: str | None = None,
+    ) -> None: ...
+    def fit(
+        self,
+        n_agq: int = 1,  # 0: beta among the modes; 1: Laplace; more: nodes of adaptive quadrature
+        start_theta: Floats | None = None,
+        start_beta: Floats | None = None,
+        start_shape: Floats | None = None,
+        fixed_shape: bool | list[bool] = False,  # shapes that stay at start_shape
+    ) -> GeneralizedSolution: ...
+    def solve(
+        self, theta: Floats, beta: Floats, shape: Floats, n_agq: int = 1, hessian: bool = False
+    ) -> GeneralizedSolution: ...
+    def objective(self, theta: Floats, beta: Floats, shape: Floats, n_agq: int = 1) -> float: ...  # inf: no likelihood
+    def posterior(self, theta: Floats, beta: Floats, shape: Floats) -> list[Floats]: ...  # per term (l, k, k)
+    def refit(
+        self,
+        Y: Floats,  # (n, r)
+        n_agq: int = 1,
+        start_theta: Floats | None = None,
+        start_beta: Floats | None = None,
+        start_shape: Floats | None = None,
+        fixed_shape: bool | list[bool] = False,
+        threads: int = 1,
+    ) -> GeneralizedRefits: ...
+    @property
+    def kept(self) -> list[int]: ...  # positions of the identified columns of X
+    @property
+    def p(self) -> int: ...
+    @property
+    def n_theta(self) -> int: ...
+    @property
+    def n_shape(self) -> int: ...
+    @property
+    def merged_rows(self) -> int: ...  # distinct rows, where the family lets equal ones be merged
+    @property
+    def engine(self) -> str: ...

@@ -73,10 +73,11 @@ class Checks(Page):
 
 def check(fit: Fit, backend: str) -> Checks:
     """Optimum, boundary, data left out, number of groups, collinearity, residuals and random effects."""
-    return Checks((*_of_the_fit(fit), *_of_the_residuals(fit), *_of_the_groups(fit)), backend)
+    return Checks((*fit_checks(fit), *_of_the_residuals(fit), *group_checks(fit)), backend)
 
 
-def _of_the_fit(fit: Fit) -> Iterator[Check]:
+def fit_checks(fit: Fit) -> Iterator[Check]:
+    """Optimum, boundary, data left out, collinearity."""
     if fit.design.random:
         certificate = fit.estimate.certificate
         yield Check("optimum", convergence_words(certificate), certificate.minimum, "simplify the random effects")
@@ -137,7 +138,8 @@ def _of_the_residuals(fit: Fit) -> Iterator[Check]:
     yield Check("residuals: outliers", words, not len(far), "are these values right? Does leaving them out matter?")
 
 
-def _of_the_groups(fit: Fit) -> Iterator[Check]:
+def group_checks(fit: Fit) -> Iterator[Check]:
+    """Number of levels, and the shape of each random effect."""
     for part, b, factor in zip(fit.rows.random, fit.estimate.modes, fit.factors, strict=True):
         group = f"({part.label})"
         if part.n_levels < FEW_LEVELS:

@@ -88,7 +88,7 @@ def convergence_doubts(fit: Fit) -> list[str]:
     words = [] if certificate.minimum else [convergence_words(certificate)]
     if certificate.minimum and (undetermined := flat_direction(fit)):
         words.append(flat_words(undetermined))
-    return list(map(_sentence, words))
+    return list(map(sentence, words))
 
 
 def flat_direction(fit: Fit) -> list[str]:
@@ -108,7 +108,7 @@ def flat_direction(fit: Fit) -> list[str]:
 def flat_words(undetermined: Sequence[str]) -> str:
     """That the data do not determine some variances or correlations."""
     together = " separately" if len(undetermined) > 1 else ""
-    return f"the data do not determine {_listed(undetermined)}{together}: other values fit as well"
+    return f"the data do not determine {listed(undetermined)}{together}: other values fit as well"
 
 
 def _sizes(parts: Sequence[RandomMatrices]) -> Floats:
@@ -163,7 +163,7 @@ class Convergence(Page):
         }
         if np.isfinite(c.boundary_slope):
             rows["slope at the boundary"] = f"{c.boundary_slope:.3g}"
-        verdict = Prose(_sentence(words))
+        verdict = Prose(sentence(words))
         evidence = Table((column("", list(rows.values()), align="left"),), tuple(rows), label_head="Evidence")
         return Section("", (verdict,)), Section("", (evidence,))
 
@@ -195,58 +195,61 @@ def explain_linear(fit: Fit) -> Explanation:
     n, p = fit.estimate.n, len(fit.kept)
     r2, _ = r_squared(fit)
     estimated = (
-        f"The mean of {fit.design.formula.response_text} is {_mean_words(fit, 'coefficient')}.",
+        f"The mean of {fit.design.formula.response_text} is {mean_words(fit, 'coefficient')}.",
         f"It was estimated by least squares from {n} rows; {n - p} degrees of freedom are left for the residual "
         f"standard deviation, {fit.estimate.sigma:.4g}.",
     )
     explained = (
         (f"The model explains {_percent(r2)} of the variation{_about(fit)}.",) if p > fit.design.has_intercept else ()
     )
-    return Explanation(_headed(("What was estimated", estimated + explained), ("What was left out", _left_out(fit))))
+    return Explanation(headed(("What was estimated", estimated + explained), ("What was left out", left_out(fit))))
 
 
 def explain_mixed(fit: Fit) -> Explanation:
     """What a mixed model estimated, where the variation lies, what is singular, what can be done."""
     method = "REML" if fit.estimate.reml else "maximum likelihood"
     estimated = (
-        f"The mean of {fit.design.formula.response_text} is {_mean_words(fit, 'fixed effect')}.",
-        *[_term_words(part) for part in fit.rows.random],
+        f"The mean of {fit.design.formula.response_text} is {mean_words(fit, 'fixed effect')}.",
+        *[term_words(part) for part in fit.rows.random],
         f"The variances were estimated by {method} from {fit.rows.n} rows; the residual standard deviation is "
         f"{fit.estimate.sigma:.4g}.",
     )
-    optimum = [_sentence(convergence_words(fit.estimate.certificate))]
+    optimum = [sentence(convergence_words(fit.estimate.certificate))]
     if undetermined := flat_direction(fit):
-        optimum.append(_sentence(f"{flat_words(undetermined)}; simplify the random effects"))
+        optimum.append(sentence(f"{flat_words(undetermined)}; simplify the random effects"))
     return Explanation(
-        _headed(
+        headed(
             ("What was estimated", estimated),
             ("Where the variation lies", (_share_words(fit),)),
-            ("What is singular", _singular_words(fit)),
-            ("What was left out", _left_out(fit)),
+            ("What is singular", singular_words(fit)),
+            ("What was left out", left_out(fit)),
             ("The optimum", tuple(optimum)),
         )
     )
 
 
-def _headed(*paragraphs: tuple[str, tuple[str, ...]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def headed(*paragraphs: tuple[str, tuple[str, ...]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The paragraphs that say something."""
     return tuple(paragraph for paragraph in paragraphs if paragraph[1])
 
 
-def _mean_words(fit: Fit, what: str) -> str:
+def mean_words(fit: Fit, what: str) -> str:
+    """Which coefficients describe the mean."""
     p = len(fit.kept)
     if p == 0:
         return "zero" if fit.rows.offset is None else "the offset"
-    return f"described by {p} {what}{'' if p == 1 else 's'}: {_listed(fit.names)}"
+    return f"described by {p} {what}{'' if p == 1 else 's'}: {listed(fit.names)}"
 
 
-def _term_words(part: RandomMatrices) -> str:
+def term_words(part: RandomMatrices) -> str:
+    """What varies over the levels of a grouping factor."""
     k = len(part.names)
     correlated = (
         "" if k == 1 else " and may be correlated" if part.structure == "us" else " and are taken as uncorrelated"
     )
     few = f" ({part.n_levels} levels say little about a variance)" if part.n_levels < FEW_LEVELS else ""
     verb = "varies" if k == 1 else "vary"
-    return f"{_listed(part.names)} {verb} over the {part.n_levels} levels of {part.group}{correlated}{few}."
+    return f"{listed(part.names)} {verb} over the {part.n_levels} levels of {part.group}{correlated}{few}."
 
 
 def _share_words(fit: Fit) -> str:
@@ -262,11 +265,12 @@ def _share_words(fit: Fit) -> str:
     )
 
 
-def _singular_words(fit: Fit) -> tuple[str, ...]:
+def singular_words(fit: Fit) -> tuple[str, ...]:
+    """What is singular, what that means and what can be done."""
     found = singularities(fit)
     if not found:
         return ()
-    said = map(_sentence, found)
+    said = map(sentence, found)
     meaning = (
         "The data show no more variation in this direction than chance would; an estimate on the boundary is the best "
         "one, not a failure. Fixed effects and their standard errors hold for the model as estimated, which is simpler "
@@ -308,16 +312,18 @@ def theta_names(parts: Sequence[RandomMatrices]) -> list[str]:
     return names
 
 
-def _left_out(fit: Fit) -> tuple[str, ...]:
+def left_out(fit: Fit) -> tuple[str, ...]:
+    """Columns and rows that were left out, in sentences."""
     words = [dropped_words(fit)] if fit.dropped else []
     if fit.n_missing:
         words.append(missing_words(fit))
     if fit.counted is not None:
         words.append(zero_weight_words(fit))
-    return tuple(map(_sentence, words))
+    return tuple(map(sentence, words))
 
 
-def _sentence(words: str) -> str:
+def sentence(words: str) -> str:
+    """Words with a capital and a full stop."""
     return f"{words[0].upper()}{words[1:]}."
 
 
@@ -326,7 +332,8 @@ def _about(fit: Fit) -> str:
     return f" of {response} about its mean" if fit.design.has_intercept else f" of {response} about zero"
 
 
-def _listed(names: Sequence[str], few: int = 8) -> str:
+def listed(names: Sequence[str], few: int = 8) -> str:
+    """`a, b and c`, the first few of them."""
     shown = list(names[:few])
     if len(names) > few:
         return f"{', '.join(shown)} and {len(names) - few} more"

@@ -9,6 +9,8 @@ import numpy as np
 from .grouped import GroupTable, GroupTables
 from .labelled import Floats
 from .models.estimate import Fit
+from .models.generalized import GeneralizedFit
+from .models.predictor import random_variances
 from .varcorr import GroupTerm, VarCorr
 
 
@@ -61,7 +63,7 @@ def coefficients(fit: Fit, backend: str) -> GroupTables:
 
 
 def varcorr(fit: Fit, backend: str) -> VarCorr:
-    """Standard deviations and correlations of the random effects, and sigma."""
+    """Standard deviations and correlations of the random effects, and sigma where a residual variance scales them."""
     sigma = fit.estimate.sigma
     terms = []
     for factor, part in zip(fit.factors, fit.rows.random, strict=True):
@@ -74,23 +76,13 @@ def varcorr(fit: Fit, backend: str) -> VarCorr:
             np.fill_diagonal(corr, np.where(lengths > 0, 1.0, np.nan))
         scale = np.array([np.sqrt(z.dot(z) / len(z)) for z in part.Z])
         terms.append(GroupTerm(part.group, part.names, sigma * lengths, corr, scale))
-    return VarCorr(tuple(terms), sigma, backend)
+    return VarCorr(tuple(terms), None if isinstance(fit, GeneralizedFit) else sigma, backend)
 
 
 def variance_shares(fit: Fit) -> list[float]:
     """Per term, the variance it gives to a row, averaged over the rows: the mean of diag(Z Psi Z')."""
     sigma2 = fit.estimate.sigma**2
-    shares = []
-    for factor, part in zip(fit.factors, fit.rows.random, strict=True):
-        spread = np.zeros(fit.rows.n)
-        for j in range(len(part.names)):
-            projected = np.zeros(fit.rows.n)
-            for i in range(j, len(part.names)):
-                if factor[i, j] != 0.0:
-                    projected += factor[i, j] * part.Z[i]
-            spread += projected**2
-        shares.append(sigma2 * float(spread.mean()))
-    return shares
+    return [sigma2 * float(variance.mean()) for variance in random_variances(fit, fit.rows)]
 
 
 def _terms_by_group(fit: Fit) -> Iterator[tuple[str, list[int]]]:

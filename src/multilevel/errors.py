@@ -9,6 +9,7 @@ MultilevelError
 MultilevelWarning
 ├─ SingularFitWarning     a variance of zero or a perfect correlation was estimated
 ├─ ConvergenceWarning     the certificate of the optimum was not obtained
+├─ SeparationWarning      predictors tell extreme responses apart without error; coefficients run away
 ├─ RankWarning            columns of X were dropped because others determine them
 └─ MissingRowsWarning     rows with missing values were left out
 
@@ -50,6 +51,10 @@ class SingularFitWarning(MultilevelWarning):
 
 class ConvergenceWarning(MultilevelWarning):
     """The certificate of the optimum was not obtained."""
+
+
+class SeparationWarning(MultilevelWarning):
+    """Predictors tell some of the extreme responses apart without error; their coefficients are infinite."""
 
 
 class RankWarning(MultilevelWarning):

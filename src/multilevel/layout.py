@@ -132,7 +132,8 @@ class Section:
 
     def to_text(self, width: int = 80) -> str:
         """Title and items, one below the other."""
-        return "\n".join([*filter(None, [self.title]), *(item.to_text(width) for item in self.items)])
+        title = fill(self.title, width, subsequent_indent="  ")
+        return "\n".join([*filter(None, [title]), *(item.to_text(width) for item in self.items)])
 
     def to_html(self) -> str:
         """Title and items, one below the other."""

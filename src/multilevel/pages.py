@@ -78,13 +78,13 @@ class LinearSummary(Page):
 
     def sections(self) -> tuple[Section, ...]:
         """Title, residuals, coefficients, closing block, notes."""
-        heading = _heading(self.formula, self.data, Weights=self.weights)
+        heading = heading_items(self.formula, self.data, Weights=self.weights)
         return (
             Section("Linear model fit by least squares", heading),
             Section("Weighted Residuals:" if self.weights else "Residuals:", (self._residual_item(),)),
             Section(self._coefficient_title(), self._coefficient_items()),
             Section("", tuple(map(Line, self._closing()))),
-            *_notes_section(self.notes),
+            *notes_section(self.notes),
         )
 
     def _residual_item(self) -> Item:
@@ -174,14 +174,14 @@ class MixedSummary(Page):
 
     def sections(self) -> tuple[Section, ...]:
         """Title, criterion, residuals, random effects, fixed effects and their correlations, notes."""
-        heading = _heading(self.formula, self.data, Weights=self.weights, Offset=self.offset)
+        heading = heading_items(self.formula, self.data, Weights=self.weights, Offset=self.offset)
         return (
             Section(self._title(), heading),
             Section("", (self._criterion_item(),)),
             Section("Scaled residuals:", (quantile_table(self.residuals),)),
             Section("Random effects:", self._random_items()),
             *self._fixed_sections(),
-            *_notes_section(self._notes()),
+            *notes_section(self._notes()),
         )
 
     def _title(self) -> str:
@@ -237,7 +237,13 @@ def quantile_table(residuals: Floats) -> Table:
 
 
 def coefficient_items(
-    names: Sequence[str], estimates: Floats, errors: Floats, *, df: Floats | None = None, p: Floats | None = None
+    names: Sequence[str],
+    estimates: Floats,
+    errors: Floats,
+    *,
+    df: Floats | None = None,
+    p: Floats | None = None,
+    letter: str = "t",
 ) -> tuple[Item, ...]:
     """The coefficient table, with degrees of freedom and p-values if there are any, and the legend of its stars.
 
@@ -246,16 +252,17 @@ def coefficient_items(
     names : (p,) row labels.
     estimates, errors : (p,) coefficients and standard errors; NaN prints as NA.
     df, p : (p,) degrees of freedom and p-values, or None.
+    letter : of the statistic, "t" or "z".
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         cells = coefficient_cells(estimates.tolist(), errors.tolist(), (estimates / errors).tolist(), DIGITS)
     columns = [column("Estimate", cells.estimates), column("Std. Error", cells.errors)]
     if df is not None:
         columns.append(column("df", [round(v, 2) for v in df.tolist()]))
-    columns.append(column("t value", cells.statistics))
+    columns.append(column(f"{letter} value", cells.statistics))
     marked = p is not None and bool((p < 0.1).any())
     if p is not None:
-        columns.append(column("Pr(>|t|)", p_values(p, DIGITS - 1)))
+        columns.append(column(f"Pr(>|{letter}|)", p_values(p, DIGITS - 1)))
     if p is not None and marked:
         columns.append(TableColumn("", tuple(stars(p)), "left"))
     legend = (Legend(STAR_LEGEND),) if marked else ()
@@ -280,7 +287,8 @@ def correlation_table(names: Sequence[str], correlation: Floats) -> Table:
     return Table(tuple(columns), tuple(abbreviate(plain, 11)[1:]))
 
 
-def _heading(formula: str, data: str, **terms: str) -> tuple[Item, ...]:
+def heading_items(formula: str, data: str, **terms: str) -> tuple[Item, ...]:
+    """Formula, data and further terms under the title of a page; empty ones are left out."""
     source = [Line(f"   Data: {data}")] if data else []
     others = [FormulaLine(f"{label:>7}:", term) for label, term in terms.items() if term]
     return FormulaLine("Formula:", formula), *source, *others
@@ -291,5 +299,6 @@ def _f_line(test: FTest) -> str:
     return f"F-statistic: {statistic} on {test.df_model} and {test.df_residual} DF,  p-value: {p}"
 
 
-def _notes_section(notes: Sequence[str]) -> tuple[Section, ...]:
+def notes_section(notes: Sequence[str]) -> tuple[Section, ...]:
+    """The sentences at the end of a page, if there are any."""
     return (Section("Notes:", tuple(map(Prose, notes))),) if notes else ()

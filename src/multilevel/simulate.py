@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -33,10 +34,38 @@ def simulate(
     "new" draws random effects for every level anew, "same" keeps the conditional modes. One more simulation does not
     change those before it.
     """
+    columns, rows = simulated_rows(fit, newdata)
+    weights = fit.prior_weights if newdata is None else new_weights(fit, newdata, rows)
+    rng = np.random.default_rng(seed)
+    with np.errstate(divide="ignore"):
+        sd = fit.estimate.sigma if weights is None else fit.estimate.sigma / np.sqrt(weights)
+    etas = drawn_predictors(fit, n, groups, columns, rows, rng)
+    out = np.column_stack([eta + sd * rng.standard_normal(rows.n) for eta in etas])
+    if weights is not None:
+        out[weights == 0] = np.nan  # a row that does not count has no finite variance
+    return aligned(out, rows)
+
+
+def simulated_rows(fit: Fit, newdata: Any) -> tuple[dict[str, Column] | None, Matrices]:
+    """New columns (None: those of the fit), and the rows to simulate."""
+    if newdata is None:
+        return None, fit.rows
+    columns = new_columns(fit, newdata, random=True)
+    return columns, fit.design.matrices(columns)
+
+
+def drawn_predictors(
+    fit: Fit,
+    n: int,
+    groups: SimulatedGroups,
+    columns: dict[str, Column] | None,
+    rows: Matrices,
+    rng: np.random.Generator,
+) -> Iterator[Floats]:
+    """n times the linear predictor (n_rows,), with random effects drawn anew or at their modes."""
     one_of("groups", groups, ("new", "same"))
     if not (isinstance(n, int | np.integer) and n >= 1):
         raise DataError(f"n is {n!r}; expected the number of simulations, 1 or more")
-    columns, rows, weights = _rows(fit, newdata)
     mean = fixed_part(fit, rows)
     if groups == "same":
         if columns is not None:
@@ -47,28 +76,12 @@ def simulate(
         codes = [(part.n_levels, part.codes) for part in rows.random]
     else:
         codes = [(len(levels), codes) for levels, codes in group_codes(fit.design, columns, rows)]
-    rng = np.random.default_rng(seed)
-    with np.errstate(divide="ignore"):
-        sd = fit.estimate.sigma if weights is None else fit.estimate.sigma / np.sqrt(weights)
-    out = np.empty((rows.n, n))
-    for i in range(n):
-        y = mean + sd * rng.standard_normal(rows.n)
+    for _ in range(n):
+        eta = mean.copy()
         for t, (n_levels, of_row) in enumerate(codes):
             for z, column in zip(rows.random[t].Z, draw_effects(fit, t, n_levels, rng).T, strict=True):
-                y += z * column.take(of_row)
-        out[:, i] = y
-    if weights is not None:
-        out[weights == 0] = np.nan  # a row that does not count has no finite variance
-    return aligned(out, rows)
-
-
-def _rows(fit: Fit, newdata: Any) -> tuple[dict[str, Column] | None, Matrices, Floats | None]:
-    """New columns (None: those of the fit), the rows to simulate, and their prior weights."""
-    if newdata is None:
-        return None, fit.rows, fit.prior_weights
-    columns = new_columns(fit, newdata, random=True)
-    rows = fit.design.matrices(columns)
-    return columns, rows, new_weights(fit, newdata, rows)
+                eta += z * column.take(of_row)
+        yield eta
 
 
 def new_weights(fit: Fit, newdata: Any, rows: Matrices) -> Floats | None:

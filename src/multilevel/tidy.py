@@ -30,7 +30,7 @@ def tidy_linear(fit: Fit, backend: str) -> Any:
 
 def tidy_mixed(fit: Fit, backend: str) -> Any:
     """`effect`, `group`, `term`, `estimate`, `std_error`, `statistic`: fixed effects, then `sd__` and `cor__` terms."""
-    random = [row for term in varcorr(fit, backend).terms for row in _random_rows(term)]
+    random = [row for term in varcorr(fit, backend).terms for row in random_rows(term)]
     random.append(("Residual", "sd__Observation", fit.estimate.sigma))
     groups, terms, values = zip(*random, strict=True)
     estimates, errors, statistics = _wald(fit)
@@ -86,7 +86,7 @@ def _wald(fit: Fit) -> tuple[Floats, Floats, Floats]:
         return beta, errors, beta / errors
 
 
-def _random_rows(term: GroupTerm) -> list[tuple[str, str, float]]:
+def random_rows(term: GroupTerm) -> list[tuple[str, str, float]]:
     """Standard deviations and correlations of one term, column by column of the lower triangle."""
     rows = []
     for j, name in enumerate(term.names):

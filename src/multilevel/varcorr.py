@@ -90,7 +90,7 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
     Parameters
     ----------
     terms : one `GroupTerm` for each term, in the order of the page.
-    sigma : residual standard deviation.
+    sigma : residual standard deviation; None where the family of the responses has none.
     backend : library of the frame that `to_frame()` gives.
 
     Keys are the grouping factors; the second term of one factor is `"subject.1"`, as in lme4.
@@ -104,7 +104,7 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
     """
 
     terms: tuple[GroupTerm, ...]
-    sigma: float
+    sigma: float | None
     backend: str = "pandas"
 
     def __getitem__(self, group: str) -> GroupTerm:
@@ -135,7 +135,7 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
 
         Numbers have `digits` significant digits where most are needed, correlations `decimals` decimals.
         """
-        sd = [*(s for term in self.terms for s in term.sd), self.sigma]
+        sd = [*(s for term in self.terms for s in term.sd), *self._residual]
         values = {"Variance": [s * s for s in sd], "Std.Dev.": sd}
         numbers = (TableColumn(head, tuple(significant(values[head], digits)), "left") for head in shown)
         columns = (*self._label_columns(), *numbers, *self._correlation_columns(decimals))
@@ -143,29 +143,39 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
 
     def degenerate(self) -> list[str]:
         """What is estimated as zero or as perfectly correlated, in words."""
-        return [words for term in self.terms for words in term.degenerate(self.sigma)]
+        unit = 1.0 if self.sigma is None else self.sigma
+        return [words for term in self.terms for words in term.degenerate(unit)]
 
     def to_frame(self) -> Any:
         """A frame with the rows and columns of R's `as.data.frame(VarCorr(m))`.
 
         Columns: `group`, `term1`, `term2` (None for a variance), `vcov` (variance or covariance), `sdcor`
-        (standard deviation or correlation). The residual variance is the last row, with `term1` None.
+        (standard deviation or correlation). The residual variance, if there is one, is the last row, with `term1` None.
         """
         rows = [row for term in self.terms for row in _frame_rows(term)]
-        rows.append(("Residual", None, None, self.sigma**2, self.sigma))
+        rows += [("Residual", None, None, sigma**2, sigma) for sigma in self._residual]
         heads = ("group", "term1", "term2", "vcov", "sdcor")
         return frame(dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True)), self.backend)
 
     def _label_columns(self) -> tuple[TableColumn, TableColumn]:
         groups = [cell for term in self.terms for cell in (term.group, *[""] * (len(term.names) - 1))]
         names = [name for term in self.terms for name in term.names]
-        return column("Groups", [*groups, "Residual"], align="left"), column("Name", [*names, ""], align="left")
+        residual = ["Residual"] * len(self._residual)
+        return (
+            column("Groups", [*groups, *residual], align="left"),
+            column("Name", [*names, *[""] * len(residual)], align="left"),
+        )
+
+    @property
+    def _residual(self) -> tuple[float, ...]:
+        """The residual standard deviation, if there is one."""
+        return () if self.sigma is None else (self.sigma,)
 
     def _correlation_columns(self, decimals: int) -> list[TableColumn]:
         """The lower triangles below each other; one column for each effect but the last of the largest term."""
         count = max((len(t.names) - 1 for t in self.terms if t.corr is not None), default=0)
         rows = [[*row, *[""] * count][:count] for t in self.terms for row in _lower_triangle(t, decimals)]
-        rows.append([""] * count)
+        rows += [[""] * count] * len(self._residual)
         heads = ["Corr", *[""] * count][:count]
         return [TableColumn(head, cells, "left") for head, cells in zip(heads, zip(*rows, strict=True), strict=True)]
 

@@ -24,6 +24,18 @@ def t_p_values(statistics: Floats, df: float) -> Floats:
     return p
 
 
+def z_p_values(statistics: Floats) -> Floats:
+    """(p,) two-sided p-values of standard normal statistics.
+
+    >>> z_p_values(np.array([2.0])).round(4)
+    array([0.0455])
+    """
+    from scipy.special import erfc
+
+    p: Floats = erfc(np.abs(statistics) / np.sqrt(2))
+    return p
+
+
 def f_p_value(statistic: float, df1: float, df2: float) -> float:
     """Upper-tail p-value of an F statistic.
 

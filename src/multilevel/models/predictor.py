@@ -32,3 +32,18 @@ def random_part(rows: Matrices, effects: Sequence[Floats]) -> Floats:
 def fitted(fit: Fit) -> Floats:
     """(n,) X beta + Z b + offset of the complete rows."""
     return fixed_part(fit, fit.rows) + random_part(fit.rows, fit.estimate.modes)
+
+
+def random_variances(fit: Fit, rows: Matrices) -> list[Floats]:
+    """Per term (n,), the variance it gives to each row over sigma^2: the diagonal of Z Lambda Lambda' Z'."""
+    found = []
+    for factor, part in zip(fit.factors, rows.random, strict=True):
+        total = np.zeros(rows.n)
+        for j in range(len(part.names)):
+            projected = np.zeros(rows.n)
+            for i in range(j, len(part.names)):
+                if factor[i, j] != 0.0:
+                    projected += factor[i, j] * part.Z[i]
+            total += projected**2
+        found.append(total)
+    return found

@@ -1,0 +1,31 @@
+// The free parameters of one search, as one vector: theta / scale, beta (unless it is found with the modes), and the shapes
+// that move.
+#pragma once
+
+#include "laplace.hpp"
+
+namespace multilevel {
+
+struct Parameters {
+  int m = 0, p = 0;
+  bool beta_inside = false;
+  int nodes = 1;
+  const std::vector<Mat>* maps = nullptr;  // as in LaplaceAt
+  Vec theta_scale;
+  Vec beta;                // where beta among the modes starts
+  Vec shape;               // all of them; those not in `free` stay
+  std::vector<int> free;
+
+  int size() const { return m + (beta_inside ? 0 : p) + static_cast<int>(free.size()); }
+  Vec pack(const Vec& theta, const Vec& inner_beta, const Vec& shapes) const;
+  LaplaceAt unpack(const Vec& x) const;
+  // The place of each entry among (theta, beta, all shapes).
+  std::vector<int> places() const;
+
+  // Value, and derivatives in these parameters. False outside the domain.
+  bool evaluate(Laplace& laplace, const Vec& x, Want want, LaplacePoint& out) const;
+  // Central differences of the exact gradient, each step a small share of a standard error by `model`. `evaluations` counts.
+  Mat difference_hessian(Laplace& laplace, const Vec& x, const Mat& model, int& evaluations) const;
+};
+
+}  // namespace multilevel

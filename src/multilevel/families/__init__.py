@@ -1,0 +1,128 @@
+"""Families and links of generalized linear (mixed) models, in the names of the field.
+
+    binomial  poisson  gamma  inverse_gaussian  negative_binomial  beta  beta_binomial  student_t  gaussian
+    quasibinomial  quasipoisson  quasi                                                        (for glm only)
+
+A family is asked for by name, with its link in brackets if it is not the default one, or as an object:
+
+>>> str(family_of("binomial(probit)")), str(family_of("Gamma(log)")), str(family_of(negative_binomial(size=5)))
+('binomial(probit)', 'gamma(log)', 'negative_binomial(log)')
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ..errors import FitError, nearest
+from .base import Exponential, Family
+from .continuous import Beta, Gamma, Gaussian, InverseGaussian, StudentT
+from .discrete import BetaBinomial, Binomial, NegativeBinomial, NegativeBinomial1, Poisson
+from .links import LINKS, Link, link_named
+from .quasi import Quasi, QuasiBinomial, QuasiPoisson
+
+__all__ = [
+    "Exponential",
+    "Family",
+    "Link",
+    "NegativeBinomial",
+    "Quasi",
+    "beta",
+    "beta_binomial",
+    "binomial",
+    "family_of",
+    "gamma",
+    "gaussian",
+    "inverse_gaussian",
+    "link_named",
+    "negative_binomial",
+    "poisson",
+    "quasi",
+    "quasibinomial",
+    "quasipoisson",
+    "student_t",
+]
+
+binomial = Binomial
+poisson = Poisson
+gamma = Gamma
+inverse_gaussian = InverseGaussian
+gaussian = Gaussian
+beta = Beta
+beta_binomial = BetaBinomial
+student_t = StudentT
+quasi = Quasi
+quasibinomial = QuasiBinomial
+quasipoisson = QuasiPoisson
+
+
+def negative_binomial(link: str | Link = "", *, type: int = 2, size: float | None = None) -> Family:
+    """Counts that vary more than Poisson ones.
+
+    Parameters
+    ----------
+    link : `"log"` (default), `"identity"` or `"sqrt"`.
+    type : 2, Var(y) = mu + mu^2 / size (default), or 1, Var(y) = mu (1 + dispersion).
+    size : of type 2, if it is not to be estimated.
+
+    Raises FitError for another type, or a size that is not positive.
+    """
+    if type not in (1, 2):
+        raise FitError(f"negative_binomial has no type {type!r}; expected 1, Var(y) = mu (1 + dispersion), or 2, "
+                       "Var(y) = mu + mu^2 / size")  # fmt: skip
+    if type == 1:
+        if size is not None:
+            raise FitError("a negative binomial of type 1 has no size; give type=2, or leave size out")
+        return NegativeBinomial1(link)
+    return NegativeBinomial(link, size)
+
+
+NAMES: dict[str, Callable[[str], Family]] = {
+    "binomial": Binomial,
+    "poisson": Poisson,
+    "gamma": Gamma,
+    "inverse_gaussian": InverseGaussian,
+    "gaussian": Gaussian,
+    "negative_binomial": NegativeBinomial,
+    "negative_binomial_1": NegativeBinomial1,
+    "beta": Beta,
+    "beta_binomial": BetaBinomial,
+    "student_t": StudentT,
+    "quasibinomial": QuasiBinomial,
+    "quasipoisson": QuasiPoisson,
+    "quasi": Quasi,
+}
+R_NAMES = {  # so that calls of R paste in
+    "inverse.gaussian": "inverse_gaussian",
+    "nbinom2": "negative_binomial",
+    "nbinom1": "negative_binomial_1",
+    "beta_family": "beta",
+    "betabinomial": "beta_binomial",
+    "t_family": "student_t",
+}
+_CALL = re.compile(r"\s*([\w.]+)\s*(?:\(\s*(?:link\s*=\s*)?['\"]?\s*([^()'\"]*?)\s*['\"]?\s*\))?\s*")
+
+
+def family_of(family: object) -> Family:
+    """The family of a name such as `"poisson"` or `"binomial(probit)"`, or a family itself.
+
+    Raises FitError for an unknown name, with the nearest one, or for a link that the family cannot have.
+    """
+    if isinstance(family, Family):
+        return family
+    if callable(family) and family in (*NAMES.values(), negative_binomial):
+        made = family()
+        assert isinstance(made, Family)
+        return made
+    if not isinstance(family, str):
+        raise FitError(f"family is {family!r}; expected a name such as 'binomial', or multilevel.families.binomial()")
+    found = _CALL.fullmatch(family)
+    name = (found[1] if found else family).casefold()
+    name = R_NAMES.get(name, name)
+    if found is None or name not in NAMES:
+        if name in LINKS:
+            raise FitError(
+                f"family is {family!r}, which is a link; expected a family with it, as in 'binomial({name})'"
+            )
+        raise FitError(f"no family is called {family!r}{nearest(name, [*NAMES, *R_NAMES])} (known: {', '.join(NAMES)})")
+    return NAMES[name](found[2] or "")

@@ -1,0 +1,164 @@
+"""What a family is: the distribution of a response around its mean, and the link of the mean to a linear predictor.
+
+Family            y | mu, weights, shape; what every model may ask of it
+├─ Exponential    exponential dispersion models: Var(y) = dispersion V(mu) / weight (Jørgensen 1987, JRSS B 49, 127-162)
+│  └─ Quasi       only mean and variance are said (Wedderburn 1974, Biometrika 61, 439-447)
+└─ the others     whose shape is more than a factor of the variance
+
+`shape` are the parameters besides the mean on their natural scale, (s,), named by `shape_names`. `weights` are (n,)
+prior weights: numbers of trials for proportions, else the factor by which a row counts.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import FitError
+from .links import Flags, Floats, Link, link_named
+
+GOLDEN = (5**0.5 - 1) / 2
+
+
+@dataclass(frozen=True, init=False)
+class Family(ABC):
+    """The distribution of a response given its mean, with a link."""
+
+    link: Link
+
+    name: ClassVar[str]
+    title: ClassVar[str]  # as R prints it
+    links: ClassVar[tuple[str, ...]]  # the first is the default
+    shape_names: ClassVar[tuple[str, ...]] = ()
+    discrete: ClassVar[bool] = False
+    trials: ClassVar[bool] = False  # y is a proportion, weights are numbers of trials
+    attained: ClassVar[tuple[float, float]] = (-np.inf, np.inf)  # values of y that the mean reaches only in the limit
+    estimates_dispersion: ClassVar[bool] = False  # by glm, from the Pearson residuals
+    no_link: ClassVar[str] = ""  # why other links are refused
+
+    def __init__(self, link: str | Link = "") -> None:
+        chosen = link_named(link or self.links[0])
+        if chosen.name not in self.links:
+            raise FitError(
+                f"the {self.name} family cannot have the link {chosen.name!r}: {self.no_link}; "
+                f"expected {' or '.join(map(repr, self.links))}"
+            )
+        object.__setattr__(self, "link", chosen)
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.link.name})"
+
+    @abstractmethod
+    def fault(self, y: Floats, weights: Floats) -> tuple[Flags, str] | None:
+        """Which values (n,) cannot be responses, and what was expected; None if all can."""
+
+    @abstractmethod
+    def variance(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
+        """(n,) variance of y."""
+
+    @abstractmethod
+    def loglik(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
+        """(n,) contributions to the log-likelihood, all constants included."""
+
+    @abstractmethod
+    def simulate(self, mu: Floats, weights: Floats, shape: Floats, rng: np.random.Generator) -> Floats:
+        """(n,) draws of y."""
+
+    @abstractmethod
+    def cdf(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
+        """(n,) P(Y <= y)."""
+
+    def scale(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
+        """(n,) what scaled residuals are measured in: the standard deviation of y, where it is finite for sure."""
+        return np.sqrt(self.variance(mu, weights, shape))
+
+    def dispersion(self, shape: Floats) -> float:
+        """The factor of the variance that the Pearson residuals leave out; 1 where there is none."""
+        return 1.0
+
+    def given_shape(self) -> Floats:
+        """(s,) the shape where it was given with the family; NaN where it is to be estimated."""
+        return np.full(len(self.shape_names), np.nan)
+
+    @property
+    def scored(self) -> bool:
+        """Whether Fisher scoring fits a glm: mean and variance function are known but for a scale."""
+        return False
+
+    def deviance(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
+        """(n,) contributions to the deviance: twice the log-likelihood lost against the best mean for the row alone.
+
+        Without a closed form the best mean is found by golden-section search (McCullagh & Nelder 1989, section 2.3).
+        """
+        saturated = self._saturated(y, weights, shape)
+        lost = self.loglik(y, saturated, weights, shape) - self.loglik(y, mu, weights, shape)
+        return 2 * np.maximum(lost, 0.0) * self.dispersion(shape)
+
+    def _saturated(self, y: Floats, weights: Floats, shape: Floats) -> Floats:
+        """(n,) the mean that makes y most likely, searched on the scale of the default link."""
+        scale = link_named(self.links[0])
+        inside = np.clip(y, 1e-9, 1 - 1e-9) if scale.name == "logit" else np.maximum(y, 1e-9)
+        low, high = scale.of(inside) - 12.0, scale.of(inside) + 12.0
+        for _ in range(45):  # to 1e-8 of eta, where the likelihood is flat to rounding
+            step = GOLDEN * (high - low)
+            left, right = high - step, low + step
+            at_left = self.loglik(y, scale.inverse(left), weights, shape)
+            better = at_left > self.loglik(y, scale.inverse(right), weights, shape)
+            low, high = np.where(better, low, left), np.where(better, right, high)
+        return scale.inverse((low + high) / 2)
+
+    def below(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
+        """(n,) P(Y < y)."""
+        if not self.discrete:
+            return self.cdf(y, mu, weights, shape)
+        return self.cdf(y - 1 / weights if self.trials else y - 1, mu, weights, shape)
+
+
+@dataclass(frozen=True, init=False)
+class Exponential(Family):
+    """Exponential dispersion models: mean and variance function say everything but a scale."""
+
+    @property
+    def scored(self) -> bool:
+        return self.estimates_dispersion or bool(np.isfinite(self.given_shape()).all())
+
+    @abstractmethod
+    def unit_variance(self, mu: Floats) -> Floats:
+        """(n,) V(mu)."""
+
+    @abstractmethod
+    def unit_deviance(self, y: Floats, mu: Floats) -> Floats:
+        """(n,) deviance of a row of weight one."""
+
+    def start(self, y: Floats, weights: Floats) -> Floats:
+        """(n,) means to start Fisher scoring from."""
+        return y
+
+    def variance(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
+        return self.dispersion(shape) * self.unit_variance(mu) / weights
+
+    def deviance(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
+        return weights * self.unit_deviance(y, mu)
+
+    def loglik_of_glm(self, y: Floats, mu: Floats, weights: Floats, deviance: float) -> float:
+        """Log-likelihood as R's `logLik` of a glm defines it, the dispersion from the deviance."""
+        return float(self.loglik(y, mu, weights, np.empty(0)).sum())
+
+
+def whole(values: Floats, tolerance: float = 1e-3) -> Flags:
+    """Where values are whole numbers, up to what rounded proportions allow."""
+    return np.abs(values - np.round(values)) <= tolerance * np.maximum(1.0, np.abs(values))
+
+
+def ylogy(y: Floats, ratio: Floats) -> Floats:
+    """y log(ratio), zero where y is zero."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(y == 0, 0.0, y * np.log(ratio))
+
+
+def described(family: Family) -> dict[str, Any]:
+    """The fields of a family besides its link."""
+    return {field.name: getattr(family, field.name) for field in fields(family) if field.name != "link"}

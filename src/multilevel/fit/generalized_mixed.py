@@ -1,0 +1,327 @@
+"""`glmer`, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from ..data.sums import Floats
+from ..diagnostics import Convergence, Explanation
+from ..effects import coefficients, random_effects, varcorr
+from ..families import Family, family_of
+from ..generalized_pages import GeneralizedMixedSummary
+from ..generalized_summary import generalized_mixed_summary, glance_generalized_mixed, tidy_generalized_mixed
+from ..generalized_words import convergence_generalized, explain_generalized_mixed
+from ..grouped import GroupTables
+from ..inference.explained import IntraClass, RSquared
+from ..inference.generalized_explained import intra_class_generalized, r_squared_generalized
+from ..inference.generalized_prediction import Confidence, predict_generalized_interval
+from ..labelled import Coefficients, Covariance
+from ..models.generalized import another_response
+from ..models.generalized_mixed import (
+    GeneralizedMixedFit,
+    criterion_at,
+    fit_generalized_mixed,
+    refit_generalized_mixed,
+)
+from ..models.inputs import Missing, Weights
+from ..models.likelihood import Curvature
+from ..predict import NewLevels, Seed
+from ..responses import MeanGroups, Scale, predict_generalized, simulate_generalized
+from ..simulate import SimulatedGroups
+from ..summary import group_sizes
+from ..varcorr import VarCorr
+from .generalized import GeneralizedModel, warn
+
+
+def glmer(
+    formula: str,
+    data: Any,
+    family: str | Family,
+    *,
+    n_agq: int = 1,
+    curvature: Curvature | None = None,
+    weights: Weights = None,
+    contrasts: Mapping[str, str] | None = None,
+    missing: Missing = "drop",
+    start: Sequence[float] | Floats | None = None,
+) -> GeneralizedLinearMixedModel:
+    """Fit a generalized linear mixed model by maximum likelihood.
+
+    Parameters
+    ----------
+    formula : the model in lme4's language, `"y ~ x + (x | subject) + (1 | item)"`; for counts of successes
+        `"cbind(successes, failures) ~ x + (1 | g)"`.
+    data : a pandas or polars frame, a pyarrow table, a DuckDB relation, a dict of arrays, or the path of a CSV or
+        Parquet file.
+    family : `"binomial"`, `"poisson"`, `"negative_binomial"`, `"gamma"`, `"inverse_gaussian"`, `"beta"`,
+        `"beta_binomial"`, `"student_t"`, `"gaussian"`, with another than the default link as in `"binomial(probit)"`;
+        or an object of `multilevel.families`, such as `families.negative_binomial(type=1)`. What shapes a family
+        besides its mean is estimated with everything else.
+    n_agq : 1 (default), the Laplace approximation; more, nodes of adaptive Gauss-Hermite quadrature, for one grouping
+        factor; 0, fast: fixed effects among the modes, a little off.
+    curvature : the Laplace approximation takes the `"observed"` information of the responses, or the `"expected"` one.
+        They differ for links that are not canonical. Default: as lme4, expected, for binomial and Poisson responses; as
+        glmmTMB, observed, for the other families.
+    weights : name of a column, or an array with one number for each row of `data`: the number of trials where the
+        response is a proportion; what the dispersion is divided by for gaussian, gamma and inverse Gaussian responses;
+        else the factor by which a row counts. Rows of weight zero do not count. Default: one.
+    contrasts : coding of factors in the fixed effects, `{"period": "sum"}`. Default: treatment, for ordered factors
+        polynomial.
+    missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
+    start : (m,) theta to start from, in the order of `theta`.
+
+    A categorical response is coded as in R: its first level is a failure, all others are successes. Standard deviations
+    of the random effects are in units of the linear predictor, for families with a dispersion too (as in glmmTMB; lme4
+    divides theta by the residual standard deviation).
+
+    Returns
+    -------
+    GeneralizedLinearMixedModel
+
+    Raises
+    ------
+    FormulaError : the formula cannot be read, or has no random term.
+    DataError : a column is missing or of the wrong kind, or the response has a value that the family cannot have.
+    FitError : an unknown family or link, a constant response, a grouping factor with one level, or another model that
+        the data cannot determine.
+
+    Warns
+    -----
+    MissingRowsWarning, RankWarning : rows or columns were left out, and which.
+    SingularFitWarning : a variance of zero or a perfect correlation was estimated.
+    SeparationWarning : fixed effects without a finite estimate, and which.
+    ConvergenceWarning : the optimum is not certified.
+
+    References
+    ----------
+    Bates, Mächler, Bolker & Walker (2015), J. Stat. Softw. 67(1); Brooks et al. (2017), R Journal 9(2), 378-400.
+
+    >>> from multilevel import datasets
+    >>> cbpp = datasets.load("cbpp", "dict")
+    >>> m = glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", cbpp, "binomial")
+    >>> m.varcorr()
+     Groups Name        Std.Dev.
+     herd   (Intercept) 0.64226
+    """
+    fit = fit_generalized_mixed(
+        formula, data, family_of(family), n_agq=n_agq, curvature=curvature, weights=weights, contrasts=contrasts,
+        missing=missing, start=start,
+    )  # fmt: skip
+    warn(fit)
+    return GeneralizedLinearMixedModel(fit, data)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GeneralizedLinearMixedModel(GeneralizedModel):
+    """A generalized linear mixed model; made by `glmer`. Names and definitions are those of R's lme4 and glmmTMB."""
+
+    _fit: GeneralizedMixedFit
+
+    def __repr__(self) -> str:
+        groups = ", ".join(f"{levels} {group}" for group, levels in self.ngroups.items())
+        return f"<GeneralizedLinearMixedModel {self.formula}: {self.family}, {self.nobs} rows, {groups}>"
+
+    def summary(self) -> GeneralizedMixedSummary:
+        """The page every reader of lme4 knows, with notes in plain words."""
+        return generalized_mixed_summary(self._fit, self._data, self._backend)
+
+    @property
+    def fixef(self) -> Coefficients:
+        """(p,) estimates of the fixed effects on the scale of the link; columns that others determine are left out."""
+        return Coefficients(self._fit.names, self._fit.estimate.beta, "estimate", self._backend)
+
+    @property
+    def se(self) -> Coefficients:
+        """(p,) standard errors of the fixed effects."""
+        return Coefficients(self._fit.names, np.sqrt(np.diag(self._fit.estimate.vcov)), "std_error", self._backend)
+
+    @property
+    def vcov(self) -> Covariance:
+        """(p, p) covariance of the fixed effects, from the Hessian of all parameters; for n_agq = 0 theta is known."""
+        return Covariance(self._fit.names, self._fit.estimate.vcov, self._backend)
+
+    @property
+    def sigma(self) -> float:
+        """Root of the dispersion of gaussian, gamma and inverse Gaussian responses; 1 for other families."""
+        return sqrt(self.family.dispersion(self._fit.estimate.shape))
+
+    @property
+    def shape(self) -> dict[str, float]:
+        """What the family estimates besides the mean, by name: `size`, `dispersion`, `precision`, `scale`, `df`."""
+        return dict(zip(self.family.shape_names, self._fit.estimate.shape.tolist(), strict=True))
+
+    def ranef(self) -> GroupTables:
+        """Conditional modes of the random effects with conditional standard deviations, a table per grouping factor."""
+        return random_effects(self._fit, self._backend)
+
+    def coef(self) -> GroupTables:
+        """Fixed plus random effects per level, with standard errors of prediction, a table per grouping factor."""
+        return coefficients(self._fit, self._backend)
+
+    def varcorr(self) -> VarCorr:
+        """Standard deviations and correlations of the random effects, in units of the linear predictor."""
+        return varcorr(self._fit, self._backend)
+
+    @property
+    def theta(self) -> Floats:
+        """(m,) free entries of the covariance factors, in lme4's order and units of the linear predictor."""
+        return self._fit.estimate.theta
+
+    def criterion_at(
+        self, theta: Sequence[float] | Floats, beta: Sequence[float] | Floats, shape: Sequence[float] | Floats = ()
+    ) -> float:
+        """-2 log-likelihood at another theta (m,), beta (p,) and shape (s,); infinite where it is not defined."""
+        return criterion_at(self._fit, theta, beta, shape)
+
+    @property
+    def n_agq(self) -> int:
+        """Nodes of the quadrature; 1 is the Laplace approximation, 0 the fast one."""
+        return self._fit.n_agq
+
+    @property
+    def ngroups(self) -> dict[str, int]:
+        """Number of levels of each grouping factor."""
+        return group_sizes(self._fit)
+
+    @property
+    def df_residual(self) -> int:
+        """Rows that count less parameters: fixed effects, entries of theta, and the shape of the family."""
+        return self.nobs - self._fit.estimate.n_parameters
+
+    @property
+    def is_singular(self) -> bool:
+        """Whether a variance of zero or a perfect correlation was estimated."""
+        return self._fit.estimate.is_singular
+
+    @property
+    def convergence(self) -> Convergence:
+        """The verdict on the optimum: gradient, curvature, evaluations, over theta, beta and the log shape."""
+        return convergence_generalized(self._fit)
+
+    def explain(self) -> Explanation:
+        """The fit in sentences: what was estimated, what is separated or singular, what can be done."""
+        return explain_generalized_mixed(self._fit)
+
+    def predict(
+        self,
+        newdata: Any = None,
+        *,
+        type: Scale = "link",
+        groups: MeanGroups = "same",
+        new_levels: NewLevels = "error",
+        interval: Confidence | None = None,
+        level: float = 0.95,
+        seed: Seed = None,
+    ) -> Any:
+        """(rows of newdata,) predictions, offsets included; NaN where a predictor or a group is missing.
+
+        With `interval`, a frame: `estimate`, `std_error`, `df` (infinite), `lower`, `upper`.
+
+        Parameters
+        ----------
+        newdata : a table with the columns of the formula, the response excepted. Default: the rows of the fit.
+        type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean.
+        groups : `"same"` adds the random effects of known levels; `"population"` leaves all random effects out, which
+            for the response is the mean of a group in the middle; `"average"` is the mean of the response over all
+            groups, the random effects integrated out by quadrature. `"population"` and `"average"` need no grouping
+            factor.
+        new_levels : for levels that the fit has not seen, `"error"` refuses them, `"population"` adds nothing, `"draw"`
+            draws their effects from the estimated distribution.
+        interval : `"confidence"` for the predicted mean, of the population, or in models with one random term of known
+            groups with the uncertainty of their effects. For the response, limits are those of the link transformed,
+            and the standard error is by the delta method.
+        level : of the interval.
+        seed : for `"draw"`, as for numpy.random.default_rng.
+
+        Raises
+        ------
+        DataError : a column is missing, a factor of the fixed effects has a new level, or a group is new.
+        InferenceError : an interval of averages, of drawn effects, or of known groups with several random terms.
+
+        >>> from multilevel import datasets
+        >>> cbpp = datasets.load("cbpp", "dict")
+        >>> m = glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", cbpp, "binomial")
+        >>> m.predict({"period": ["1"]}, type="response", groups="population").round(4)
+        array([0.198])
+        >>> m.predict({"period": ["1"]}, type="response", groups="average").round(4)
+        array([0.2161])
+        """
+        if interval is None:
+            return predict_generalized(self._fit, newdata, type=type, groups=groups, new_levels=new_levels, seed=seed)
+        return predict_generalized_interval(
+            self._fit,
+            newdata,
+            type=type,
+            groups=groups,
+            new_levels=new_levels,
+            interval=interval,
+            level=level,
+            backend=self._backend,
+        )
+
+    def simulate(
+        self, n: int = 1, *, groups: SimulatedGroups = "new", newdata: Any = None, seed: Seed = None
+    ) -> Floats:
+        """(rows, n) simulated responses; NaN in rows with a missing value.
+
+        Parameters
+        ----------
+        n : number of simulations.
+        groups : `"new"` draws the random effects of all levels anew, `"same"` keeps the conditional modes.
+        newdata : a table with the columns of the formula; for `cbind(successes, failures)` with these, whose sums are
+            the numbers of trials. Default: the rows of the fit.
+        seed : as for numpy.random.default_rng; more simulations do not change the first ones.
+
+        Proportions where the response is one, successes where it is `cbind(successes, failures)`.
+        """
+        return simulate_generalized(self._fit, n, groups=groups, newdata=newdata, seed=seed)
+
+    def r2(self) -> RSquared:
+        """Nakagawa's marginal and conditional R squared, on the scale of the link.
+
+        Variance explained without and with the random effects, beside the variance of the distribution (Nakagawa,
+        Johnson & Schielzeth 2017, J. R. Soc. Interface 14, 20170213). InferenceError for a family and link for which
+        that variance is not known.
+        """
+        return r_squared_generalized(self._fit, self._backend)
+
+    def icc(self) -> IntraClass:
+        """Intra-class correlation on the scale of the link: the share of the random effects in the variance.
+
+        InferenceError for a family and link whose own variance is not known there.
+
+        >>> from multilevel import datasets
+        >>> cbpp = datasets.load("cbpp", "dict")
+        >>> m = glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", cbpp, "binomial")
+        >>> round(m.icc().adjusted, 4)
+        0.1114
+        """
+        return intra_class_generalized(self._fit, self._backend)
+
+    def refit(self, y: Any) -> GeneralizedLinearMixedModel:
+        """The same design with another response, given as it stands left of `~`, or as `simulate` gives it.
+
+        (rows of the data,), or (rows, 2) for a pair of counts. A singular or doubtful refit does not warn; ask
+        `is_singular` and `convergence`.
+        """
+        return GeneralizedLinearMixedModel(
+            refit_generalized_mixed(self._fit, another_response(self._fit, y)), self._data
+        )
+
+    def tidy(self, *, exponentiate: bool = False) -> Any:
+        """A frame with a row for each parameter: `effect`, `group`, `term`, `estimate`, `std_error`, ..., `p_value`.
+
+        Fixed effects first, then standard deviations `sd__` and correlations `cor__`. With `exponentiate` the fixed
+        effects are odds ratios (logit), ratios of means (log) or hazards (cloglog), with standard errors by the delta
+        method; statistics and p-values are those of the coefficients.
+        """
+        return tidy_generalized_mixed(self._fit, self._backend, exponentiate)
+
+    def glance(self) -> Any:
+        """A frame of one row: rows, likelihood, criterion, conditional deviance, degrees of freedom, shape."""
+        return glance_generalized_mixed(self._fit, self._backend)

@@ -1,0 +1,237 @@
+"""The printed pages of generalized fits: what `m.summary()` returns.
+
+GeneralizedLinearSummary    the page of R's glm
+GeneralizedMixedSummary     the page of lme4's glmer, with notes in plain words at its end
+
+Both take plain values: names, arrays and numbers; neither knows a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .digits import significant
+from .labelled import Floats
+from .layout import Line, Page, Prose, Section
+from .pages import (
+    CORRELATIONS_UP_TO,
+    DIGITS,
+    coefficient_items,
+    correlation_table,
+    heading_items,
+    notes_section,
+    quantile_table,
+)
+from .tables import Table, named_row
+from .varcorr import VarCorr
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class GeneralizedLinearSummary(Page):
+    """The page of a generalized linear model.
+
+    Parameters
+    ----------
+    formula : the model in canonical spelling.
+    family, link : their names, as R prints them.
+    quasi : whether the family has no likelihood; AIC is then not printed.
+    names : (p,) names of all columns of X, the dropped ones included.
+    estimates, errors, p_values : (p,) coefficients, standard errors and two-sided p-values; NaN where a column was
+        dropped because others determine it.
+    letter : of the statistics, "z" where the dispersion is known, "t" where it was estimated.
+    residuals : (n,) deviance residuals of the rows used.
+    dispersion : known or estimated.
+    null_deviance, deviance, df_null, df_residual : of the model with an intercept only, and of this one.
+    aic : Akaike's criterion.
+    iterations : Fisher scoring steps; 0: another method was used.
+    shape : lines about the shape of the family, in place of the dispersion.
+    data, weights : what the user gave, in words; empty: not printed.
+    n_missing : rows left out because of missing values.
+    notes : further sentences for the end of the page.
+    """
+
+    formula: str
+    family: str
+    link: str
+    quasi: bool
+    names: tuple[str, ...]
+    estimates: Floats
+    errors: Floats
+    p_values: Floats
+    letter: str
+    residuals: Floats
+    dispersion: float
+    null_deviance: float
+    deviance: float
+    df_null: int
+    df_residual: int
+    aic: float
+    iterations: int
+    shape: tuple[str, ...] = ()
+    data: str = ""
+    weights: str = ""
+    n_missing: int = 0
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    def sections(self) -> tuple[Section, ...]:
+        """Title, residuals, coefficients, dispersion, deviances, notes."""
+        heading = heading_items(self.formula, self.data, Weights=self.weights)
+        method = "quasi-likelihood" if self.quasi else "maximum likelihood"
+        family = Line(f" Family: {self.family}  ( {self.link} )")
+        return (
+            Section(f"Generalized linear model fit by {method}", (family, *heading)),
+            *([Section("Deviance Residuals:", (quantile_table(self.residuals),))] if self.df_residual > 5 else []),
+            self._coefficients(),
+            Section("", tuple(map(Prose, self.shape or [self._dispersion()]))),
+            Section("", tuple(map(Line, self._closing()))),
+            *(
+                [Section("", (Line(f"Number of Fisher Scoring iterations: {self.iterations}"),))]
+                if self.iterations
+                else []
+            ),
+            *notes_section(self.notes),
+        )
+
+    def _coefficients(self) -> Section:
+        if not self.names:
+            return Section("No coefficients", ())
+        dropped = int(np.isnan(self.estimates).sum())
+        title = f"Coefficients: ({dropped} not defined because of singularities)" if dropped else "Coefficients:"
+        items = coefficient_items(self.names, self.estimates, self.errors, p=self.p_values, letter=self.letter)
+        return Section(title, items)
+
+    def _dispersion(self) -> str:
+        number = significant([self.dispersion])[0] if np.isfinite(self.dispersion) else "NaN"
+        return f"(Dispersion parameter for {self.family} family taken to be {number})"
+
+    def _closing(self) -> list[str]:
+        deviances = [float(f"{v:.{DIGITS}e}") for v in (self.null_deviance, self.deviance)]
+        cells = significant(deviances, max(5, DIGITS + 1))
+        dfs = [str(self.df_null), str(self.df_residual)]
+        width = max(map(len, dfs))
+        lines = [
+            f"{label} deviance: {cell}  on {df.rjust(width)}  degrees of freedom"
+            for label, cell, df in zip(("    Null", "Residual"), cells, dfs, strict=True)
+        ]
+        if self.n_missing:
+            plural = "s" if self.n_missing > 1 else ""
+            lines.append(f"  ({self.n_missing} observation{plural} deleted due to missingness)")
+        lines.append(f"AIC: {significant([self.aic], max(4, DIGITS + 1))[0]}")
+        return lines
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class GeneralizedMixedSummary(Page):
+    """The page of a generalized linear mixed model.
+
+    Parameters
+    ----------
+    formula : the model in canonical spelling.
+    family, link : their names, as R prints them.
+    method : of integrating over the random effects, "Laplace Approximation".
+    criterion : -2 log-likelihood.
+    aic, bic, loglik, df_residual : its companions.
+    residuals : (n,) scaled residuals of the rows used.
+    varcorr : standard deviations and correlations of the random effects.
+    nobs : rows used.
+    groups : number of levels of each grouping factor, in the order of the page.
+    shape : lines about the dispersion of the family.
+    names : (p,) names of the fixed effects.
+    estimates, vcov, p_values : (p,) fixed effects, their (p, p) covariance, (p,) two-sided p-values.
+    data, weights : what the user gave, in words; empty: not printed.
+    singular : a variance is zero or a correlation perfect; the page says which.
+    n_missing : rows left out because of missing values.
+    dropped : names of the columns of X left out because others determine them.
+    doubts : sentences about convergence and separation; empty when there is no doubt.
+    notes : further sentences for the end of the page.
+    """
+
+    formula: str
+    family: str
+    link: str
+    method: str
+    criterion: float
+    aic: float
+    bic: float
+    loglik: float
+    df_residual: int
+    residuals: Floats
+    varcorr: VarCorr
+    nobs: int
+    groups: Mapping[str, int]
+    shape: tuple[str, ...]
+    names: tuple[str, ...]
+    estimates: Floats
+    vcov: Floats
+    p_values: Floats
+    data: str = ""
+    weights: str = ""
+    singular: bool = False
+    n_missing: int = 0
+    dropped: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    def sections(self) -> tuple[Section, ...]:
+        """Title, criterion, residuals, random effects, dispersion, fixed effects and their correlations, notes."""
+        title = f"Generalized linear mixed model fit by maximum likelihood ({self.method})"
+        heading = heading_items(self.formula, self.data, Weights=self.weights)
+        shape = [Section("", tuple(map(Prose, self.shape)))] if self.shape else []
+        return (
+            Section(title, (Line(f" Family: {self.family}  ( {self.link} )"), *heading)),
+            Section("", (self._criterion_table(),)),
+            Section("Scaled residuals:", (quantile_table(self.residuals),)),
+            self._random_section(),
+            *shape,
+            *self._fixed_sections(),
+            *notes_section(self._notes()),
+        )
+
+    def _criterion_table(self) -> Table:
+        values = (self.aic, self.bic, self.loglik, self.criterion)
+        cells = [*significant(round(v, 1) for v in values), str(self.df_residual)]
+        return named_row(("AIC", "BIC", "logLik", "deviance", "df.resid"), cells)
+
+    def _random_section(self) -> Section:
+        groups = "; ".join(f"{group}, {levels}" for group, levels in self.groups.items())
+        table = self.varcorr.table(("Variance", "Std.Dev."), digits=DIGITS, decimals=2)
+        return Section("Random effects:", (table, Line(f"Number of obs: {self.nobs}, groups: ", groups)))
+
+    def _fixed_sections(self) -> list[Section]:
+        p = len(self.names)
+        if p == 0:
+            return [Section("No fixed effects", ())]
+        errors = np.sqrt(np.diag(self.vcov))
+        items = coefficient_items(self.names, self.estimates, errors, p=self.p_values, letter="z")
+        sections = [Section("Fixed effects:", items)]
+        if 1 < p <= CORRELATIONS_UP_TO:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                correlation = self.vcov / np.outer(errors, errors)
+            sections.append(Section("Correlation of Fixed Effects:", (correlation_table(self.names, correlation),)))
+        return sections
+
+    def _notes(self) -> list[str]:
+        notes = [f"Singular fit: {words}." for words in self._singularities()]
+        notes += self.doubts
+        if self.n_missing:
+            total = self.nobs + self.n_missing
+            notes.append(f"{self.n_missing} of {total} rows were left out because of missing values.")
+        if self.dropped:
+            notes.append(f"Left out because other columns determine them: {', '.join(self.dropped)}.")
+        if len(self.names) > CORRELATIONS_UP_TO:
+            notes.append(f"The correlations of the {len(self.names)} fixed effects are not printed; see vcov.")
+        return [*notes, *self.notes]
+
+    def _singularities(self) -> list[str]:
+        if not self.singular:
+            return []
+        return self.varcorr.degenerate() or ["the estimates lie on the boundary of what is possible"]

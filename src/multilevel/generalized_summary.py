@@ -1,0 +1,199 @@
+"""The printed pages and the frames of generalized fits, put together from their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .data.attach import with_columns
+from .diagnostics import sentence, zero_weight_words
+from .effects import varcorr
+from .errors import InferenceError
+from .framed import frame
+from .generalized_pages import GeneralizedLinearSummary, GeneralizedMixedSummary
+from .generalized_words import limit_words, method_words, optimum_words, separation_words, shape_lines
+from .inference.wald import t_p_values, z_p_values
+from .labelled import Floats
+from .models.generalized import GeneralizedFit
+from .models.generalized_linear import GeneralizedLinearFit
+from .models.generalized_mixed import GeneralizedMixedFit
+from .models.linear import spread
+from .models.predictor import fixed_part
+from .predict import aligned
+from .responses import residuals_generalized
+from .summary import group_sizes, source_words, weights_words
+from .tidy import random_rows
+
+RATIOS = {"logit": "odds ratios", "log": "ratios of means", "cloglog": "hazard ratios"}
+
+
+def generalized_linear_summary(fit: GeneralizedLinearFit, data: Any) -> GeneralizedLinearSummary:
+    """The page of a `glm`; rows of weight zero are not among its residuals."""
+    e = fit.estimate
+    _, errors, _, p = wald(fit)
+    r = residuals_generalized(fit, "deviance")
+    return GeneralizedLinearSummary(
+        formula=fit.design.formula.text,
+        family=titled(fit),
+        link=fit.family.link.name,
+        quasi=bool(np.isnan(e.criterion)),
+        names=fit.design.names,
+        estimates=spread(fit, e.beta),
+        errors=spread(fit, errors),
+        p_values=spread(fit, p),
+        letter="t" if fit.family.estimates_dispersion else "z",
+        residuals=r if fit.counted is None else r[fit.counted],
+        dispersion=e.dispersion,
+        null_deviance=e.null_deviance,
+        deviance=fit.deviance,
+        df_null=e.df_null,
+        df_residual=e.n - len(fit.kept),
+        aic=e.aic,
+        iterations=e.iterations,
+        shape=() if fit.family.estimates_dispersion else shape_lines(fit),
+        data=source_words(data),
+        weights=weights_words(fit) if fit.weighted else "",
+        n_missing=fit.n_missing,
+        notes=tuple(_linear_notes(fit)),
+    )
+
+
+def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str) -> GeneralizedMixedSummary:
+    """The page of a `glmer`."""
+    e = fit.estimate
+    r = residuals_generalized(fit, "scaled")
+    doubts = [] if e.certificate.minimum or e.separation else [sentence(optimum_words(fit))]
+    if e.separation:
+        doubts.append(sentence(f"{separation_words(fit)}; standard errors and tests of these mean nothing"))
+    return GeneralizedMixedSummary(
+        formula=fit.design.formula.text,
+        family=titled(fit),
+        link=fit.family.link.name,
+        method=method_words(fit),
+        criterion=e.criterion,
+        aic=e.aic,
+        bic=e.bic,
+        loglik=e.loglik,
+        df_residual=e.n - e.n_parameters,
+        residuals=r if fit.counted is None else r[fit.counted],
+        varcorr=varcorr(fit, backend),
+        nobs=e.n,
+        groups=group_sizes(fit),
+        shape=shape_lines(fit),
+        names=fit.names,
+        estimates=e.beta,
+        vcov=e.vcov,
+        p_values=wald(fit)[3],
+        data=source_words(data),
+        weights=weights_words(fit) if fit.weighted else "",
+        singular=e.is_singular,
+        n_missing=fit.n_missing,
+        dropped=fit.dropped,
+        doubts=tuple(doubts),
+        notes=(*limit_words(fit), *(() if fit.counted is None else (f"{zero_weight_words(fit)}.",))),
+    )
+
+
+def titled(fit: GeneralizedFit) -> str:
+    """The family as R prints it; a given size or df is shown."""
+    given = [f"{value:g}" for value in fit.family.given_shape().tolist() if value == value]
+    return f"{fit.family.title}({', '.join(given)})" if given else fit.family.title
+
+
+def wald(fit: GeneralizedFit) -> tuple[Floats, Floats, Floats, Floats]:
+    """(p,) estimates, standard errors, their ratios, and two-sided p-values: of t where a dispersion was estimated."""
+    beta = fit.estimate.beta
+    errors = np.sqrt(np.diag(fit.estimate.vcov))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistics = beta / errors
+    if isinstance(fit, GeneralizedLinearFit) and fit.family.estimates_dispersion:
+        return beta, errors, statistics, t_p_values(statistics, fit.estimate.n - len(fit.kept))
+    return beta, errors, statistics, z_p_values(statistics)
+
+
+def tidy_generalized_linear(fit: GeneralizedLinearFit, backend: str, exponentiate: bool) -> Any:
+    """`term`, `estimate`, `std_error`, `statistic`, `p_value`; NaN for columns that others determine."""
+    estimates, errors, statistics, p = wald(fit)
+    if exponentiate:
+        estimates, errors = ratios(fit, estimates, errors)
+    values = {"estimate": estimates, "std_error": errors, "statistic": statistics, "p_value": p}
+    return frame({"term": fit.design.names, **{name: spread(fit, v) for name, v in values.items()}}, backend)
+
+
+def ratios(fit: GeneralizedFit, estimates: Floats, errors: Floats) -> tuple[Floats, Floats]:
+    """exp(estimates), with standard errors by the delta method; InferenceError where they are not ratios."""
+    link = fit.family.link.name
+    if link not in RATIOS:
+        raise InferenceError(
+            f"with the link {link!r} exp(coefficient) is no ratio; exponentiate is for the links "
+            f"{', '.join(f'{name} ({what})' for name, what in RATIOS.items())}"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.exp(estimates), np.exp(estimates) * errors
+
+
+def tidy_generalized_mixed(fit: GeneralizedMixedFit, backend: str, exponentiate: bool) -> Any:
+    """`effect`, `group`, `term`, `estimate`, `std_error`, `statistic`, `p_value`: fixed effects, `sd__`, `cor__`."""
+    estimates, errors, statistics, p_values = wald(fit)
+    if exponentiate:
+        estimates, errors = ratios(fit, estimates, errors)
+    random = [row for term in varcorr(fit, backend).terms for row in random_rows(term)]
+    groups, terms, values = zip(*random, strict=True)
+    p, m = len(estimates), len(random)
+    none = np.full(m, np.nan)
+    columns: dict[str, Sequence[Any] | Floats] = {
+        "effect": ["fixed"] * p + ["ran_pars"] * m,
+        "group": [None] * p + list(groups),
+        "term": [*fit.names, *terms],
+        "estimate": np.concatenate([estimates, values]),
+        "std_error": np.concatenate([errors, none]),
+        "statistic": np.concatenate([statistics, none]),
+        "p_value": np.concatenate([p_values, none]),
+    }
+    return frame(columns, backend)
+
+
+def glance_generalized_mixed(fit: GeneralizedMixedFit, backend: str) -> Any:
+    """One row: rows, likelihood criteria, conditional deviance, degrees of freedom, and the shape of the family."""
+    e = fit.estimate
+    values = {
+        "nobs": e.n, "loglik": e.loglik, "aic": e.aic, "bic": e.bic, "criterion": e.criterion, "deviance": fit.deviance,
+        "df_residual": e.n - e.n_parameters, **dict(zip(fit.family.shape_names, e.shape.tolist(), strict=True)),
+    }  # fmt: skip
+    return frame({name: [value] for name, value in values.items()}, backend)
+
+
+def glance_generalized_linear(fit: GeneralizedLinearFit, backend: str) -> Any:
+    """One row: deviances, likelihood criteria, degrees of freedom, as in R's broom."""
+    e = fit.estimate
+    values = {
+        "null_deviance": e.null_deviance, "df_null": e.df_null, "loglik": e.loglik, "aic": e.aic, "bic": e.bic,
+        "deviance": fit.deviance, "df_residual": e.n - len(fit.kept), "nobs": e.n, "dispersion": e.dispersion,
+    }  # fmt: skip
+    return frame({name: [value] for name, value in values.items()}, backend)
+
+
+def augment_generalized(fit: GeneralizedFit, data: Any) -> Any:
+    """The data with `.fitted` (means), `.resid` (deviance residuals) and for mixed models `.fixed`."""
+    added = {".fitted": fit.mean, ".resid": residuals_generalized(fit, "deviance")}
+    if fit.design.random:
+        added[".fixed"] = fit.family.link.inverse(fixed_part(fit, fit.rows))
+    return with_columns(data, {name: aligned(values, fit.rows) for name, values in added.items()})
+
+
+def _linear_notes(fit: GeneralizedLinearFit) -> Sequence[str]:
+    notes = []
+    if fit.estimate.separation:
+        words = separation_words(fit)
+        notes.append(f"{words[0].upper()}{words[1:]}; standard errors and tests of such coefficients mean nothing.")
+    if not fit.estimate.certificate.minimum and not fit.estimate.separation:
+        words = optimum_words(fit)
+        notes.append(sentence(words))
+    notes += limit_words(fit)
+    if fit.dropped:
+        notes.append(f"Left out because other columns determine them: {', '.join(fit.dropped)}.")
+    if fit.counted is not None:
+        notes.append(f"{zero_weight_words(fit)}.")
+    return notes

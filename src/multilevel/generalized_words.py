@@ -1,0 +1,196 @@
+"""A generalized fit explained: what the optimum is worth, what is separated or singular, what was left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .diagnostics import (
+    Convergence,
+    Explanation,
+    convergence_words,
+    dropped_words,
+    headed,
+    left_out,
+    listed,
+    mean_words,
+    missing_words,
+    sentence,
+    singular_words,
+    singularities,
+    term_words,
+)
+from .digits import significant
+from .errors import (
+    ConvergenceWarning,
+    MissingRowsWarning,
+    MultilevelWarning,
+    RankWarning,
+    SeparationWarning,
+    SingularFitWarning,
+)
+from .models.generalized import GeneralizedFit
+from .models.generalized_linear import GeneralizedLinearFit
+from .models.generalized_mixed import GeneralizedMixedFit
+
+SHAPES = {  # of which family each parameter besides the mean is what
+    "gamma": ("dispersion (sigma^2)",),
+    "gaussian": ("dispersion (sigma^2)",),
+    "inverse_gaussian": ("dispersion (sigma^2)",),
+    "negative_binomial": ("size; the variance is mu + mu^2 / size",),
+    "negative_binomial_1": ("dispersion; the variance is mu (1 + dispersion)",),
+    "beta": ("precision; the variance is mu (1 - mu) / (1 + precision)",),
+    "beta_binomial": ("precision",),
+    "student_t": ("scale", "degrees of freedom"),
+}
+LIMITS = {  # the last shape of a family outside these bounds is that of a simpler one
+    "negative_binomial": ("Poisson", 0.0, 1e5),
+    "negative_binomial_1": ("Poisson", 1e-5, np.inf),
+    "beta_binomial": ("binomial", 0.0, 1e5),
+    "student_t": ("normal", 0.0, 1e5),
+}
+
+
+def generalized_doubts(fit: GeneralizedFit) -> list[MultilevelWarning]:
+    """What a user should know before reading the estimates; nothing for an ordinary fit."""
+    found: list[MultilevelWarning] = []
+    if fit.rows.kept is not None:
+        found.append(MissingRowsWarning(missing_words(fit)))
+    if fit.dropped:
+        found.append(RankWarning(dropped_words(fit)))
+    if fit.estimate.separation:
+        found.append(SeparationWarning(f"{separation_words(fit)}; explain() says what this means"))
+    if fit.estimate.is_singular:
+        words = "; ".join(singularities(fit))
+        found.append(
+            SingularFitWarning(f"singular fit: {words}. explain() says what this means and what the options are")
+        )
+    if not fit.estimate.certificate.minimum and not fit.estimate.separation:
+        words = optimum_words(fit)
+        found.append(ConvergenceWarning(f"{words}; see {'convergence and ' if fit.design.random else ''}explain()"))
+    return found
+
+
+def separation_words(fit: GeneralizedFit) -> str:
+    """Which coefficients have no finite estimate."""
+    names = [fit.names[j] for j in fit.estimate.separation]
+    verb = "has no finite estimate" if len(names) == 1 else "have no finite estimates"
+    return (
+        f"{listed(names)} {verb}: the predictors tell some of the extreme values of "
+        f"{fit.design.formula.response_text} apart without error (separation)"
+    )
+
+
+def optimum_words(fit: GeneralizedFit) -> str:
+    """The verdict on the optimum."""
+    c = fit.estimate.certificate
+    if fit.design.random:
+        return convergence_words(c)
+    if not fit.family.scored:
+        return convergence_words(c)
+    if not c.converged:
+        return f"Fisher scoring did not converge in {c.evaluations} steps"
+    return f"Fisher scoring converged in {c.evaluations} steps"
+
+
+def shape_lines(fit: GeneralizedFit) -> tuple[str, ...]:
+    """The estimated parameters of the family besides the mean, a line each; none for binomial and Poisson."""
+    words = SHAPES.get(fit.family.name, fit.family.shape_names)
+    lines = []
+    for what, value, given in zip(words, fit.estimate.shape.tolist(), fit.family.given_shape().tolist(), strict=True):
+        short, _, meaning = what.partition("; ")
+        number = f"{significant([value], 4)[0]}{'' if given != given else ' (given)'}"
+        meaning = f"; {meaning}" if meaning else ""
+        lines.append(f"{short[0].upper()}{short[1:]} of the {fit.family.name} family: {number}{meaning}")
+    return tuple(lines)
+
+
+def limit_words(fit: GeneralizedFit) -> tuple[str, ...]:
+    """That the data show no more variation than a simpler family, if its shape is estimated at that limit."""
+    if fit.family.name not in LIMITS or np.isfinite(fit.family.given_shape()[-1:]).any():
+        return ()
+    simpler, low, high = LIMITS[fit.family.name]
+    if low < fit.estimate.shape[-1] < high:
+        return ()
+    what = fit.family.shape_names[-1]
+    return (f"The {what} is estimated at its limit: the data do not vary more than {simpler} responses.",)
+
+
+def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
+    """What a generalized linear model estimated, what is separated, what was left out."""
+    e = fit.estimate
+    df = e.n - len(fit.kept)
+    method = "quasi-likelihood" if e.aic != e.aic else "maximum likelihood"
+    shape = [f"{line}." for line in shape_lines(fit)] if not fit.family.estimates_dispersion else []
+    estimated = [
+        _mean_sentence(fit, "coefficient"),
+        f"It was estimated by {method} from {e.n} rows.",
+        *shape,
+        *limit_words(fit),
+    ]
+    if fit.family.estimates_dispersion:
+        estimated.append(
+            f"The dispersion, Pearson's X^2 over its {df} degrees of freedom, is {significant([e.dispersion], 4)[0]}."
+        )
+    if e.null_deviance > 0:
+        share = 1 - fit.deviance / e.null_deviance
+        estimated.append(f"The model explains {100 * share:.0f}% of the deviance.")
+    return Explanation(
+        headed(
+            ("What was estimated", tuple(estimated)),
+            ("What is separated", _separated(fit)),
+            ("What was left out", left_out(fit)),
+            ("The optimum", () if fit.estimate.separation else (sentence(optimum_words(fit)),)),
+        )
+    )
+
+
+def method_words(fit: GeneralizedMixedFit) -> str:
+    """How the random effects were integrated out."""
+    if fit.n_agq == 0:
+        return "fast Laplace Approximation, nAGQ = 0"
+    return "Laplace Approximation" if fit.n_agq == 1 else f"Adaptive Gauss-Hermite Quadrature, nAGQ = {fit.n_agq}"
+
+
+def convergence_generalized(fit: GeneralizedMixedFit) -> Convergence:
+    """Gradient and Hessian in theta, beta and log shape at the estimate, beside the certificate."""
+    e = fit.estimate
+    return Convergence(e.certificate, e.gradient, np.linalg.eigvalsh(e.hessian).astype(np.float64, copy=False))
+
+
+def explain_generalized_mixed(fit: GeneralizedMixedFit) -> Explanation:
+    """What a generalized mixed model estimated, what is separated or singular, what can be done."""
+    estimated = (
+        _mean_sentence(fit, "fixed effect"),
+        *[term_words(part) for part in fit.rows.random],
+        f"The parameters were estimated by maximum likelihood ({method_words(fit)}) from {fit.estimate.n} rows. "
+        "Standard deviations of random effects are on the scale of the linear predictor.",
+        *[f"{line}." for line in shape_lines(fit)],
+        *limit_words(fit),
+    )
+    return Explanation(
+        headed(
+            ("What was estimated", estimated),
+            ("What is separated", _separated(fit)),
+            ("What is singular", singular_words(fit)),
+            ("What was left out", left_out(fit)),
+            ("The optimum", () if fit.estimate.separation else (sentence(optimum_words(fit)),)),
+        )
+    )
+
+
+def _mean_sentence(fit: GeneralizedFit, what: str) -> str:
+    link = fit.family.link.name
+    scale = "" if link == "identity" else f", on the scale of the {link} link,"
+    return f"The mean of {fit.design.formula.response_text}{scale} is {mean_words(fit, what)}."
+
+
+def _separated(fit: GeneralizedFit) -> tuple[str, ...]:
+    if not fit.estimate.separation:
+        return ()
+    return (
+        sentence(separation_words(fit)),
+        "The likelihood grows without end as these coefficients do; the numbers shown are where the search stopped, "
+        "and their standard errors and tests mean nothing. Other coefficients and the fitted values can be trusted.",
+        "The options: leave out the predictors that separate, join categories, or collect data where the response is "
+        "never seen to differ.",
+    )

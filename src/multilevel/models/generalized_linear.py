@@ -1,0 +1,274 @@
+"""Generalized linear models: the story of `glm`, by Fisher scoring, or by Newton where a shape is estimated too.
+
+    E(y) = mu,  g(mu) = X beta + offset,  Var(y) = dispersion V(mu) / weight
+
+Fisher scoring is weighted least squares repeated: of z = X beta + (y - mu) dmu/deta^-1 on X with weights
+w (dmu/deta)^2 / V(mu) (McCullagh & Nelder 1989, Generalized Linear Models, section 2.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import inf, nan
+from typing import Any
+
+import numpy as np
+
+from ..data.sums import Floats, Sums
+from ..errors import FitError, FormulaError
+from ..families import Exponential, Family, NegativeBinomial
+from ..formula import Design, Formula, Matrices
+from .estimate import Certificate
+from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, taken, weights_given
+from .inputs import Missing, Weights, read_inputs
+from .likelihood import Likelihood
+from .separation import separated, suspected
+
+TOLERANCE = 1e-8  # R's: scoring has converged when the deviance changes by less than this share of itself
+REFINED = 1e-20  # and is repeated until the squared step, in units of the deviance, is below this
+MOST = 100  # steps of scoring
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GeneralizedLinearEstimate(GeneralizedEstimate):
+    """The numbers of a `glm`. `sigma` is the root of the dispersion."""
+
+    null_deviance: float
+    df_null: int
+    iterations: int  # Fisher scoring steps by R's criterion
+
+    @property
+    def dispersion(self) -> float:
+        """The factor of the variance: Pearson's X^2 over the residual degrees of freedom, or 1."""
+        return self.sigma**2
+
+
+@dataclass(frozen=True, eq=False)
+class GeneralizedLinearFit(GeneralizedFit):
+    """A model fitted by `glm`."""
+
+    estimate: GeneralizedLinearEstimate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Where Fisher scoring ended. R is the triangular factor of sqrt(W) X."""
+
+    beta: Floats
+    eta: Floats
+    mu: Floats
+    R: Floats
+    deviance: float
+    iterations: int
+    steps: int
+    converged: bool
+    gain: float
+
+
+def fit_generalized_linear(
+    formula: str,
+    data: Any,
+    family: Family,
+    *,
+    weights: Weights = None,
+    contrasts: Mapping[str, str] | None = None,
+    missing: Missing = "drop",
+) -> GeneralizedLinearFit:
+    """Parse, learn, check the response, score, return. Arguments and errors are those of `glm`."""
+    parsed = Formula.parse(formula)
+    if parsed.random:
+        raise FormulaError(f"{parsed.text!r} has random terms, such as ({parsed.random[0].label}); use glmer")
+    inputs = read_inputs(parsed, data, weights, missing, zero_weights=True)
+    design, rows = Design.learn(
+        parsed, inputs.columns, contrasts=contrasts, extra=inputs.extra, factor_response=family.trials
+    )
+    dropped = inputs.missing(rows, missing)
+    rows, paired = given_response(design, rows, family)
+    return _estimated(design, rows, family, inputs.weights_column, dropped, paired, weights_given(inputs))
+
+
+def refit_generalized_linear(fit: GeneralizedLinearFit, rows: Matrices) -> GeneralizedLinearFit:
+    """The same model for another response, given as the family takes it."""
+    return _estimated(fit.design, rows, fit.family, fit.weights_column, fit.missing, fit.paired, fit.weighted)
+
+
+def _estimated(
+    design: Design,
+    rows: Matrices,
+    family: Family,
+    column: str | None,
+    missing: dict[str, int],
+    paired: bool,
+    weighted: bool,
+) -> GeneralizedLinearFit:
+    counted = counted_rows(rows)
+    used = taken(rows, counted)
+    assert used.y is not None
+    kept = tuple(Sums(used.y, used.X, used.extra.get("weights")).core.kept)
+    used = replace(used, X=tuple([used.X[j] for j in kept]))
+    if isinstance(family, Exponential) and family.scored:
+        estimate = _by_scoring(design, used, family)
+    else:
+        estimate = _by_likelihood(design, used, family)
+    sums = NoSums(_arrays(used)[0], used.X, None)
+    return GeneralizedLinearFit(design, rows, sums, estimate, kept, column, missing, counted, family, paired, weighted)
+
+
+def fisher_scoring(family: Exponential, y: Floats, X: Floats, weights: Floats, offset: Floats) -> Scored:
+    """Weighted least squares repeated, with steps halved where a mean is impossible or the deviance rises.
+
+    Halving after Marschner (2011), R Journal 3(2), 12-15.
+    """
+    mu = family.start(y, weights)
+    eta = family.link.of(mu)
+    deviance, beta, iterations = inf, None, 0
+    for step in range(1, MOST + 1):
+        proposed, R = _least_squares(family, y, X, weights, offset, eta, mu)
+        new = _acceptable(family, y, X, weights, offset, beta, proposed, deviance)
+        if new is None:  # no shorter step lowers the deviance: rounding is all that is left
+            assert beta is not None
+            return Scored(beta, eta, mu, R, deviance, iterations or step, step, True, 0.0)
+        moved = R @ (new[0] - (np.zeros(len(proposed)) if beta is None else beta))
+        change = abs(new[3] - deviance) / (abs(new[3]) + 0.1)
+        gain = float(moved @ moved)
+        beta, eta, mu, deviance = new
+        if not iterations and change < TOLERANCE:
+            iterations = step
+        if iterations and gain <= REFINED * (deviance + 0.1):
+            break
+    assert beta is not None
+    R = _least_squares(family, y, X, weights, offset, eta, mu)[1]
+    return Scored(beta, eta, mu, R, deviance, iterations or MOST, step, bool(iterations), gain)
+
+
+def _least_squares(
+    family: Exponential, y: Floats, X: Floats, weights: Floats, offset: Floats, eta: Floats, mu: Floats
+) -> tuple[Floats, Floats]:
+    """The next beta (p,), and R of the weighted X = QR."""
+    from scipy.linalg import solve_triangular
+
+    slope = family.link.slope(eta)
+    root = np.sqrt(weights / family.unit_variance(mu)) * np.abs(slope)
+    z = eta - offset + (y - mu) / slope
+    Q, R = np.linalg.qr(root[:, None] * X)
+    if not np.abs(np.diag(R)).all():
+        raise FitError(
+            "Fisher scoring came to weights of zero that leave coefficients undetermined; is the response separated by "
+            "a predictor, or an offset huge?"
+        )
+    beta: Floats = solve_triangular(R, Q.T @ (root * z)) if X.shape[1] else np.empty(0)
+    return beta, R
+
+
+def _information(
+    family: Exponential, y: Floats, X: Floats, weights: Floats, offset: Floats, eta: Floats, mu: Floats
+) -> Floats:
+    """(p, p) X'WX with the weights of scoring, the expected information of beta."""
+    R = _least_squares(family, y, X, weights, offset, eta, mu)[1]
+    return R.T @ R
+
+
+def _acceptable(
+    family: Exponential, y: Floats, X: Floats, weights: Floats, offset: Floats, beta: Floats | None, proposed: Floats,
+    deviance: float,
+) -> tuple[Floats, Floats, Floats, float] | None:  # fmt: skip
+    """The proposed beta or one nearer to the last, whose means are possible and whose deviance is not higher."""
+    for _ in range(60):
+        eta = X @ proposed + offset
+        if family.link.possible(eta):
+            mu = family.link.inverse(eta)
+            with np.errstate(all="ignore"):
+                new = float(weights @ family.unit_deviance(y, mu)) if _possible(family, mu) else nan
+            if new <= deviance * (1 + 1e-13) + 1e-13:
+                return proposed, eta, mu, new
+        if beta is None:
+            raise FitError(
+                f"with the link {family.link.name!r} the first step gives means that the {family.name} family cannot "
+                "have; try another link, or centre the predictors"
+            )
+        proposed = (proposed + beta) / 2
+    return None
+
+
+def _possible(family: Exponential, mu: Floats) -> bool:
+    """Whether all means have a variance: counts and skewed responses have positive means, probabilities are below 1."""
+    return bool(np.isfinite(mu).all() and (family.unit_variance(mu) > 0).all())
+
+
+def _by_scoring(design: Design, rows: Matrices, family: Exponential) -> GeneralizedLinearEstimate:
+    """Fisher scoring, then the dispersion from the Pearson residuals, as R does."""
+    y, X, weights, offset = _arrays(rows)
+    n, p = X.shape
+    scored = fisher_scoring(family, y, X, weights, offset)
+    inverse = np.linalg.inv(scored.R) if p else np.empty((0, 0))
+    pearson = float(weights @ ((y - scored.mu) ** 2 / family.unit_variance(scored.mu)))
+    dispersion, shape = 1.0, family.given_shape()
+    if family.estimates_dispersion:
+        dispersion = pearson / (n - p) if n > p else nan
+        shape = np.array([dispersion])
+    loglik = family.loglik_of_glm(y, scored.mu, weights, scored.deviance)
+    return GeneralizedLinearEstimate(
+        theta=np.empty(0), beta=scored.beta, unscaled_vcov=inverse @ inverse.T, sigma=dispersion**0.5,
+        criterion=-2 * loglik, r2=pearson, modes=(), smallest=(), n=n, reml=False,
+        certificate=Certificate(scored.converged, scored.gain, inf, inf, scored.steps, "Fisher scoring"),
+        shape=shape, n_shape=int(family.estimates_dispersion),
+        separation=separated(family, y, X) if suspected(family, y, scored.mu) else (),
+        null_deviance=_null_deviance(design, family, y, weights, offset), df_null=n - int(design.has_intercept),
+        iterations=scored.iterations,
+    )  # fmt: skip
+
+
+def _by_likelihood(design: Design, rows: Matrices, family: Family) -> GeneralizedLinearEstimate:
+    """Maximum likelihood of beta and the shape together; the covariance of beta is from the Hessian of both.
+
+    That of a negative binomial is from the expected information, as in R's glm.nb, in which beta and the size are
+    orthogonal (Lawless 1987, Canad. J. Statist. 15, 209-225).
+    """
+    y, X, weights, offset = _arrays(rows)
+    likelihood = Likelihood(rows, family, 1, None)
+    solution = likelihood.fit()
+    shape = likelihood.shape_of(solution)
+    mu = family.link.inverse(solution.eta)
+    vcov: Floats = solution.vcov
+    if isinstance(family, NegativeBinomial) and X.shape[1]:
+        known = NegativeBinomial(family.link, float(shape[0]))
+        vcov = np.linalg.inv(_information(known, y, X, weights, offset, solution.eta, mu)).astype(np.float64)
+    if design.has_intercept:
+        null = Likelihood(replace(rows, X=(np.ones(len(y)),)), family, 1, None).core
+        eta = null.fit(1, None, None, solution.shape, True).eta
+    else:
+        eta = offset
+    return GeneralizedLinearEstimate(
+        theta=np.empty(0), beta=solution.beta, unscaled_vcov=vcov, sigma=1.0, criterion=solution.criterion,
+        r2=float(((y - mu) ** 2 / family.variance(mu, weights, shape)).sum()), modes=(), smallest=(), n=len(y),
+        reml=False,
+        certificate=Certificate(
+            solution.converged, solution.decrement, solution.lowest_curvature, solution.boundary_slope,
+            solution.evaluations, "Newton",
+        ),
+        shape=shape, n_shape=int(np.isnan(family.given_shape()).sum()),
+        separation=separated(family, y, X) if suspected(family, y, mu) else (),
+        null_deviance=float(family.deviance(y, family.link.inverse(eta), weights, shape).sum()),
+        df_null=len(y) - int(design.has_intercept), iterations=0,
+    )  # fmt: skip
+
+
+def _arrays(rows: Matrices) -> tuple[Floats, Floats, Floats, Floats]:
+    """y (n,), X (n, p), weights (n,) and offset (n,) of rows that all count."""
+    assert rows.y is not None
+    X = np.column_stack(rows.X) if rows.X else np.empty((rows.n, 0))
+    weights = rows.extra.get("weights", np.ones(rows.n))
+    return rows.y, X, weights, np.zeros(rows.n) if rows.offset is None else rows.offset
+
+
+def _null_deviance(design: Design, family: Exponential, y: Floats, weights: Floats, offset: Floats) -> float:
+    """Deviance of the model with nothing but the intercept, if there is one, and the offset."""
+    if not design.has_intercept:
+        mu = family.link.inverse(offset)
+    elif offset.any():
+        mu = fisher_scoring(family, y, np.ones((len(y), 1)), weights, offset).mu
+    else:
+        mu = np.full(len(y), weights @ y / weights.sum())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(weights @ family.unit_deviance(y, mu))

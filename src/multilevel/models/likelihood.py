@@ -1,0 +1,90 @@
+"""The likelihood of a generalized model in the compiled core: rows, family, and the search for its maximum.
+
+The rows are given to the core when it is first asked for; a copy or a pickle carries the rows and gives them anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._core import GeneralizedMixed, GeneralizedSolution
+from ..data.sums import STRUCTURES, Floats
+from ..families import Family
+from ..formula import Matrices
+
+Curvature: TypeAlias = Literal["expected", "observed"]
+CORE_NAMES = {"negative_binomial": "negative_binomial_2"}
+
+
+class Likelihood:
+    """-2 log-likelihood of rows that all count.
+
+    Parameters
+    ----------
+    rows : the response (n,) as the family takes it, X, random terms, offset, weights.
+    family : family with its link.
+    n_agq : 1, Laplace approximation; more, nodes of adaptive quadrature; 0, beta among the modes.
+    curvature : of the approximation, expected or observed information; None: as lme4 for binomial and Poisson
+        responses, as glmmTMB for the families with a shape.
+    """
+
+    __slots__ = ("_core", "curvature", "family", "n_agq", "rows")
+
+    def __init__(self, rows: Matrices, family: Family, n_agq: int, curvature: Curvature | None) -> None:
+        self.rows = rows
+        self.family = family
+        self.n_agq = n_agq
+        self.curvature = curvature
+        self._core: GeneralizedMixed | None = None
+
+    @property
+    def core(self) -> GeneralizedMixed:
+        """The compiled likelihood."""
+        if self._core is None:
+            self._core = self._given_rows()
+        return self._core
+
+    def fit(self, start_theta: Floats | None = None) -> GeneralizedSolution:
+        """The maximum over theta, beta and what the family does not give of its shape."""
+        given = self.family.given_shape()
+        fixed = np.isfinite(given)
+        if not fixed.any():
+            return self.core.fit(self.n_agq, start_theta)
+        return self.core.fit(self.n_agq, start_theta, None, self._start_shape(given), fixed.tolist())
+
+    def solve(self, theta: Floats, beta: Floats, shape: Floats, *, hessian: bool = False) -> GeneralizedSolution:
+        """Everything at given theta (m,), beta (p,) and shape (s,), the last on its natural scale."""
+        return self.core.solve(theta, beta, np.log(shape), self.n_agq, hessian)
+
+    def shape_of(self, solution: GeneralizedSolution) -> Floats:
+        """(s,) the shape on its natural scale."""
+        given = self.family.given_shape()
+        return np.where(np.isfinite(given), given, np.exp(solution.shape))
+
+    def _given_rows(self) -> GeneralizedMixed:
+        places: dict[str, int] = {}
+        factors: list[tuple[NDArray[np.int32], int]] = []
+        terms: list[tuple[int, tuple[Floats, ...], int]] = []
+        for part in self.rows.random:
+            if part.group not in places:
+                places[part.group] = len(factors)
+                factors.append((part.codes, part.n_levels))
+            terms.append((places[part.group], part.Z, STRUCTURES[part.structure]))
+        y, name = self.rows.y, self.family.name
+        assert y is not None
+        return GeneralizedMixed(
+            y, self.rows.X, self.rows.extra.get("weights"), self.rows.offset, factors, terms,
+            CORE_NAMES.get(name, name), self.family.link.name, self.curvature,
+        )  # fmt: skip
+
+    def _start_shape(self, given: Floats) -> Floats:
+        """(s,) logarithms of the given shape; a scale that is not given starts from the spread of the response."""
+        assert self.rows.y is not None
+        spread = float(self.rows.y.std())
+        return np.log(np.where(np.isfinite(given), given, spread if spread > 0 else 1.0))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Likelihood, (self.rows, self.family, self.n_agq, self.curvature)

@@ -1,0 +1,125 @@
+"""-2 log-likelihood of a generalized linear mixed model by dense algebra, independent of the compiled core.
+
+Densities are SciPy's; their derivatives in the linear predictor are differences of eighth order (error about 1e-12), so
+that no formula of the core is repeated here. Modes by Newton on the dense q x q system, then the Laplace approximation
+(Breslow & Clayton 1993) or the product Gauss-Hermite rule around the modes (Pinheiro & Bates 1995, section 2.4).
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import scipy.special as sp
+import scipy.stats as st
+from oracle import Term, lambda_blocks
+
+INVERSE = {
+    "identity": lambda e: e,
+    "log": np.exp,
+    "logit": sp.expit,
+    "probit": st.norm.cdf,
+    "cloglog": lambda e: -np.expm1(-np.exp(e)),
+    "cauchit": lambda e: 0.5 + np.arctan(e) / np.pi,
+    "inverse": lambda e: 1 / e,
+    "1/mu^2": lambda e: 1 / np.sqrt(e),
+    "sqrt": lambda e: e * e,
+}
+
+
+def log_density(family, y, w, mu, s):
+    """Row by row; s the shapes on their natural scale."""
+    match family:
+        case "binomial":
+            return st.binom.logpmf(np.round(w * y), w, mu)
+        case "poisson":
+            return w * st.poisson.logpmf(y, mu)
+        case "gaussian":
+            return st.norm.logpdf(y, mu, np.sqrt(s[0] / w))
+        case "gamma":
+            return st.gamma.logpdf(y, w / s[0], scale=mu * s[0] / w)
+        case "inverse_gaussian":
+            return st.invgauss.logpdf(y, mu * s[0] / w, scale=w / s[0])
+        case "negative_binomial_2":
+            return w * st.nbinom.logpmf(y, s[0], s[0] / (s[0] + mu))
+        case "negative_binomial_1":
+            return w * st.nbinom.logpmf(y, mu / s[0], 1 / (1 + s[0]))
+        case "beta":
+            return w * st.beta.logpdf(y, mu * s[0], (1 - mu) * s[0])
+        case "beta_binomial":
+            return st.betabinom.logpmf(np.round(w * y), w, mu * s[0], (1 - mu) * s[0])
+        case "student_t":
+            return w * st.t.logpdf(y, s[1], mu, s[0])
+
+
+def information(family, w, mu, s):
+    """-E d2l / dmu2 where it has a closed form."""
+    variance = {
+        "binomial": lambda: mu * (1 - mu) / w,
+        "poisson": lambda: mu / w,
+        "gaussian": lambda: s[0] / w,
+        "gamma": lambda: s[0] * mu**2 / w,
+        "inverse_gaussian": lambda: s[0] * mu**3 / w,
+        "negative_binomial_2": lambda: (mu + mu**2 / s[0]) / w,
+        "student_t": lambda: s[0] ** 2 * (s[1] + 3) / (s[1] + 1) / w,
+        "beta": lambda: 1 / (s[0] ** 2 * (sp.polygamma(1, mu * s[0]) + sp.polygamma(1, (1 - mu) * s[0]))) / w,
+    }
+    return 1 / variance[family]()
+
+
+def slopes(f, x, h=0.02):
+    """First and second derivatives of f at each x."""
+    near = [f(x + k * h) - f(x - k * h) for k in range(1, 5)]
+    even = [f(x + k * h) - 2 * f(x) + f(x - k * h) for k in range(1, 5)]
+    first = np.tensordot([4 / 5, -1 / 5, 4 / 105, -1 / 280], near, 1) / h
+    return first, np.tensordot([8 / 5, -1 / 5, 8 / 315, -1 / 560], even, 1) / h**2
+
+
+def evaluate(theta, beta, shape, y, X, terms: list[Term], family, link, *, weights, offset, curvature, nodes=1):
+    """-2 log-likelihood, and the linear predictor at the modes."""
+    w, s = np.ones(len(y)) if weights is None else weights, np.exp(shape)
+    fixed = X @ beta + (0 if offset is None else offset)
+    lam = lambda_blocks(terms, theta)
+    U = np.hstack(
+        [t.dense() @ np.kron(np.eye(t.levels), L) for t, L in zip(terms, lam, strict=True)] or [np.zeros((len(y), 0))]
+    )
+
+    def density(eta):
+        return log_density(family, y, w, INVERSE[link](eta), s)
+
+    def joint(u):
+        return density(fixed + U @ u).sum() - u @ u / 2
+
+    u = np.zeros(U.shape[1])
+    for _ in range(200):
+        r, r2 = slopes(density, fixed + U @ u)
+        curved = [U.T @ (c[:, None] * U) + np.eye(len(u)) for c in (-r2, np.maximum(-r2, 0))]
+        convex = np.linalg.eigvalsh(curved[0]).min(initial=1) > 0
+        step = np.linalg.solve(curved[0 if convex else 1], U.T @ r - u)
+        while joint(u + step) < joint(u) - 1e-9:
+            step /= 2
+        u += step
+        if np.abs(step).max(initial=0) < 1e-11:
+            break
+    eta = fixed + U @ u
+    W = -slopes(density, eta)[1]
+    if curvature == "expected":
+        W = information(family, w, INVERSE[link](eta), s) * slopes(INVERSE[link], eta)[0] ** 2
+    omega = U.T @ (W[:, None] * U) + np.eye(len(u))
+    if nodes == 1:
+        return -2 * joint(u) + np.linalg.slogdet(omega)[1], eta
+    (term,) = terms
+    k = term.Z.shape[1]
+    x, v = np.polynomial.hermite_e.hermegauss(nodes)
+    total = 0.0
+    for level in range(term.levels):
+        rows, at = term.codes == level, slice(level * k, (level + 1) * k)
+        R = np.linalg.inv(np.linalg.cholesky(omega[at, at])).T
+        values = []
+        for pick in product(range(nodes), repeat=k):
+            ui = u[at] + R @ x[list(pick)]
+            mu = INVERSE[link](fixed[rows] + U[rows][:, at] @ ui)
+            ll = np.nan_to_num(log_density(family, y[rows], w[rows], mu, s), nan=-np.inf).sum()  # beyond the domain
+            values.append(ll - ui @ ui / 2 + x[list(pick)] @ x[list(pick)] / 2 + np.log(v[list(pick)]).sum())
+        total += sp.logsumexp(values) + np.log(np.linalg.det(R)) - k / 2 * np.log(2 * np.pi)
+    return -2 * total, eta

@@ -1,0 +1,49 @@
+# Writes glmmTMB.json: what glmmTMB says of families that lme4 does not have, or whose dispersion it does not maximise.
+#
+#     Rscript make_glmmTMB.R data glmmTMB.json        (in this folder; R 4.2.2, glmmTMB)
+suppressMessages({library(jsonlite); library(glmmTMB)})
+args <- commandArgs(TRUE)
+folder <- args[1]
+levels_of <- fromJSON(file.path(folder, "levels.json"), simplifyVector = FALSE)
+sets <- fromJSON(file.path(folder, "datasets.json"), simplifyVector = FALSE)
+names(sets) <- vapply(sets, function(s) s$name, "")
+
+read_set <- function(name) {
+  d <- read.csv(file.path(folder, sets[[name]]$file), colClasses = "character", na.strings = "",
+                check.names = FALSE, encoding = "UTF-8")
+  for (column in sets[[name]]$columns) {
+    x <- d[[column$name]]
+    known <- levels_of[[name]][[column$name]]
+    d[[column$name]] <- switch(column$type,
+      factor = , ordered = factor(x, levels = unlist(known$levels), ordered = known$ordered),
+      integer = as.integer(x), numeric = as.numeric(x), logical = as.logical(x), x)
+  }
+  d
+}
+
+# formula, data, family in glmmTMB, family here
+cases <- list(
+  list("Reaction ~ Days + (1 | Subject)", "sleepstudy", "Gamma('identity')", "gamma(identity)"),
+  list("y ~ x + (x | g)", "made_gamma", "Gamma('log')", "gamma(log)"),
+  list("Reaction ~ Days + (Days | Subject)", "sleepstudy", "gaussian('log')", "gaussian(log)"),
+  list("count ~ spp + mined + (1 | site)", "Salamanders", "nbinom1", "negative_binomial_1"),
+  list("cbind(incidence, size - incidence) ~ period + (1 | herd)", "cbpp", "betabinomial", "beta_binomial"),
+  list("cbind(k, n - k) ~ x + (1 | g)", "made_binary", "betabinomial('probit')", "beta_binomial(probit)"),
+  list("y ~ x + trt + (1 | g)", "made_beta", "beta_family('probit')", "beta(probit)"),
+  list("y ~ x + trt + (x | g)", "made_beta", "beta_family('cloglog')", "beta(cloglog)"),
+  list("y ~ x + (1 | g)", "made_binary", "binomial('cloglog')", "binomial(cloglog)"),
+  list("TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | LOCATION)", "grouseticks", "nbinom2", "negative_binomial"),
+  list("TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | LOCATION)", "grouseticks", "nbinom1", "negative_binomial_1"),
+  list("count ~ spp + mined", "Salamanders", "nbinom2", "negative_binomial"),
+  list("y ~ x + trt", "made_beta", "beta_family()", "beta"))
+
+answers <- lapply(cases, function(case) {
+  d <- read_set(case[[2]])
+  m <- glmmTMB(as.formula(case[[1]]), d, family = eval(parse(text = case[[3]])))
+  vc <- VarCorr(m)$cond
+  list(formula = case[[1]], data = case[[2]], family = case[[4]], criterion = -2 * as.numeric(logLik(m)),
+       beta = as.list(fixef(m)$cond), se = as.list(sqrt(diag(vcov(m)$cond))), sigma = sigma(m), aic = AIC(m),
+       bic = BIC(m), sd = lapply(vc, function(v) as.list(attr(v, "stddev"))),
+       pdHess = m$sdr$pdHess, pearson = residuals(m, "pearson")[1:5])
+})
+write(toJSON(answers, auto_unbox = TRUE, digits = NA, null = "null", na = "null"), args[2])

@@ -623,6 +623,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "regrid of y": (lambda: warp("wool").regrid(), "the response is not transformed"),
     "joint test of nothing": (lambda: emmeans(GAPS, WARP.iloc[:40], "wool").joint_test(), "not estimable"),
     "simple of one": (lambda: warp("wool").simple(), "two factors or more"),
+    "joint of nothing": (lambda: joint_tests(CELLS, WARP, by=["wool", "tension"]), "no predictor left"),
     "joint by": (lambda: joint_tests(CELLS, WARP, by="wol"), "did you mean 'wool'?"),
 }  # fmt: skip
 BIG_DATA = {name: np.array(list("uvwxyzabcdefghijklmnop"))[np.random.default_rng(i).integers(0, 22, 400)]

@@ -183,12 +183,14 @@ def joint_tests(
     _check_names(fit, grid, Spec((), groups))
     basis = _basis(fit, df, backend)
     over = [name for name in grid.names if name not in groups]
+    if not any(len(grid.axis(name)) > 1 for name in over):
+        raise InferenceError("there is no predictor left whose values could be compared; joint tests need one")
     terms = [columns_of(fit, term) for term in fit.design.formula.fixed.terms]
     cells = averages(grid, grid.X, [*over, *groups])
     contrasts = list(grid_terms(grid, groups, terms))
     tables = []
     for table in dict.fromkeys(_labels(cells, groups)):
-        titles = [f"{name} = {key.strip()}" for name, key in zip(groups, table, strict=True)]
+        titles = [f"{name} = {cell}" for name, cell in zip(groups, table, strict=True)]
         here = [i for i, labels in enumerate(_labels(cells, groups)) if labels == table]
         parts = [(name, part.L[[labels == table for labels in _labels(part, groups)]]) for name, part in contrasts]
         tables.append((f"{', '.join(titles)}:" if groups else "", term_tests(basis, cells.L[here], parts)))

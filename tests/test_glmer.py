@@ -317,12 +317,17 @@ def test_parametric_recovery():
 
 def test_a_given_size_is_kept(made):
     free = glmer("k ~ x + (1 | g)", made, "negative_binomial")
-    given = glmer("k ~ x + (1 | g)", made, families.negative_binomial(size=free.shape["size"]))
+    size = families.negative_binomial(size=free.shape["size"])
+    given = glmer("k ~ x + (1 | g)", made, size, curvature="observed")
     assert given.criterion == pytest.approx(free.criterion, abs=1e-7)
     assert given.shape == pytest.approx(free.shape)
     assert given.aic == pytest.approx(free.aic - 2)
     assert "nbinom2(" in str(given.summary())
     assert "(given)" in str(given.summary())
+    as_lme4 = glmer("k ~ x + (1 | g)", made, size)
+    assert as_lme4.criterion == pytest.approx(
+        glmer("k ~ x + (1 | g)", made, size, curvature="expected").criterion, abs=1e-9
+    )
     t = glmer("s ~ x + (1 | g)", made, families.student_t(df=4))
     np.testing.assert_allclose(t.residuals("scaled"), t.residuals("response") / t.shape["scale"])
     assert t.shape["df"] == 4

@@ -17,10 +17,10 @@ void Elimination::load_core() {
 }
 
 void collect(int k, int p, const double* H, const double* z, const Inverse& Q, const std::vector<Direction>& dirs,
-             const std::vector<int>& mine, Mat& T, Mat& S, Mat& HT, Vec& scratch) {
+             const std::vector<int>& mine, int f, Slopes& out, Vec& scratch) {
   const int width = p + 1;
   for (int i = 0; i < k; ++i)
-    for (int j = 0; j < k; ++j) S(i, j) += z[i] * z[j];
+    for (int j = 0; j < k; ++j) out.S[f](i, j) += z[i] * z[j];
   if (p == 0) return;
   scratch.resize(static_cast<std::size_t>(k) * p + k);
   double* HQ = scratch.data();
@@ -33,7 +33,7 @@ void collect(int k, int p, const double* H, const double* z, const Inverse& Q, c
     for (int j = 0; j < k; ++j) {
       double s = 0.0;
       for (int c = 0; c < p; ++c) s += HQ[i * p + c] * H[j * width + c];
-      T(i, j) -= s;
+      out.T[f](i, j) -= s;
     }
   }
   double* t = scratch.data() + static_cast<std::size_t>(k) * p;
@@ -44,8 +44,15 @@ void collect(int k, int p, const double* H, const double* z, const Inverse& Q, c
       for (int j = 0; j < k; ++j) t[i] += d(i, j) * z[j];
     }
     for (int c = 0; c < p; ++c)
-      for (int i = 0; i < k; ++i) HT(c, m) += H[i * width + c] * t[i];
+      for (int i = 0; i < k; ++i) out.HT(c, m) += H[i * width + c] * t[i];
   }
+  if (!out.products) return;
+  for (int b = 0; b < p; ++b)
+    for (int j = 0; j < k; ++j) {
+      double* column = out.HH[f].col(b * k + j);
+      for (int a = 0; a < p; ++a)
+        for (int i = 0; i < k; ++i) column[a * k + i] += H[i * width + a] * H[j * width + b];
+    }
 }
 
 // The same rank update with the columns of many levels spread into one dense block.
@@ -159,7 +166,7 @@ void Elimination::back_substitute_core(const Vec& c, const Inverse& Q, const std
       z_[at + i] = z;
     }
     for (int v = 0; v < nb; v += K)
-      collect(K, p_, H.data() + static_cast<std::size_t>(v) * width, z_.data() + at + v, Q, dirs, mine, out->T[b->factor], out->S[b->factor], out->HT, scratch);
+      collect(K, p_, H.data() + static_cast<std::size_t>(v) * width, z_.data() + at + v, Q, dirs, mine, b->factor, *out, scratch);
   }
 }
 
@@ -194,6 +201,19 @@ void Elimination::information_core(const std::vector<Direction>& dirs, Vec& C, M
     gemm(false, false, D, m, nb, 1.0, G + nb, core_, t.a.data(), nb, 0.0, down.a.data(), D);
     for (int i = 0; i < D; ++i)
       for (int j = 0; j < m; ++j) C[(at + nb + i) * m + j] += down(i, j);
+  }
+}
+
+// total_j += b'Pb of each column b of B, which is overwritten.
+void Elimination::forward_core(Mat& B, double* total) const {
+  const int m = B.cols;
+  for (const Panel& b : panels_) {
+    const int nb = b.width, D = core_ - b.start - nb;
+    Mat Y(nb, m);
+    gemm(false, false, nb, m, nb, 1.0, M_core_.data() + b.inverse, nb, B.a.data() + b.start, core_, 0.0, Y.a.data(), nb);
+    for (int j = 0; j < m; ++j)
+      for (int i = 0; i < nb; ++i) total[j] += B(b.start + i, j) * Y(i, j);
+    if (D) gemm(false, false, D, m, nb, -1.0, R_.data() + static_cast<std::size_t>(b.start) * core_ + b.start + nb, core_, Y.a.data(), nb, 1.0, B.a.data() + b.start + nb, core_);
   }
 }
 

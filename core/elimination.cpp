@@ -1,6 +1,8 @@
 // The engine for any design: its blocks, the order of the stages, and what they add up to. See elimination.hpp.
 #include "elimination.hpp"
 
+#include <set>
+
 namespace multilevel {
 
 Elimination::Elimination(const Rows& rows, Blocks blocks, bool empty)
@@ -134,6 +136,8 @@ void Elimination::differentiate(const Vec& c, const Inverse& Q, const std::vecto
   for (const Shape& s : shape_) out.T.emplace_back(s.K, s.K), out.S.emplace_back(s.K, s.K);
   out.G = Mat(m, m);
   out.HT = Mat(p_, m);
+  out.HH.clear();
+  for (std::size_t f = 0; out.products && f < shape_.size(); ++f) out.HH.emplace_back(shape_[f].K * p_, shape_[f].K * p_);
   Fb_.resize(static_cast<std::size_t>(q_ - later_) * (p_ + 1));
   z_.resize(q_);
   b_.resize(q_);
@@ -193,6 +197,52 @@ std::vector<Posterior> Elimination::posterior() {
   return post;
 }
 
+// z'Pz by the forward half of the elimination, of the levels that z meets: sum over them of x_v' M x_v.
+Vec Elimination::variances(const Combinations& c) {
+  Vec out(c.n, 0.0), x(q_, 0.0), y;
+  std::set<std::int64_t> levels;  // by their first effect, in the order of elimination
+  for (std::int64_t start = 0; start < c.n; start += kTargets) {
+    const int m = static_cast<int>(std::min<std::int64_t>(kTargets, c.n - start));
+    Mat B(core_, m);
+    for (int j = 0; j < m; ++j) {
+      const std::int64_t i = start + j;
+      const auto meet = [&](std::int64_t effect) {
+        const int f = factor_at(effect);
+        levels.insert(effect - (effect - shape_[f].offset) % shape_[f].K);
+      };
+      for (std::size_t f = 0; f < shape_.size(); ++f) {
+        if (c.level[f][i] < 0) continue;
+        const std::int64_t at = shape_[f].offset + static_cast<std::int64_t>(c.level[f][i]) * shape_[f].K;
+        for (int a = 0; a < shape_[f].K; ++a) x[at + a] = c.z[f][i * shape_[f].K + a];
+        if (static_cast<int>(f) < pattern_->sparse) meet(at);
+      }
+      while (!levels.empty()) {
+        const std::int64_t at = *levels.begin();
+        levels.erase(levels.begin());
+        const int f = factor_at(at), k = shape_[f].K;
+        const std::int64_t v = (at - shape_[f].offset) / k;
+        const double* M = sparse_[f].M.data() + v * k * k;
+        y.assign(k, 0.0);
+        for (int a = 0; a < k; ++a) {
+          for (int b = 0; b < k; ++b) y[a] += M[a * k + b] * x[at + b];
+          out[i] += x[at + a] * y[a];
+        }
+        const SparsePattern& s = pattern_->factors[f];
+        for (std::int64_t r = s.ptr[v]; r < s.ptr[v + 1]; ++r) {
+          for (int a = 0; a < k; ++a) x[s.row[r]] -= sparse_[f].val[r * k + a] * y[a];
+          if (s.row[r] < core_offset_ || !core_) meet(s.row[r]);
+        }
+        std::fill_n(x.begin() + at, k, 0.0);
+      }
+      if (!core_) continue;
+      std::copy_n(x.begin() + core_offset_, core_, B.col(j));
+      std::fill_n(x.begin() + core_offset_, core_, 0.0);
+    }
+    if (core_) forward_core(B, out.data() + start);
+  }
+  return out;
+}
+
 // (z_j'P z_c)^2 summed over all pairs of levels, from the pairs that meet: with b = X'Wz and R = (X'WX)^-1,
 // sum (A - b_j'R b_c)^2 = sum A^2 - 2 sum A b_j'R b_c + <R M_j, (R M_c)'>,  M_j = sum b_j b_j'.
 Moments Elimination::moments(const Mat& R) const {
@@ -201,8 +251,7 @@ Moments Elimination::moments(const Mat& R) const {
   const int columns = first.back(), width = p_ + 1;
   Moments out{Mat(columns, columns), Vec(columns, 0.0)};
   const auto column_of = [&](std::int64_t effect) {
-    int g = 0;
-    while (g + 1 < static_cast<int>(shape_.size()) && shape_[g + 1].offset <= effect) ++g;
+    const int g = factor_at(effect);
     return first[g] + static_cast<int>((effect - shape_[g].offset) % shape_[g].K);
   };
   const auto through_X = [&](std::int64_t e, std::int64_t f) {

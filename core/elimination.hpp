@@ -105,6 +105,7 @@ struct Small {
 
 constexpr int kPanel = 96;
 constexpr int kBatch = 256;  // columns of the first factor in one dense product
+constexpr int kTargets = 64; // combinations of random effects that pass the dense core together
 constexpr int kStrip = 64;   // columns of the core that one thread works on
 
 constexpr double kScatterCost = 25.0;  // of one scattered product, in dense ones
@@ -123,6 +124,7 @@ class Elimination final : public Engine {
   void differentiate(const Vec& c, const Inverse& Q, const std::vector<Direction>& directions, Slopes& out) override;
   Vec modes(const Vec& c) override;
   std::vector<Posterior> posterior() override;
+  Vec variances(const Combinations& c) override;
   Moments moments(const Mat& XX_inverse) const override;
   Vec response_moments() const override;
   void set_response(const Response& r) override;
@@ -203,6 +205,7 @@ class Elimination final : public Engine {
   void eliminate_core(Mat& cross, LogProduct& det);
   void back_substitute_core(const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs, Slopes* out);
   void information_core(const std::vector<Direction>& dirs, Vec& C, Mat& G);
+  void forward_core(Mat& B, double* total) const;
   void select_core(std::vector<Mat>* T, std::vector<Posterior>* post);
   void load_core();
   void dense_update(int f);
@@ -212,6 +215,11 @@ class Elimination final : public Engine {
   const double* border_of(int f, int v) const {
     const std::int64_t at = shape_[f].offset + static_cast<std::int64_t>(v) * shape_[f].K;
     return f == 0 ? border0_.data() + at * (p_ + 1) : border_.data() + (at - later_) * (p_ + 1);
+  }
+  int factor_at(std::int64_t effect) const {
+    int g = 0;
+    while (g + 1 < static_cast<int>(shape_.size()) && shape_[g + 1].offset <= effect) ++g;
+    return g;
   }
   int target_factor(int f, std::int32_t effect) const {
     int g = f;  // fill can join levels of one factor
@@ -228,8 +236,9 @@ class Elimination final : public Engine {
 
 std::unique_ptr<Elimination> make_reweighed(const Rows& rows, const Observations& o);
 
-// T -= H Q^-1 H' for the columns of X, S += z z', and HT += H' Psi_dot z, for one level (row-major H, k x (p+1)).
+// T -= H Q^-1 H' for the columns of X, S += z z', HT += H' Psi_dot z, and HH if asked for: what one level (row-major H,
+// k x (p+1)) of factor f adds.
 void collect(int k, int p, const double* H, const double* z, const Inverse& Q, const std::vector<Direction>& dirs,
-             const std::vector<int>& mine, Mat& T, Mat& S, Mat& HT, Vec& scratch);
+             const std::vector<int>& mine, int f, Slopes& out, Vec& scratch);
 
 }  // namespace multilevel

@@ -21,6 +21,8 @@ struct Direction {
 };
 
 struct Slopes {
+  bool products = false;  // asked for: HH
+  std::vector<Mat> HH;    // per factor, sum over levels of vec(H) vec(H)', (K p)^2, effect + K * column of X
   std::vector<Mat> T, S;  // per factor, in elimination order
   Mat G;                  // m x m
   Mat HT;                 // p x m
@@ -46,6 +48,14 @@ struct Moments {
   Vec g;  // sum over levels of z_j'P z_j
 };
 
+// Combinations z'b of random effects: per factor, in elimination order, each combination's level (-1: none of the known)
+// and its K numbers.
+struct Combinations {
+  std::int64_t n = 0;
+  std::vector<std::vector<std::int32_t>> level;
+  std::vector<Vec> z;  // n x K, row-major
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -57,6 +67,8 @@ class Engine {
   virtual Vec modes(const Vec& c) = 0;
   // After eliminate.
   virtual std::vector<Posterior> posterior() = 0;
+  // After eliminate, with nothing else between: z'Pz of each combination.
+  virtual Vec variances(const Combinations& c) = 0;
   virtual Moments moments(const Mat& XX_inverse) const = 0;
   virtual Vec response_moments() const = 0;  // sum over levels of (z_j'P y)^2
   virtual void set_response(const Response& r) = 0;

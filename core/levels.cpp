@@ -197,7 +197,7 @@ void Elimination::back_substitute(int f, const Vec& c, const Inverse& Q, const s
       z[i] = 0.0;
       for (int j = 0; j < width; ++j) z[i] += H[static_cast<std::size_t>(i) * width + j] * c[j];
     }
-    collect(k, p_, H.data(), z, Q, dirs, mine, out->T[f], out->S[f], out->HT, scratch);
+    collect(k, p_, H.data(), z, Q, dirs, mine, f, *out, scratch);
   }
 }
 

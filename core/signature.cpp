@@ -68,6 +68,7 @@ class SignatureEngine final : public Engine {
     out.HT = Mat(p_, m);
     out.trace = Mat(m, m);
     out.exact = true;
+    out.HH.assign(out.products, Mat(k_ * p_, k_ * p_));
     std::vector<Mat> XmX(m, Mat(p_, p_));
     for (const Signature& s : signatures_) {
       const Mat Nt = transpose(s.N);
@@ -78,6 +79,7 @@ class SignatureEngine final : public Engine {
         out.S[0].a[i] += S.a[i];
       }
       std::vector<Mat> DT, DS, DW;
+      if (out.products) add_products(s, out.HH[0]);
       for (const Direction& d : dirs) {
         DT.push_back(d.psi_dot * s.T);
         DS.push_back(d.psi_dot * S);
@@ -137,6 +139,18 @@ class SignatureEngine final : public Engine {
           for (int j = 0; j < p_; ++j) post.F[(v * k_ + i) * p_ + j] += M(i, a) * border_[(v * k_ + a) * (p_ + 1) + j];
     }
     return {post};
+  }
+
+  Vec variances(const Combinations& c) override {
+    Vec out(c.n, 0.0);
+    for (std::int64_t i = 0; i < c.n; ++i) {
+      if (c.level[0][i] < 0) continue;
+      const Mat& M = signatures_[of_[c.level[0][i]]].M;
+      const double* z = c.z[0].data() + i * k_;
+      for (int a = 0; a < k_; ++a)
+        for (int b = 0; b < k_; ++b) out[i] += z[a] * M(a, b) * z[b];
+    }
+    return out;
   }
 
   // as in the elimination engine; the sums over levels of b b' are in K
@@ -217,6 +231,18 @@ class SignatureEngine final : public Engine {
         for (int j = 0; j < k_; ++j)
           for (int i = 0; i < k_; ++i) C(i, j) += Qinv(a, b) * s.K(a * k_ + i, b * k_ + j);
     return C;
+  }
+  // HH += sum vec(N B_X) vec(N B_X)'
+  void add_products(const Signature& s, Mat& HH) const {
+    for (int b = 0; b < p_; ++b)
+      for (int a = 0; a < p_; ++a) {
+        Mat K(k_, k_);
+        for (int j = 0; j < k_; ++j)
+          for (int i = 0; i < k_; ++i) K(i, j) = s.K(a * k_ + i, b * k_ + j);
+        K = s.N * K * transpose(s.N);
+        for (int j = 0; j < k_; ++j)
+          for (int i = 0; i < k_; ++i) HH(a * k_ + i, b * k_ + j) += K(i, j);
+      }
   }
   // X_m += sum B_X' A B_X and HT_m += sum B_X' A B c
   void add_fixed(const Signature& s, const Mat& A, const Vec& c, Mat& X, double* HT) const {

@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from . import datasets
+from . import datasets, designs, plots
+from .designs import dropout, expand_grid
 from .errors import (
     ConvergenceWarning,
     DataError,
@@ -23,12 +24,14 @@ from .errors import (
     SingularFitWarning,
 )
 from .fit import LinearMixedModel, LinearModel, lm, lmer
+from .truth import Group, Truth, simulate
 
 __all__ = [
     "ConvergenceWarning",
     "DataError",
     "FitError",
     "FormulaError",
+    "Group",
     "InferenceError",
     "LinearMixedModel",
     "LinearModel",
@@ -37,9 +40,15 @@ __all__ = [
     "MultilevelWarning",
     "RankWarning",
     "SingularFitWarning",
+    "Truth",
     "datasets",
+    "designs",
+    "dropout",
+    "expand_grid",
     "lm",
     "lmer",
+    "plots",
+    "simulate",
 ]  # in reading order
 
 

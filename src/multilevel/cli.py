@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--ml", action="store_true", help="maximum likelihood instead of REML")
     fit.add_argument("--json", action="store_true", help="print one JSON object, numbers unrounded")
     fit.add_argument("--weights", metavar="COL", help="column of prior weights")
+    fit.add_argument("--report", metavar="FILE", help="write one self-contained page, FILE.html, as well")
     return parser
 
 
@@ -94,6 +95,8 @@ def _fit(arguments: argparse.Namespace) -> str:
         )
     else:
         model = lm(arguments.formula, data, weights=arguments.weights)
+    if arguments.report:
+        model.report(arguments.report)
     return _json(model) if arguments.json else str(replace(model.summary(), data=arguments.data))
 
 

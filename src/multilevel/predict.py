@@ -70,9 +70,9 @@ def predict(
     return aligned(mean, rows)
 
 
-def new_columns(fit: Fit, newdata: Any, *, random: bool) -> dict[str, Column]:
+def new_columns(fit: Fit, newdata: Any, *, random: bool, groups: bool = True) -> dict[str, Column]:
     """The columns of new data that a prediction needs; any one column if it needs none but the number of rows."""
-    names = list(fit.design.formula.predictors(random=random))
+    names = list(fit.design.formula.predictors(random=random, groups=groups))
     return read_columns(newdata, names or column_names(newdata)[:1])
 
 

@@ -68,10 +68,11 @@ def _rows(fit: Fit, newdata: Any) -> tuple[dict[str, Column] | None, Matrices, F
         return None, fit.rows, fit.prior_weights
     columns = new_columns(fit, newdata, random=True)
     rows = fit.design.matrices(columns)
-    return columns, rows, _new_weights(fit, newdata, rows)
+    return columns, rows, new_weights(fit, newdata, rows)
 
 
-def _new_weights(fit: Fit, newdata: Any, rows: Matrices) -> Floats | None:
+def new_weights(fit: Fit, newdata: Any, rows: Matrices) -> Floats | None:
+    """(n,) prior weights of new rows, from the column that the fit took them from; None if it has none."""
     if fit.prior_weights is None:
         return None
     if fit.weights_column is None:

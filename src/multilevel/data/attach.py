@@ -36,26 +36,29 @@ def keepable(data: Any) -> bool:
     )
 
 
-def with_columns(data: Any, added: Mapping[str, np.ndarray]) -> Any:
+def with_columns(data: Any, added: Mapping[str, np.ndarray], *, replace: bool = False) -> Any:
     """The user's table with columns (n_total,) added on the right, in the user's library; a file becomes a frame.
+
+    With `replace`, a column of that name gives its place to the new one.
 
     Raises
     ------
     DataError : a column of that name is there already, or the table has another number of rows than before.
     """
+    taken: Mapping[str, np.ndarray] = {} if replace else added
     if isinstance(data, Mapping):
-        _refuse_clash(added, data)
+        _refuse_clash(taken, data)
         return {**data, **added}
     if isinstance(data, str | os.PathLike):
         columns = {name: _plain(column) for name, column in read_columns(data).items()}
-        _refuse_clash(added, columns)
+        _refuse_clash(taken, columns)
         return frame({**columns, **added})
     import narwhals as nw
 
     table = nw.from_native(data)
     if isinstance(table, nw.LazyFrame):
         table = table.collect()
-    _refuse_clash(added, table.columns)
+    _refuse_clash(taken, table.columns)
     n = len(next(iter(added.values())))
     if len(table) != n:
         raise DataError(f"the data had {n} rows when the model was fitted and have {len(table)} now")

@@ -40,6 +40,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.build import build
 from ..errors import DataError, nearest
 from ..formula.column import Column
 from .sources import SOURCES
@@ -47,7 +48,6 @@ from .sources import SOURCES
 __all__ = ["describe", "load", "names"]
 
 _FOLDER = Path(__file__).parent
-BACKENDS = ("pandas", "polars", "pyarrow", "dict")
 
 
 def names() -> list[str]:
@@ -111,17 +111,7 @@ def load(name: str, backend: str = "pandas") -> Any:
     >>> load("sleepstudy", backend="dict")["reaction"].values[:2]
     array([249.56  , 258.7047])
     """
-    if backend not in BACKENDS:
-        raise DataError(f"backend {backend!r} not known{nearest(backend, BACKENDS)}; expected {', '.join(BACKENDS)}")
-    columns = _columns(_known(name))
-    if backend == "dict":
-        return columns
-    try:
-        return {"pandas": _pandas, "polars": _polars, "pyarrow": _pyarrow}[backend](columns)
-    except ModuleNotFoundError:
-        raise DataError(
-            f'backend {backend!r} needs {backend}: pip install "multilevel[{backend}]", or ask for backend="dict"'
-        ) from None
+    return build(_columns(_known(name)), backend)
 
 
 def _known(name: str) -> str:
@@ -148,40 +138,3 @@ def _column(name: str, texts: Sequence[str], factor: dict[str, Any] | None) -> C
         return Column(name, "number", np.array([int(text) for text in texts], np.int64))
     except ValueError:
         return Column(name, "number", np.array([float(text) for text in texts], np.float64))
-
-
-def _pandas(columns: dict[str, Column]) -> Any:
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            name: pd.Categorical.from_codes(c.values, c.levels, ordered=c.kind == "ordered") if c.levels else c.values
-            for name, c in columns.items()
-        }
-    )
-
-
-def _polars(columns: dict[str, Column]) -> Any:
-    import polars as pl
-
-    return pl.DataFrame(
-        [
-            pl.Series(name, np.array(c.levels, object)[c.values].tolist(), pl.Enum(c.levels))
-            if c.levels
-            else pl.Series(name, c.values)
-            for name, c in columns.items()
-        ]
-    )
-
-
-def _pyarrow(columns: dict[str, Column]) -> Any:
-    import pyarrow as pa
-
-    return pa.table(
-        {
-            name: pa.DictionaryArray.from_arrays(c.values, list(c.levels), ordered=c.kind == "ordered")
-            if c.levels
-            else pa.array(c.values)
-            for name, c in columns.items()
-        }
-    )

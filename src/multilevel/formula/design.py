@@ -124,15 +124,21 @@ class Design:
         return design, _matrices(design, rows, y, random)
 
     def matrices(
-        self, columns: Mapping[str, Column], *, need_response: bool = False, need_random: bool = True
+        self,
+        columns: Mapping[str, Column],
+        *,
+        need_response: bool = False,
+        need_random: bool = True,
+        need_groups: bool = True,
     ) -> Matrices:
         """The matrices of new data: same columns, same levels, same transforms.
 
         Rows with a missing value are left out, see `Matrices.kept`. Unseen levels of a factor are a DataError, those of
-        a grouping factor have code -1. Without `need_random` no grouping factor is needed, and `random` is empty.
+        a grouping factor have code -1, and so have all rows without `need_groups`; without `need_random`, `random` is
+        empty.
         """
         response = self.formula.response if need_response else None
-        needed = self.formula.needed(random=need_random) + ([response] if response else [])
+        needed = self.formula.needed(random=need_random, groups=need_groups) + ([response] if response else [])
         rows = complete_rows(needed, Scope(columns, self.memory), {})
         for text, value in rows.values.items():
             if text in self.factors:
@@ -140,7 +146,12 @@ class Design:
             elif _is_label(value) and any((text, "", 0) in recipe for recipe in self._all_recipes()):
                 raise DataError(f"{text} was a number when the model was fitted; found text in the new data")
         y = _response(response, rows, True, self.response_levels)[1]
-        random = [(part, part.factor.codes_of(_group(part.bar, rows))) for part in self.random if need_random]
+        nowhere = np.full(rows.n, -1, np.int32)
+        random = [
+            (part, part.factor.codes_of(_group(part.bar, rows)) if need_groups else nowhere)
+            for part in self.random
+            if need_random
+        ]
         return _matrices(self, rows, y, random)
 
     def _all_recipes(self) -> list[Recipe]:

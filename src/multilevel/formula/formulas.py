@@ -53,15 +53,16 @@ class Formula:
         """The same formula with `.` replaced by all columns that stand neither in the response nor behind a bar."""
         return _expanded(self.text, tuple(columns)) if self.has_dot else self
 
-    def predictors(self, *, random: bool = True) -> tuple[str, ...]:
-        """Columns needed for new data: those of terms and offsets, and of random terms unless they are not wanted."""
-        return tuple(dict.fromkeys(name for variable in self.needed(random=random) for name in variable.names))
+    def predictors(self, *, random: bool = True, groups: bool = True) -> tuple[str, ...]:
+        """Columns needed for new data: see `needed`."""
+        needed = self.needed(random=random, groups=groups)
+        return tuple(dict.fromkeys(name for variable in needed for name in variable.names))
 
-    def needed(self, *, random: bool = True) -> list[Variable]:
-        """Variables that new data have to give."""
+    def needed(self, *, random: bool = True, groups: bool = True) -> list[Variable]:
+        """Variables that new data have to give: of terms and offsets, of random terms, and grouping factors."""
         needed = [*self.fixed.used(), *self.offsets]
         for bar in self.random if random else ():
-            needed += [*bar.terms.used(), *bar.group]
+            needed += [*bar.terms.used(), *(bar.group if groups else ())]
         return needed
 
 

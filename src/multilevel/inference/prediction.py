@@ -1,0 +1,159 @@
+"""How sure a prediction is: intervals for means and for new responses.
+
+For a row (x, z), with known groups, the error of x'beta_hat + z'b_hat has the variance (Henderson 1975, Biometrics 31,
+423-447; Robinson 1991, Statist. Sci. 6, 15-32)
+
+    sigma^2 [ z'Pz + (x - F'z)' Q^-1 (x - F'z) ],     P = Var(b | y) / sigma^2,   F = P Z'X
+
+A group that is not known adds sigma^2 z'Psi z where a new response is predicted, and so does the residual, sigma^2 / w.
+That theta is estimated adds g' Var(theta_hat) g, g the slope of the prediction in theta (Kackar & Harville 1984, JASA
+79, 853-862, section 4), if asked for. Degrees of freedom are Satterthwaite's for the whole variance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ..data.sums import Floats
+from ..errors import InferenceError
+from ..formula import Matrices
+from ..framed import frame
+from ..models.estimate import Fit
+from ..models.predictor import fixed_part, random_part
+from ..predict import Groups, NewLevels, aligned, new_columns, one_of, predict
+from ..simulate import new_weights
+from .sampling import Sampling
+from .satterthwaite import Satterthwaite, difference_steps
+
+Interval: TypeAlias = Literal["confidence", "prediction"]
+Theta: TypeAlias = Literal["known", "estimated"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Targets:
+    """Rows to predict: X (n, p) of the identified columns, the random terms, and what a new response adds."""
+
+    X: Floats
+    rows: Matrices
+    noise: Floats | None  # (n,) 1 / w where a new response is predicted, else None
+
+
+def predict_interval(
+    fit: Fit,
+    sampling: Sampling,
+    newdata: Any = None,
+    *,
+    groups: Groups = "same",
+    new_levels: NewLevels = "error",
+    interval: Interval = "confidence",
+    level: float = 0.95,
+    theta: Theta = "known",
+    backend: str = "pandas",
+) -> Any:
+    """A frame with a row for each row of the data: `estimate`, `std_error`, `df`, `lower`, `upper`.
+
+    Arguments are those of `LinearMixedModel.predict`; `sampling` is that of the fixed effects.
+    """
+    from scipy.special import stdtrit
+
+    one_of("interval", interval, ("confidence", "prediction"))
+    one_of("theta", theta, ("known", "estimated"))
+    check_level(level)
+    if new_levels == "draw":
+        raise InferenceError(
+            'new_levels="draw" draws one possible value, which has no interval; new_levels="population" with '
+            'interval="prediction" says how far values of new groups spread'
+        )
+    estimate = predict(fit, newdata, groups=groups, new_levels=new_levels)
+    targets = _targets(fit, newdata, groups, interval)
+    variance, df = _variances(fit, sampling, targets, theta)
+    error = np.sqrt(variance)
+    reach = stdtrit(df, (1.0 + level) / 2.0) * error
+    error, df, reach = (aligned(v, targets.rows) for v in (error, df, reach))
+    return frame(
+        {"estimate": estimate, "std_error": error, "df": df, "lower": estimate - reach, "upper": estimate + reach},
+        backend,
+    )
+
+
+def check_level(level: float) -> None:
+    """InferenceError for a confidence level that is none."""
+    if not (isinstance(level, int | float | np.number) and 0.0 < level < 1.0):
+        raise InferenceError(f"level is {level!r}; expected a number between 0 and 1, such as 0.95")
+
+
+def _targets(fit: Fit, newdata: Any, groups: Groups, interval: Interval) -> _Targets:
+    same = groups == "same"
+    spread = interval == "prediction"
+    if newdata is None:
+        rows = fit.rows
+        weights = fit.prior_weights
+    else:
+        random = bool(fit.design.random) and (same or spread)
+        columns = new_columns(fit, newdata, random=random, groups=same)
+        rows = fit.design.matrices(columns, need_random=random, need_groups=same)
+        weights = new_weights(fit, newdata, rows) if spread else None
+    if not same:
+        nowhere = np.full(rows.n, -1, np.int32)
+        rows = replace(rows, random=tuple([replace(part, codes=nowhere) for part in rows.random]))
+    with np.errstate(divide="ignore"):
+        noise = (np.ones(rows.n) if weights is None else 1.0 / weights) if spread else None
+    X = np.column_stack([np.zeros((rows.n, 0)), *(rows.X[j] for j in fit.kept)])
+    return _Targets(X, rows, noise)
+
+
+def _variances(fit: Fit, sampling: Sampling, targets: _Targets, theta: Theta) -> tuple[Floats, Floats]:
+    """(n,) variances of the errors and their degrees of freedom."""
+    e = fit.estimate
+    known = any((part.codes >= 0).any() for part in targets.rows.random)
+    if targets.noise is None and not known and theta == "known":
+        return np.einsum("ij,jk,ik->i", targets.X, sampling.vcov, targets.X), sampling.df(targets.X)
+    here = e.sigma**2 * _relative(fit, e.theta, e.unscaled_vcov, targets)
+    if not isinstance(sampling, Satterthwaite):  # a linear model: nothing but sigma is estimated
+        return here, sampling.df(targets.X)
+    slopes, moves = [2.0 / e.sigma * here], []
+    for j, h in enumerate(difference_steps(fit.sums, e.theta, e.reml)):
+        ends = [_moved(fit, e.theta, j, step, targets) for step in (h, -h)]
+        slopes.append(e.sigma**2 * (ends[0][0] - ends[1][0]) / (2.0 * h))
+        moves.append((ends[0][1] - ends[1][1]) / (2.0 * h))
+    gradient = np.array(slopes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = 2.0 * here**2 / np.einsum("mi,mn,ni->i", gradient, sampling.phi_vcov, gradient)
+    if theta == "estimated":
+        g = np.array(moves)
+        here = here + np.einsum("mi,mn,ni->i", g, sampling.phi_vcov[1:, 1:], g)
+    return here, df
+
+
+def _moved(fit: Fit, theta: Floats, entry: int, step: float, targets: _Targets) -> tuple[Floats, Floats]:
+    """Relative variances and predictions at another theta."""
+    at = theta.copy()
+    at[entry] += step
+    solution = fit.sums.core.solve(at, fit.estimate.reml)
+    modes = tuple([b.reshape(part.n_levels, -1) for b, part in zip(solution.modes, fit.rows.random, strict=True)])
+    there = replace(fit, estimate=replace(fit.estimate, theta=at, beta=solution.beta, modes=modes))
+    mean = fixed_part(there, targets.rows) + random_part(targets.rows, modes[: len(targets.rows.random)])
+    return _relative(there, at, solution.unscaled_vcov, targets), mean
+
+
+def _relative(fit: Fit, theta: Floats, U: Floats, targets: _Targets) -> Floats:
+    """(n,) variances of the errors over sigma^2, at one theta."""
+    rows, x = targets.rows, targets.X
+    total = np.zeros(rows.n) if targets.noise is None else targets.noise.copy()
+    if any((part.codes >= 0).any() for part in rows.random):
+        levels = list({part.group: part.codes for part in rows.random}.values())
+        total += fit.sums.core.variances(theta, levels, [part.Z for part in rows.random])
+        x = x.copy()
+        for part, (_, F) in zip(rows.random, fit.posterior, strict=True):
+            F = np.concatenate([F, np.zeros((1, *F.shape[1:]))])  # code -1, unseen, takes the last
+            for c, z in enumerate(part.Z):
+                x -= z[:, None] * F[part.codes, c]
+    if targets.noise is not None:
+        for part, factor in zip(rows.random, fit.factors, strict=True):
+            spread = np.column_stack(part.Z) @ factor
+            total += np.where(part.codes < 0, np.einsum("ij,ij->i", spread, spread), 0.0)
+    total += np.einsum("ij,jk,ik->i", x, U, x)
+    return total

@@ -1,0 +1,120 @@
+"""The sampling distribution of the fixed effects: what every test, interval and marginal mean is read from.
+
+Sampling               estimates, covariance, and the degrees of freedom of linear combinations
+├─ FixedDf             one number for all: residual degrees of freedom, or infinitely many
+└─ in modules of their own: satterthwaite, kenward_roger, between_within, robust
+
+A combination is a row of L (k, p) on the identified coefficients.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import inf, nan
+from typing import NamedTuple
+
+import numpy as np
+
+from ..data.sums import Floats
+from .wald import f_p_value
+
+SAME = 1e-8  # relative difference below which degrees of freedom are equal, and combinations implied by others
+FLAT = 1e-7  # share of the largest eigenvalue below which a parameter is not identified
+
+
+class FTestResult(NamedTuple):
+    """A test of several combinations at once; `df2` is infinite for a chi-square test divided by `df1`."""
+
+    statistic: float
+    df1: int
+    df2: float
+    p_value: float
+
+
+class Estimates(NamedTuple):
+    """Of each combination (k,): value, standard error, degrees of freedom."""
+
+    estimate: Floats
+    std_error: Floats
+    df: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling(ABC):
+    """Estimates (p,) of identified coefficients and their covariance (p, p), by some method.
+
+    `method` is its name in print, as in "Satterthwaite"; `note` a sentence for the page, or empty.
+    """
+
+    method: str
+    beta: Floats
+    vcov: Floats
+    note: str = ""
+
+    @abstractmethod
+    def df(self, L: Floats) -> Floats:
+        """(k,) degrees of freedom of each combination (k, p); infinite for a normal reference."""
+
+    @abstractmethod
+    def joint(self, L: Floats) -> tuple[float, float]:
+        """Denominator degrees of freedom of the F test that all combinations L (k, p), independent, are zero; and the
+        factor that scales its statistic.
+        """
+
+    def estimates(self, L: Floats) -> Estimates:
+        """Values, standard errors and degrees of freedom of combinations (k, p)."""
+        variances = np.einsum("ij,jk,ik->i", L, self.vcov, L)
+        return Estimates(L @ self.beta, np.sqrt(np.maximum(variances, 0.0)), self.df(L))
+
+    def f_test(self, L: Floats, rhs: Floats | float = 0.0) -> FTestResult:
+        """Wald F test of L beta = rhs, for the combinations among L (k, p) that are not implied by others."""
+        L, gap = _independent(L, L @ self.beta - rhs)
+        q = len(L)
+        if q == 0:
+            return FTestResult(nan, 0, nan, nan)
+        statistic = float(gap @ np.linalg.solve(L @ self.vcov @ L.T, gap)) / q
+        df2, scale = self.joint(L)
+        return FTestResult(scale * statistic, q, df2, f_p_value(scale * statistic, q, df2))
+
+
+@dataclass(frozen=True, eq=False)
+class FixedDf(Sampling):
+    """The same degrees of freedom for everything: residual ones, or infinitely many (z and chi-square tests)."""
+
+    degrees: float = inf
+
+    def df(self, L: Floats) -> Floats:
+        """The one number, for each combination."""
+        return np.full(len(L), self.degrees)
+
+    def joint(self, L: Floats) -> tuple[float, float]:
+        """The one number; the statistic stays as it is."""
+        return self.degrees, 1.0
+
+
+def _independent(L: Floats, gap: Floats) -> tuple[Floats, Floats]:
+    """The rows that no rows above imply, with their values."""
+    kept: list[int] = []
+    basis = np.zeros((0, L.shape[1]))
+    for i, row in enumerate(L):
+        rest = row - basis.T @ (basis @ row)
+        rest -= basis.T @ (basis @ rest)
+        length = float(np.linalg.norm(rest))
+        if length > SAME * max(float(np.linalg.norm(row)), 1e-300):
+            basis = np.vstack([basis, rest / length])
+            kept.append(i)
+    return L[kept], gap[kept]
+
+
+def pseudo_inverse(information: Floats) -> Floats:
+    """The inverse on the directions that the data tell something of, in scale-free coordinates.
+
+    A direction of no information, such as the covariance of effects that no group has both of, moves nothing else.
+    """
+    scale = np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    useful = values > FLAT * values[-1]
+    inverse: Floats = (vectors[:, useful] / values[useful]) @ vectors[:, useful].T
+    inverse /= np.outer(scale, scale)
+    return inverse

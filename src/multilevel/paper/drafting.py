@@ -1,0 +1,281 @@
+"""Which nodes, plates and arrows a model has, and where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from ..formula.levels import Codes
+from ..models.estimate import Fit
+from .ink import GREEK
+from .placing import Cell, nesting, place
+from .scene import HEIGHT, LABEL, Node, Plate, Scene, text_width
+from .sheet import GroupTerm, Sheet
+
+GAP = 24.0  # between nodes side by side
+STACK_GAP = 34.0  # between the predictors and the mean
+STEP = 24.0  # effects beside the rows rise towards them, so that the arrow of one passes below the next
+MANY = 4  # so many effects of one term, or predictors, share one node
+LONGEST = 24  # letters of a name
+
+
+@dataclass(slots=True)
+class Group:
+    """A grouping factor: what varies over it, and the parameters that this is drawn from."""
+
+    name: str
+    n_levels: int
+    codes: Codes
+    effects: list[Node] = field(default_factory=list)
+    parameters: list[Node] = field(default_factory=list)
+
+
+def scene_of(fit: Fit) -> Scene:
+    """The scene of a fit."""
+    sheet = Sheet.of(fit, by_level=True)
+    scene = Scene()
+    groups = list(_groups(fit, sheet, scene))
+    rows = _Rows(sheet, fit, scene, [node for group in groups for node in group.effects], {g.name for g in groups})
+    if groups:
+        _arrange(scene, groups, rows)
+    else:
+        rows.put(0.0, 0.0)
+        _row_above(rows)
+    return scene
+
+
+# ---- what is drawn --------------------------------------------------------------------------------------------------
+
+
+def _groups(fit: Fit, sheet: Sheet, scene: Scene) -> Iterator[Group]:
+    codes = {part.group: part.codes for part in fit.rows.random}
+    groups: dict[str, Group] = {}
+    for term in sheet.terms:
+        group = groups.setdefault(term.group, Group(term.group, term.n_levels, codes[term.group]))
+        effects, parameters, arrows = _drawn_term(term)
+        group.effects += effects
+        group.parameters += parameters
+        scene.arrows += arrows
+    for c in sheet.fixed:
+        if c.levels_of:
+            name = sheet.predictors.bare(c.levels_of)
+            group = groups.setdefault(name, Group(name, c.n_levels, _factor_codes(fit, c.levels_of)))
+            group.effects.append(_symbol(c.letter, c.index, name))
+    for group in groups.values():
+        scene.nodes += group.parameters + group.effects
+        yield group
+
+
+def _drawn_term(term: GroupTerm) -> tuple[list[Node], list[Node], list[tuple[Node, Node]]]:
+    """Effects, the parameters they are drawn from, and the arrows between them."""
+    if len(term.effects) > MANY:
+        first, last = (GREEK.get(term.effects[i].letter, "u") for i in (0, -1))
+        below = ",".join(filter(None, (term.effects[-1].index, _short(term.group))))
+        effect = Node(f"{first}, …, {last}", below, "parameter")
+        sources = [Node("Σ" if term.corr is not None else "σ", _short(term.group), "parameter")]
+        means = [GREEK[e.mean.letter] for e in term.effects if e.mean is not None]
+        if means:
+            sources.insert(0, Node(means[0] + (", …" if len(means) > 1 else ""), "", "parameter"))
+        return [effect], sources, [(source, effect) for source in sources]
+    joint = None
+    if term.corr is not None and len(term.effects) > 1:
+        joint = Node("Σ", ",".join(filter(None, (term.label, _short(term.group)))), "parameter")
+    effects, parameters, arrows = [], [], []
+    for e in term.effects:
+        effect = _symbol(e.letter, e.index, term.group)
+        effects.append(effect)
+        own = [_symbol(e.letter, e.index)] if e.mean is not None else []
+        if joint is None:
+            own.append(Node("σ", GREEK.get(e.letter, "u") + e.index, "parameter"))
+        parameters += own
+        arrows += [(node, effect) for node in ([joint] if joint else []) + own]
+    if joint is not None:
+        parameters.insert(sum(e.mean is not None for e in term.effects[: len(effects) // 2]), joint)
+    return effects, parameters, arrows
+
+
+def _symbol(letter: str, index: str = "", group: str = "") -> Node:
+    return Node(GREEK.get(letter, letter), ",".join(filter(None, (index, _short(group)))), "parameter")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def _factor_codes(fit: Fit, text: str) -> Codes:
+    """The level (n,) of each row, read off the indicators in X; those of the reference level stay at -1 + 1 = 0."""
+    codes = np.zeros(fit.rows.n, np.int32)
+    for recipe, column in zip(fit.design.plan.recipes, fit.rows.X, strict=True):
+        for name, coding, j in recipe:
+            if name == text and coding == "=":
+                codes[column != 0] = j + 1
+    return codes
+
+
+class _Rows:
+    """The plate of the rows: predictors, mean, response; and the parameters outside that it depends on."""
+
+    def __init__(self, sheet: Sheet, fit: Fit, scene: Scene, effects: list[Node], grouping: set[str]) -> None:
+        self.scene = scene
+        self.response = Node(_short(sheet.response.text), "n", "data")
+        self.mean = None if sheet.is_plain else Node("μ", "n", "mean")
+        self.sigma = Node("σ", "", "parameter")
+        self.free = _free_coefficients(sheet)
+        self.data = [] if self.mean is None else [Node(name, "n", "data") for name in _predictors(fit, grouping)]
+        target = self.mean or self.response
+        scene.arrows += [(node, target) for node in (*effects, *self.free, *self.data)]
+        if sheet.weights is not None:
+            self.data.append(Node(_short(sheet.weights or "weight"), "n", "data"))
+            scene.arrows.append((self.data[-1], self.response))
+        if self.mean is not None:
+            scene.arrows.append((self.mean, self.response))
+        scene.arrows.append((self.sigma, self.response))
+        own = [self.mean] if self.mean is not None else []
+        scene.nodes += [*self.free, *self.data, *own, self.response, self.sigma]
+        self.label = f"row n = 1, …, {sheet.n}"
+
+    @property
+    def target(self) -> Node:
+        """Where the coefficients point to."""
+        return self.mean or self.response
+
+    @property
+    def width(self) -> float:
+        """Of what stands in the plate."""
+        stack = max((node.width for node in self.data), default=0.0)
+        middle = max(self.response.width, self.target.width)
+        return max(middle + (2 * (stack + STACK_GAP) if stack else 0), text_width(self.label, LABEL) + 16)
+
+    def put(self, x: float, y: float) -> Plate:
+        """Place the mean (or the response) at a point, the rest below and beside; the plate around it."""
+        for node in (self.mean, self.response):
+            if node is not None:
+                node.x, node.y = x, y
+                y += 84
+        middle = max(self.response.width, self.target.width)
+        for position, node in enumerate(self.data):
+            node.x = x - middle / 2 - STACK_GAP - node.width / 2
+            node.y = self.target.y + (26 if self.mean is not None else 0) + position * (HEIGHT + 12)
+        inside = [node for node in (self.mean, self.response, *self.data) if node is not None]
+        boxes = [node.box for node in inside]
+        half = text_width(self.label, LABEL) / 2 + 8
+        left = min(min(box[0] for box in boxes), x - half) - 12
+        right = max(max(box[2] for box in boxes), x + half) + 12
+        top, bottom = min(box[1] for box in boxes) - 12, max(box[3] for box in boxes) + 26
+        plate = Plate(self.label, "left", left, top, right, bottom, group=False)
+        self.scene.plates.append(plate)
+        return plate
+
+
+def _free_coefficients(sheet: Sheet) -> list[Node]:
+    """The coefficients that do not vary; more than two slopes share one node."""
+    free = [c for c in sheet.fixed if not c.levels_of and c.recipe not in sheet.carried]
+    slopes = [c for c in free if c.letter == "beta"]
+    nodes = [_symbol(c.letter, c.index) for c in free if c.letter != "beta"]
+    if len(slopes) > 2:
+        return [*nodes, Node("β", _ranges([int(c.index) for c in slopes]), "parameter")]
+    return nodes + [_symbol(c.letter, c.index) for c in slopes]
+
+
+def _ranges(numbers: list[int]) -> str:
+    """`1–3,5`: runs of numbers."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
+
+
+def _predictors(fit: Fit, grouping: set[str]) -> list[str]:
+    """The columns that the mean is made of; many share one node."""
+    design = fit.design
+    variables = [*design.formula.fixed.used(), *design.formula.offsets]
+    for part in design.random:
+        variables += part.bar.terms.used()
+    names = [n for n in dict.fromkeys(name for variable in variables for name in variable.names) if n not in grouping]
+    return [_short(name) for name in names] if len(names) <= MANY - 1 else [f"{len(names)} predictors"]
+
+
+def _side_by_side(nodes: Sequence[Node], x: float, y: float) -> None:
+    """Nodes side by side around a point."""
+    total = sum(node.width for node in nodes) + GAP * (len(nodes) - 1)
+    at = x - total / 2
+    for node in nodes:
+        node.x, node.y = at + node.width / 2, y
+        at += node.width + GAP
+
+
+# ---- where it goes --------------------------------------------------------------------------------------------------
+
+
+def _row_above(rows: _Rows) -> None:
+    """Parameters of a model without groups: side by side over the rows."""
+    nodes = [*rows.free, rows.sigma]
+    _side_by_side(nodes, rows.target.x, rows.target.y - 96)
+    if rows.mean is not None:  # past the mean
+        rows.sigma.x = max(rows.sigma.x, rows.mean.x + 90)
+
+
+def _arrange(scene: Scene, groups: list[Group], rows: _Rows) -> None:
+    """Groups around the rows, plates around both, the other parameters to the right."""
+    outer = nesting([group.codes for group in groups])
+    cells = place(outer, [bool(group.parameters) for group in groups])
+    columns = _column_centres(groups, cells, rows)
+    pitch = 92.0 + 8 * len(groups)
+    for group, cell in zip(groups, cells, strict=True):
+        x, y = columns[cell.column], -pitch * cell.height
+        _side_by_side(group.effects, x, y)
+        inwards = group.effects if cell.column < 0 else group.effects[::-1]
+        for position, node in enumerate(inwards if cell.column else []):
+            node.y -= position * STEP
+        _side_by_side(group.parameters, x, min(node.y for node in group.effects) - pitch)
+    inner = rows.put(0.0, 0.0)
+    bottom = inner.bottom
+    innermost_first = sorted(range(len(groups)), key=lambda i: (-len(outer[i]), i))
+    for step, i in enumerate(innermost_first):
+        inside = [i, *(j for j in range(len(groups)) if i in outer[j])]
+        boxes = [node.box for j in inside for node in groups[j].effects]
+        pad, bottom = 12.0 + 8 * step, bottom + 22
+        label = f"{_short(groups[i].name)} = 1, …, {groups[i].n_levels}"
+        left = min(inner.left, *(box[0] for box in boxes)) - pad
+        right = max(inner.right, *(box[2] for box in boxes)) + pad
+        side: Literal["left", "right"] = "right" if cells[i].column > 0 else "left"
+        scene.plates.append(Plate(label, side, left, min(box[1] for box in boxes) - pad, right, bottom, group=True))
+    scene.plates.reverse()  # the widest at the back
+    _to_the_right(rows, max(plate.right for plate in scene.plates) + 30)
+
+
+def _column_centres(groups: list[Group], cells: Sequence[Cell], rows: _Rows) -> dict[int, float]:
+    """The x of each column of the grid, the rows at zero."""
+    gap = 44.0 + 16 * len(groups)
+    widths = {0: rows.width}
+    for group, cell in zip(groups, cells, strict=True):
+        for nodes in (group.effects, group.parameters):
+            total = sum(node.width for node in nodes) + GAP * (len(nodes) - 1)
+            label = text_width(f"{_short(group.name)} = 1, …, {group.n_levels}", LABEL) - 40
+            widths[cell.column] = max(widths.get(cell.column, 0.0), total, label)
+    centres = {0: 0.0}
+    for step in (-1, 1):
+        edge = widths[0] / 2
+        for column in sorted((c for c in widths if c * step > 0), key=abs):
+            centres[column] = step * (edge + gap + widths[column] / 2)
+            edge = edge + gap + widths[column]
+    return centres
+
+
+def _to_the_right(rows: _Rows, left: float) -> None:
+    """Parameters that vary over nothing: beside what they point to."""
+    widest = max(node.width for node in (*rows.free, rows.sigma))
+    x = left + widest / 2
+    for position, node in enumerate(reversed(rows.free)):
+        node.x, node.y = x, rows.target.y - position * (HEIGHT + 14)
+    rows.sigma.x = x
+    rows.sigma.y = rows.response.y
+    if rows.mean is None and rows.free:
+        for node in rows.free:
+            node.y -= HEIGHT + 14

@@ -1,0 +1,61 @@
+"""The line of the response, y_n ~ N(mu_n, sigma), and what stands left of the linear predictor, for each family."""
+
+from __future__ import annotations
+
+from ..errors import nearest
+from .ink import Ink
+
+# name in print, then each parameter: its label and its symbol; the mean is always mu
+FAMILIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
+    "gaussian": ("N", (("", "mean"), ("", "sigma"))),
+    "binomial": ("Binomial", (("", "trials"), ("", "mean"))),
+    "poisson": ("Poisson", (("", "mean"),)),
+    "Gamma": ("Gamma", (("mean", "mean"), ("shape", "phi"))),
+    "inverse.gaussian": ("InverseGaussian", (("mean", "mean"), ("dispersion", "phi"))),
+    "nbinom1": ("NegativeBinomial", (("mean", "mean"), ("variance", "linear"))),
+    "nbinom2": ("NegativeBinomial", (("mean", "mean"), ("size", "phi"))),
+    "beta": ("Beta", (("mean", "mean"), ("precision", "phi"))),
+    "betabinomial": ("BetaBinomial", (("", "trials"), ("mean", "mean"), ("precision", "phi"))),
+    "t": ("t", (("mean", "mean"), ("scale", "sigma"), ("df", "nu"))),
+    "tweedie": ("Tweedie", (("mean", "mean"), ("dispersion", "phi"), ("power", "psi"))),
+}
+LINKS = ("identity", "log", "logit", "probit", "cloglog", "cauchit", "inverse", "1/mu^2", "sqrt")
+
+
+def response_line(family: str, ink: Ink, *, mean: str, sigma: str, trials: str = "") -> str:
+    """The distribution of a response around its mean; `trials` empty makes a binomial response one of yes and no.
+
+    >>> from .ink import Plain
+    >>> response_line("gaussian", Plain(), mean="μ[n]", sigma="σ")
+    'N(μ[n], σ)'
+    >>> response_line("nbinom2", Plain(), mean="μ[n]", sigma="σ")
+    'NegativeBinomial(mean = μ[n], size = φ)'
+    """
+    if family not in FAMILIES:
+        raise ValueError(f"family {family!r} is not known; expected {', '.join(FAMILIES)}{nearest(family, FAMILIES)}")
+    name, parameters = FAMILIES[family]
+    if family == "binomial" and not trials:
+        name, parameters = "Bernoulli", (("", "mean"),)
+    symbols = {"mean": mean, "sigma": sigma, "trials": trials or "1"}
+    symbols["linear"] = f"{mean}(1 + {ink.symbol('phi')})"
+    shown = [(label, symbols.get(symbol) or ink.symbol(symbol)) for label, symbol in parameters]
+    labelled = [ink.relation(ink.name(label), "=", symbol) if label else symbol for label, symbol in shown]
+    return ink.distribution(name, labelled)
+
+
+def linked(link: str, mean: str, ink: Ink) -> str:
+    """The link of the mean: what the linear predictor is equal to.
+
+    >>> from .ink import Plain
+    >>> linked("logit", "μ[n]", Plain()), linked("identity", "μ[n]", Plain())
+    ('logit(μ[n])', 'μ[n]')
+    """
+    if link not in LINKS:
+        raise ValueError(f"link {link!r} is not known; expected {', '.join(LINKS)}{nearest(link, LINKS)}")
+    if link == "identity":
+        return mean
+    if link == "inverse":
+        return f"1 / {mean}"
+    if link == "1/mu^2":
+        return f"1 / {ink.power(mean, '2')}"
+    return ink.function(link, [mean])

@@ -1,0 +1,194 @@
+"""A fit as it is written down: coefficients and what they multiply, effects that vary by group, symbols and numbers.
+
+As in the tutorials of the field, a coefficient that varies by group is written as drawn around its mean,
+alpha_subject ~ N(alpha, sigma_alpha), and not as a mean plus a deviation. Where it varies by several grouping factors,
+the first of them (a before a:b) carries the mean and the others are deviations with mean zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..effects import varcorr
+from ..formula.planning import Recipe
+from ..formula.variables import Variable
+from ..labelled import Floats
+from ..models.estimate import Fit
+from .expressions import Predictors
+
+DEVIATIONS = ("gamma", "delta", "zeta", "eta", "kappa", "lambda", "nu", "xi", "tau", "phi", "psi", "omega")
+FEW = 3  # a factor with more coefficients than this is written with its level as a subscript
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficient:
+    """A fixed effect: its symbol, what it multiplies, its estimate.
+
+    With `levels_of` the symbol stands for a coefficient for each level of that factor, coefficient[factor[n]], of which
+    `reference`, if any, is the level whose coefficient is zero.
+    """
+
+    letter: str
+    index: str
+    recipe: Recipe
+    estimate: float
+    levels_of: str = ""
+    reference: str = ""
+    n_levels: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEffect:
+    """What varies by group: its symbol, what it multiplies, the coefficient it varies around (None: zero), its sd."""
+
+    letter: str
+    index: str
+    recipe: Recipe
+    mean: Coefficient | None
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTerm:
+    """The effects of one random term; `corr` (k, k) where they are correlated, else None."""
+
+    group: str
+    n_levels: int
+    effects: tuple[GroupEffect, ...]
+    corr: Floats | None
+    label: str  # tells the covariances of several terms on one factor apart, else empty
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All that the equations and the diagram of a fit need to know."""
+
+    response: Variable
+    n: int
+    fixed: tuple[Coefficient, ...]
+    terms: tuple[GroupTerm, ...]
+    offsets: tuple[Variable, ...]
+    weights: str | None  # the column of prior weights; empty: an array without a name; None: no weights
+    sigma: float
+    predictors: Predictors
+
+    @staticmethod
+    def of(fit: Fit, *, by_level: bool) -> Sheet:
+        """Read off a fit; `by_level` writes a factor with many coefficients as one symbol with its level below."""
+        design = fit.design
+        order = _carrying_order(fit)
+        random = {recipe for t in order for recipe in design.random[t].plan.recipes}
+        fixed = tuple(_coefficients(fit, random if by_level else None))
+        formula = design.formula
+        assert formula.response is not None  # a fit has one
+        weights = None if fit.prior_weights is None else fit.weights_column or ""
+        terms = tuple(_terms(fit, order, fixed))
+        sigma = fit.estimate.sigma
+        return Sheet(formula.response, fit.rows.n, fixed, terms, formula.offsets, weights, sigma, Predictors.of(design))
+
+    @property
+    def carried(self) -> set[Recipe]:
+        """What the coefficients multiply that are written as varying by group."""
+        return {effect.recipe for term in self.terms for effect in term.effects if effect.mean is not None}
+
+    def columns(self) -> list[tuple[Coefficient | None, Recipe]]:
+        """Everything that is multiplied by coefficients, in the order of the formula; None: only varying ones."""
+        fixed: list[tuple[Coefficient | None, Recipe]] = [(c, c.recipe) for c in self.fixed]
+        known = {c.recipe for c in self.fixed if not c.levels_of}
+        more = dict.fromkeys(e.recipe for term in self.terms for e in term.effects if e.recipe not in known)
+        intercepts: list[tuple[Coefficient | None, Recipe]] = [(None, recipe) for recipe in more if not recipe]
+        return [*intercepts, *fixed, *((None, recipe) for recipe in more if recipe)]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the mean is nothing but intercepts, few enough to stand in the distribution itself."""
+        summands = len(self.fixed) + sum(e.mean is None for term in self.terms for e in term.effects)
+        return not any(recipe for _, recipe in self.columns()) and summands <= FEW and not self.offsets
+
+
+def _carrying_order(fit: Fit) -> list[int]:
+    """Positions of the random terms: simple grouping factors before crossed ones, else as in the formula."""
+    parts = fit.design.random
+    written = [id(bar) for bar in fit.design.formula.random]
+    return sorted(range(len(parts)), key=lambda t: (len(parts[t].bar.group), written.index(id(parts[t].bar))))
+
+
+def _coefficients(fit: Fit, varying: set[Recipe] | None) -> Iterator[Coefficient]:
+    """The fixed effects; a factor by levels where that is allowed (`varying` is given) and shorter."""
+    design = fit.design
+    estimates = dict(zip(fit.kept, fit.estimate.beta.tolist(), strict=True))
+    by_level = _factors_by_level(fit, varying) if varying is not None else {}
+    count = len({by_level.get(j, (j,))[0] for j in estimates if design.plan.recipes[j]})
+    alone = [j for j in estimates if not design.plan.recipes[j]]
+    number = 0
+    for j, estimate in estimates.items():
+        recipe = design.plan.recipes[j]
+        start, text, reference = by_level.get(j, (j, "", ""))
+        if start != j:
+            continue
+        if not recipe:
+            yield Coefficient("alpha", "", recipe, estimate)
+            continue
+        if text and not reference and not alone and number == 0:  # no pooling: an intercept for each level
+            alone.append(j)
+            count -= 1
+            letter, index = "alpha", ""
+        else:
+            number += 1
+            letter, index = "beta", str(number) if count > 1 else ""
+        rest = tuple(piece for piece in recipe if piece[0] != text) if text else recipe
+        n_levels = len(design.factors[text].levels) if text else 1
+        yield Coefficient(letter, index, rest, estimate, text, reference, n_levels)
+
+
+def _factors_by_level(fit: Fit, varying: set[Recipe]) -> dict[int, tuple[int, str, str]]:
+    """For columns of terms with one many-levelled factor: the term's first column, the factor, its reference level."""
+    design, kept = fit.design, set(fit.kept)
+    found = {}
+    for term in design.terms:
+        recipes = [design.plan.recipes[j] for j in term.columns]
+        factors = {text for recipe in recipes for text, coding, _ in recipe if coding != ""}
+        if (
+            len(factors) != 1
+            or len(recipes) <= FEW
+            or varying.intersection(recipes)
+            or not kept.issuperset(term.columns)
+        ):
+            continue
+        (text,) = factors
+        shown = {j for recipe in recipes for name, coding, j in recipe if name == text and coding == "="}
+        levels = design.factors[text].levels
+        left = [level for j, level in enumerate(levels) if j not in shown]
+        rests = {tuple(piece for piece in recipe if piece[0] != text) for recipe in recipes}
+        if len(shown) == len(recipes) and len(left) <= 1 and len(rests) == 1:
+            found.update(dict.fromkeys(term.columns, (term.columns[0], text, left[0] if left else "")))
+    return found
+
+
+def _terms(fit: Fit, order: list[int], fixed: tuple[Coefficient, ...]) -> Iterator[GroupTerm]:
+    free = {coefficient.recipe: coefficient for coefficient in fixed if not coefficient.levels_of}
+    found = varcorr(fit, "dict").terms
+    groups = [fit.design.random[t].group for t in order if found[t].corr is not None]
+    deviations = 0
+    for t in order:
+        part, term = fit.design.random[t], found[t]
+        letter = DEVIATIONS[deviations] if deviations < len(DEVIATIONS) else "u"
+        own = [recipe for recipe in part.plan.recipes if recipe not in free]
+        effects = []
+        for recipe, sd in zip(part.plan.recipes, term.sd.tolist(), strict=True):
+            mean = free.pop(recipe, None)
+            if mean is not None:
+                effects.append(GroupEffect(mean.letter, mean.index, recipe, mean, sd))
+                continue
+            first = 0 if () in own else 1
+            index = str(own.index(recipe) + first) if len(own) > 1 else ""
+            if letter == "u":
+                index = f"{deviations - len(DEVIATIONS) + 1}" + (f",{index}" if index else "")
+            effects.append(GroupEffect(letter, index, recipe, None, sd))
+        deviations += bool(own)
+        corr = None if term.corr is None else np.where(np.isnan(term.corr), 0.0, term.corr)
+        label = str(sum(fit.design.random[s].group == part.group for s in order[: order.index(t) + 1]))
+        yield GroupTerm(part.group, part.n_levels, tuple(effects), corr, label if groups.count(part.group) > 1 else "")

@@ -1,0 +1,230 @@
+"""A response from a formula, a design and a truth: y = X beta + Z b + offset + e.
+
+formula + design + truth ──prepare──► Simulation ──draw──► y, as often as one likes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data.attach import with_columns
+from ..data.rows import column_names, read_columns
+from ..errors import DataError, FormulaError, nearest
+from ..formula import Column, Design, Formula, Matrices, RandomMatrices
+from ..formula.levels import Codes
+from ..labelled import Floats
+from ..models.inputs import Weights, read_inputs
+from ..predict import aligned
+from ..seeds import Seed, generator
+from .distributions import Distribution, distribution
+from .groups import Group, stated_values
+from .truths import Truth, listed
+
+
+def simulate(
+    formula: str,
+    design: Any,
+    truth: Truth,
+    seed: Seed = None,
+    *,
+    weights: Weights = None,
+    contrasts: Mapping[str, str] | None = None,
+) -> Any:
+    """The design with a response drawn from a stated truth.
+
+    Parameters
+    ----------
+    formula : the model in R's language, `"y ~ condition + (condition | participant)"`; it says what the coefficients
+        are called, and `y` is the column that is made, anew if it is there already.
+    design : a table as for `lmer`, made by `expand_grid` or measured. What transforms such as `poly` or `scale` learn,
+        they learn from these rows.
+    truth : its coefficients and groups are those of the formula, no more and no less; `m.truth()` is that of a fit.
+    seed : as for numpy.random.default_rng. Effects and residuals have random numbers of their own: one more grouping
+        factor at the end of the formula, or more rows and levels after those there are, change nothing of what was
+        drawn before.
+    weights : name of a column, or an array with one positive number for each row: the residual variance of a row is
+        sigma^2 / weight. Default: all one.
+    contrasts : coding of factors in the fixed effects, `{"period": "sum"}`.
+
+    Returns
+    -------
+    The table in its own library, with the response (NaN where a predictor is missing); a file becomes a frame.
+
+    Raises
+    ------
+    FormulaError : the formula cannot be read, or its left side is no plain name.
+    DataError : the truth has a coefficient, group or effect that the formula has not, or lacks one; a column is
+        missing.
+
+    >>> from multilevel.designs import expand_grid
+    >>> design = expand_grid(participant=100, condition=["control", "treatment"], trial=10, backend="dict")
+    >>> group = Group(sd={"(Intercept)": 0.25, "condition[treatment]": 0.4}, corr=0.7)
+    >>> truth = Truth({"(Intercept)": 0, "condition[treatment]": 1}, {"participant": group}, sigma=0.2)
+    >>> d5 = simulate("y ~ condition + (condition | participant)", design, truth, seed=1)
+    >>> d5["y"].shape
+    (2000,)
+    """
+    simulation = prepare(formula, design, truth, weights=weights, contrasts=contrasts)
+    return with_columns(design, {simulation.response: simulation.draw(generator(seed))}, replace=True)
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnGroup:
+    """The drawn effects of one grouping factor, ready to be drawn: (k, k) root of their covariance, k columns of Z."""
+
+    factor: Floats
+    distribution: Distribution
+    n_levels: int
+    codes: Codes
+    Z: tuple[Floats, ...]
+
+    def add(self, mean: Floats, rng: np.random.Generator) -> None:
+        """Add Z b to the means (n,), with new effects b."""
+        effects = self.distribution.draw(self.n_levels, len(self.factor), rng) @ self.factor.T
+        for z, column in zip(self.Z, effects.T, strict=True):
+            mean += z * column.take(self.codes)
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """A truth that has met its design: everything but the random numbers.
+
+    Parameters
+    ----------
+    response : name of the response.
+    rows : the matrices of the complete rows.
+    mean : (n,) X beta, offset and stated effects.
+    groups : the grouping factors whose effects are drawn, in the order of the formula.
+    sd : residual standard deviation, of all rows or (n,).
+    """
+
+    response: str
+    rows: Matrices
+    mean: Floats
+    groups: tuple[DrawnGroup, ...]
+    sd: float | Floats
+
+    def draw(self, rng: np.random.Generator) -> Floats:
+        """(n_total,) one new response; NaN in rows with a missing value."""
+        responses, *effects = rng.spawn(1 + len(self.groups))
+        predictor = self.mean.copy()
+        for group, stream in zip(self.groups, effects, strict=True):
+            group.add(predictor, stream)
+        return aligned(self._response(predictor, responses), self.rows)
+
+    def _response(self, predictor: Floats, rng: np.random.Generator) -> Floats:
+        """(n,) responses given the linear predictor; where families other than the gaussian will have their place."""
+        return predictor + self.sd * rng.standard_normal(self.rows.n)
+
+
+def prepare(
+    formula: str,
+    design: Any,
+    truth: Truth,
+    *,
+    weights: Weights = None,
+    contrasts: Mapping[str, str] | None = None,
+) -> Simulation:
+    """Read the formula, learn the design, and find every number of the truth its place. As for `simulate`."""
+    if not isinstance(truth, Truth):
+        raise DataError(f"truth is of type {type(truth).__name__}; expected a Truth: mlm.Truth(fixed=..., sigma=...)")
+    parsed = Formula.parse(formula)
+    response = _response_name(parsed)
+    columns = _columns(parsed, response, design, weights)
+    inputs = read_inputs(parsed, columns, weights, "drop", zero_weights=False)
+    learned, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=inputs.extra)
+    text = learned.formula.text
+    _same_names("coefficient", truth.fixed, learned.names, text)
+    bars = tuple(dict.fromkeys(bar.name for bar in learned.formula.random))
+    groups = _by_factor(truth, bars)
+    _same_names("group", groups, bars, text)
+    mean = np.zeros(rows.n) if rows.offset is None else rows.offset.copy()
+    for name, x in zip(learned.names, rows.X, strict=True):
+        mean += truth.fixed[name] * x
+    drawn = []
+    for name in bars:
+        made = _met(groups[name], name, [part for part in rows.random if part.group == name], mean, text)
+        drawn += [made] if len(made.Z) else []
+    w = rows.extra.get("weights")
+    return Simulation(response, rows, mean, tuple(drawn), truth.sigma if w is None else truth.sigma / np.sqrt(w))
+
+
+def _response_name(formula: Formula) -> str:
+    if formula.response is None:
+        raise FormulaError(
+            f"{formula.text!r} does not name the response; write it left of '~', as in 'y {formula.text}'"
+        )
+    if formula.response.column is None:
+        raise FormulaError(
+            f"the response {formula.response.text} is an expression; simulate makes a column, and needs its name left "
+            "of '~': simulate that, and transform it afterwards"
+        )
+    return formula.response.column
+
+
+def _columns(formula: Formula, response: str, design: Any, weights: Weights) -> dict[str, Column]:
+    """The columns the formula needs; zeros stand in for the response, so that a design can be learned."""
+    present = column_names(design)
+    names = present if formula.has_dot else list(formula.predictors())
+    names = [*names, *([weights] if isinstance(weights, str) and weights not in names else [])]
+    columns = read_columns(design, [name for name in names if name != response] or present[:1])
+    n = len(next(iter(columns.values())).values)
+    return {**columns, response: Column(response, "number", np.zeros(n))}
+
+
+def _by_factor(truth: Truth, bars: Sequence[str]) -> dict[str, Group]:
+    """The groups of a truth by the formula's names of the factors: "a:b" and "b:a" are the same crossing."""
+    names = {frozenset(name.split(":")): name for name in bars}
+    groups: dict[str, Group] = {}
+    for given, group in truth.groups.items():
+        name = names.get(frozenset(given.split(":")), given)
+        if name in groups:
+            raise DataError(f"the truth has two groups for the crossing {name!r}; state it once")
+        groups[name] = group
+    return groups
+
+
+def _same_names(kind: str, stated: Iterable[str], known: Sequence[str], formula: str, by: str = "") -> None:
+    """DataError for a name that the formula has not, or one of the formula that is not stated."""
+    has = f"it has {listed(known)}" if known else "it has none"
+    for name in stated:
+        if name not in known:
+            raise DataError(
+                f"the truth has the {kind} {name!r}{by}, which {formula!r} has not{nearest(name, known)} ({has})"
+            )
+    if absent := [name for name in known if name not in set(stated)]:
+        zero = "Group(sd=0)" if kind == "group" else "0"
+        raise DataError(
+            f"the truth says nothing of the {kind} {absent[0]!r}{by} of {formula!r}; state all of them, "
+            f"{zero} for none ({has})"
+        )
+
+
+def _met(group: Group, name: str, parts: Sequence[RandomMatrices], mean: Floats, formula: str) -> DrawnGroup:
+    """A group that has met its terms: stated effects are added to the mean, the others are ready to be drawn."""
+    Z = {effect: z for part in parts for effect, z in zip(part.names, part.Z, strict=True)}
+    _same_names("effect", group.names, tuple(Z), formula, f" by {name!r}")
+    _refuse_correlations(group, name, parts)
+    factor = parts[0]
+    for effect, stated in group.effects.items():
+        values = stated_values(stated, factor.levels, f"{effect} by {name}")
+        mean += Z[effect] * values.take(factor.codes)
+    drawn = tuple([Z[effect] for effect in group.sd])
+    return DrawnGroup(group.factor, distribution(group.distribution), factor.n_levels, factor.codes, drawn)
+
+
+def _refuse_correlations(group: Group, name: str, parts: Sequence[RandomMatrices]) -> None:
+    """DataError for effects that the truth correlates and the formula does not."""
+    effects = tuple(group.sd)
+    for i, j in np.argwhere(np.triu(group.corr, 1)):
+        pair = {effects[i], effects[j]}
+        if not any(part.structure == "us" and pair <= set(part.names) for part in parts):
+            terms = " + ".join(f"({part.label})" for part in parts)
+            raise DataError(
+                f"the truth has the correlation {group.corr[i, j]:g} of {effects[i]} and {effects[j]} by {name}, which "
+                f"{terms} does not allow; leave it out, or write the two in one term with a single bar"
+            )

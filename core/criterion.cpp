@@ -13,6 +13,21 @@ namespace {
 constexpr double kStartLow = 0.1, kStartHigh = 20.0;  // a start at zero would be a saddle
 constexpr double kStartBeyond = 1e3;
 
+// beta, its inverse information and r2 with contrast'beta held, by a Lagrange multiplier; returns d r2 / d value.
+double hold_contrast(const Given& given, Point& at) {
+  const int p = at.Qinv.rows;
+  Vec Qc(p, 0.0);
+  double variance = 0.0, gap = given.value;
+  for (int j = 0; j < p; ++j)
+    for (int i = 0; i < p; ++i) Qc[i] += at.Qinv(i, j) * given.contrast[j];
+  for (int i = 0; i < p; ++i) variance += given.contrast[i] * Qc[i], gap -= given.contrast[i] * at.beta[i];
+  for (int i = 0; i < p; ++i) at.beta[i] += Qc[i] * gap / variance;
+  for (int j = 0; j < p; ++j)
+    for (int i = 0; i < p; ++i) at.Qinv(i, j) -= Qc[i] * Qc[j] / variance;
+  at.r2 += gap * gap / variance;
+  return 2.0 * gap / variance;
+}
+
 }  // namespace
 
 LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors) : rows_(std::move(rows)) {
@@ -41,7 +56,8 @@ double LinearMixed::residual_scale() const {
   return rows_.fixed.y_scale * std::sqrt(std::max(0.0, blocks_.XY(rows_.p, rows_.p)) / rows_.fixed.total_weight);
 }
 
-bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out) {
+bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out,
+                           const Given* given) {
   at_.clear();
   const int p = rows_.p;
   Mat cross = blocks_.XY;
@@ -61,10 +77,14 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
   out.logdet_q = 0.0;
   for (int j = 0; j < p; ++j) out.logdet_q += 2.0 * std::log(L(j, j));
   out.Qinv = inverse_spd(L);
+  const double pull = given && !given->contrast.empty() ? hold_contrast(*given, out) : 0.0;
 
   const double nu = static_cast<double>(rows_.n) - (reml ? p : 0);
   const double s = rows_.fixed.y_scale;
-  out.value = out.logdet + nu * (1.0 + std::log(2.0 * std::numbers::pi * out.r2 / nu) + 2.0 * std::log(s)) - blocks_.sum_log_w;
+  const bool profiled = !(given && given->sigma2 > 0.0);
+  const double sigma2 = profiled ? out.r2 / nu : given->sigma2;
+  out.pull = pull / sigma2;
+  out.value = out.logdet + out.r2 / sigma2 + nu * (std::log(2.0 * std::numbers::pi * sigma2) + 2.0 * std::log(s)) - blocks_.sum_log_w;
   if (reml) out.value += out.logdet_q - 2.0 * rows_.fixed.logdet;
   if (!dirs || !engine_) return std::isfinite(out.value);
 
@@ -75,7 +95,6 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
   engine_->differentiate(c, {out.Qinv, reml}, *dirs, slopes);
   at_ = inner;
   const int m = static_cast<int>(dirs->size());
-  const double sigma2 = out.r2 / nu;
   std::vector<Mat> D;
   for (std::size_t f = 0; f < slopes.T.size(); ++f) {
     Mat d = slopes.T[f];
@@ -99,11 +118,14 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
   out.exact = slopes.exact;
   for (int j = 0; j < m; ++j)
     for (int i = 0; i < m; ++i) {
-      double h = (slopes.exact ? 2.0 : 1.0) * G(i, j) - tz[i] * tz[j] / out.r2;
+      double h = (slopes.exact ? 2.0 : 1.0) * G(i, j);
+      if (profiled) h -= tz[i] * tz[j] / out.r2;
       h /= sigma2;
       if (slopes.exact) h -= slopes.trace(i, j);
       out.hessian(i, j) = h;
     }
+  out.S = std::move(slopes.S);
+  out.r2_slope = std::move(tz);
   out.D = cov_.by_term(D);
   return std::isfinite(out.value);
 }
@@ -212,6 +234,15 @@ double LinearMixed::criterion(const Vec& theta, bool reml) {
   return at.value;
 }
 
+Vec LinearMixed::user_beta(const Vec& inner) const {
+  const FixedCoordinates& fx = rows_.fixed;
+  Vec beta(rows_.p, 0.0);
+  for (int j = 0; j < rows_.p; ++j)
+    for (int i = 0; i < rows_.p; ++i) beta[i] += fx.map.full(i, j) * (fx.beta0[j] + fx.y_scale * inner[j]);
+  if (fx.constant >= 0) beta[fx.constant] += fx.y_center / fx.constant_value;
+  return beta;
+}
+
 Solution LinearMixed::describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml) {
   const FixedCoordinates& fx = rows_.fixed;
   const int p = rows_.p;
@@ -223,10 +254,7 @@ Solution LinearMixed::describe(const Point& at, const std::vector<Mat>& inner, c
   out.sigma = s * std::sqrt(at.r2 / nu);
   out.logdet = at.logdet;
   out.logdet_rx = at.logdet_q - 2.0 * fx.logdet;
-  out.beta.assign(p, 0.0);
-  for (int j = 0; j < p; ++j)
-    for (int i = 0; i < p; ++i) out.beta[i] += fx.map.full(i, j) * (fx.beta0[j] + s * at.beta[j]);
-  if (fx.constant >= 0) out.beta[fx.constant] += fx.y_center / fx.constant_value;
+  out.beta = user_beta(at.beta);
   out.unscaled_vcov = fx.map.full * at.Qinv * transpose(fx.map.full);
   Vec c(at.beta);
   for (double& b : c) b = -b;
@@ -337,8 +365,20 @@ std::vector<Contraction> LinearMixed::contractions(const Vec& theta) {
   return out;
 }
 
+Response LinearMixed::drawn(const Draws& draws, const double* numbers, const Vec& theta, double sigma, const Vec& beta) const {
+  Mat back;
+  Vec inner_beta(rows_.p, 0.0);
+  if (!inverse(rows_.fixed.map.full, back)) throw std::runtime_error("singular coordinates of the fixed effects");
+  for (int j = 0; j < rows_.p; ++j)
+    for (int i = 0; i < rows_.p; ++i) inner_beta[i] += back(i, j) * beta[j];
+  return draws.draw(numbers, cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta)))[0], sigma, inner_beta);
+}
+
 void LinearMixed::set_response(const Column& y) {
-  const Response r = add_up_response(rows_, blocks_, y);
+  set_response(add_up_response(rows_, blocks_, y));
+}
+
+void LinearMixed::set_response(const Response& r) {
   rows_.fixed.beta0 = r.beta0;
   rows_.fixed.y_center = r.y_center;
   rows_.fixed.y_scale = r.y_scale;

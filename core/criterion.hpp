@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "covariances.hpp"
+#include "draws.hpp"
 #include "newton.hpp"
 
 namespace multilevel {
@@ -26,7 +27,37 @@ struct Point {
   Vec beta;                                       // inner coordinates
   Mat Qinv;
   std::vector<Mat> D;                             // per term
+  std::vector<Mat> S;                             // per factor
+  Vec r2_slope;                                   // - d r2 / dtheta_m
+  double pull = 0.0;                              // d criterion / d value, where a combination of beta is held
 };
+
+// What is not free in an evaluation, in the inner coordinates: sigma^2 (0: profiled out), contrast'beta (empty: free).
+struct Given {
+  double sigma2 = 0.0;
+  Vec contrast;
+  double value = 0.0;
+};
+
+// One quantity held at a value, in the user's units (held.cpp).
+struct Held {
+  enum class Kind { coefficient, sigma, sd, corr } kind = Kind::sigma;
+  double value = 0.0;
+  int term = 0, i = 0, j = 0;  // sd: of effect i of a term; corr: of effects i and j
+  Vec contrast;                // coefficient: contrast'beta
+};
+
+// The minimum of -2 log-likelihood with one quantity held.
+struct HeldMinimum {
+  Vec theta, beta;
+  double sigma = 0.0, criterion = 0.0;
+  double slope = 0.0;  // d criterion / d value; NaN for a correlation of +-1 among more than two effects
+  int evaluations = 0;
+  bool converged = false;
+};
+
+// What the score at a theta depends on, of a response: beta(theta), sums of z z', r2.
+using ScoreParts = Vec;
 
 struct Solution {
   Vec theta, beta, gradient, path;
@@ -65,6 +96,13 @@ class LinearMixed {
   Vec variances(const Vec& theta, const std::vector<const std::int32_t*>& levels, const std::vector<std::vector<Column>>& Z, std::int64_t n);
   std::vector<Contraction> contractions(const Vec& theta);  // per term, user's scale
   void set_response(const Column& y);
+  void set_response(const Response& r);
+  bool can_draw() const { return rows_.factors.size() == 1; }
+  Draws draws() const { return Draws(rows_); }
+  // A response with theta, sigma and beta (all the user's) as true values, from the numbers of draws.hpp.
+  Response drawn(const Draws& draws, const double* numbers, const Vec& theta, double sigma, const Vec& beta) const;
+  HeldMinimum minimise_with(const Held& held, const Vec& theta, double sigma);  // from a start; no REML
+  ScoreParts score_parts(const Vec& theta);
 
  private:
   Rows rows_;
@@ -74,7 +112,9 @@ class LinearMixed {
   Mat moments_inverse_;        // of the moment equations, which depend on the design alone; empty when singular
   std::vector<Mat> at_;        // Lambda (inner, per term) that the engine was last differentiated at
 
-  bool evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out);
+  bool evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out,
+                const Given* given = nullptr);
+  Vec user_beta(const Vec& inner) const;
   Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
   bool engine_is_at(const std::vector<Mat>& inner) const;
   Vec start_inner(const Vec* start) const;

@@ -21,6 +21,8 @@
 namespace nb = nanobind;
 using namespace nb::literals;
 using multilevel::Column;
+using multilevel::Held;
+using multilevel::HeldMinimum;
 using multilevel::Mat;
 using multilevel::Solution;
 using multilevel::Vec;
@@ -31,6 +33,7 @@ using InColumn = nb::ndarray<const double, nb::ndim<1>, nb::device::cpu>;
 using InCodes = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using InVector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using InMatrix = nb::ndarray<const double, nb::ndim<2>, nb::device::cpu>;
+using InRows = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OutArray = nb::ndarray<nb::numpy, double>;
 
 template <class T>
@@ -69,6 +72,8 @@ class Arrays {
       : y_(std::move(y)), X_(std::move(X)), weights_(std::move(weights)), factors_(std::move(factors)), terms_(std::move(terms)) {}
 
   std::int64_t n() const { return static_cast<std::int64_t>(y_.shape(0)); }
+  std::size_t n_factors() const { return factors_.size(); }
+  int levels(std::size_t factor) const { return factors_[factor].second; }
   multilevel::Rows rows() const {
     multilevel::Rows rows;
     rows.n = n();
@@ -102,6 +107,11 @@ class Arrays {
   }
   std::size_t n_factors() const { return factors_.size(); }
   int levels(std::size_t factor) const { return factors_[factor].second; }
+  static const InColumn& check(const InColumn& a, std::int64_t n) {
+    if (static_cast<std::int64_t>(a.shape(0)) != n) throw nb::value_error("columns of different length");
+    return a;
+  }
+
   static const InColumn& check(const InColumn& a, std::int64_t n) {
     if (static_cast<std::int64_t>(a.shape(0)) != n) throw nb::value_error("columns of different length");
     return a;
@@ -200,11 +210,76 @@ class Model {
     for (const multilevel::Contraction& c : parts) out.append(nb::make_tuple(array(c.T), array(c.HH)));
     return out;
   }
-  // Many responses on this design: (n, r) column by column, `threads` at a time.
-  nb::dict refit(InMatrix Y, bool reml, std::optional<InVector> start, int threads) {
-    const std::optional<Vec> s = theta(start);
+  // The minimum of -2 log-likelihood with one quantity held at a value, from a start.
+  HeldMinimum hold(const std::string& what, double value, InVector start, double sigma, int term, int i, int j,
+                   std::optional<InVector> contrast) {
+    using Kind = Held::Kind;
+    const std::pair<const char*, Kind> kinds[] = {
+        {"coefficient", Kind::coefficient}, {"sigma", Kind::sigma}, {"sd", Kind::sd}, {"corr", Kind::corr}};
+    const auto* kind = std::find_if(std::begin(kinds), std::end(kinds), [&](const auto& k) { return what == k.first; });
+    if (kind == std::end(kinds)) throw nb::value_error("what: coefficient, sigma, sd or corr expected");
+    Held held{kind->second, value, term, i, j, {}};
+    if (held.kind == Kind::coefficient) {
+      if (!contrast || static_cast<int>(contrast->shape(0)) != p()) throw nb::value_error("contrast: one number per coefficient expected");
+      held.contrast.assign(contrast->data(), contrast->data() + contrast->shape(0));
+    }
+    if (held.kind == Kind::sd || held.kind == Kind::corr) {
+      const auto& terms = model_->rows().terms;
+      if (term < 0 || term >= static_cast<int>(terms.size())) throw nb::value_error("term: no such term");
+      const int k = terms[term].k();
+      if (i < 0 || i >= k || j < 0 || j >= k) throw nb::value_error("i, j: no such effect");
+      if (held.kind == Kind::corr && (i == j || terms[term].structure == multilevel::Structure::diag))
+        throw nb::value_error("corr: two effects of a term with correlations expected");
+    }
+    const Vec t = *theta(start);
+    nb::gil_scoped_release release;
+    const std::scoped_lock lock(mutex_);
+    return model_->minimise_with(held, t, sigma);
+  }
+  // Many responses on this design: (n, r) column by column, `threads` at a time (0: what the environment allows). With
+  // `scores_at`, what the score at that theta depends on comes along.
+  nb::dict refit(InMatrix Y, bool reml, std::optional<InVector> start, int threads, std::optional<InVector> scores_at) {
     if (static_cast<std::int64_t>(Y.shape(0)) != model_->rows().n) throw nb::value_error("Y: one row per observation expected");
-    const std::size_t r = Y.shape(1), m = model_->n_theta(), p = model_->rows().p;
+    const auto set = [&](multilevel::LinearMixed& mine, std::size_t i) {
+      mine.set_response({Y.data() + static_cast<std::ptrdiff_t>(i) * Y.stride(1), static_cast<std::ptrdiff_t>(Y.stride(0))});
+    };
+    return refit_each(Y.shape(1), set, reml, theta(start), threads, theta(scores_at));
+  }
+  multilevel::Draws draws() const {
+    if (!model_->can_draw()) throw nb::value_error("draws: one grouping factor expected");
+    nb::gil_scoped_release release;
+    return model_->draws();
+  }
+  // Responses drawn as sums, with theta, sigma and beta as true values: (r, size + 1) numbers, see draws.hpp.
+  nb::dict refit_drawn(const multilevel::Draws& draws, InRows numbers, InVector truth, double sigma, InVector beta,
+                       bool reml, std::optional<InVector> start, int threads) {
+    if (numbers.shape(1) != draws.size() + 1) throw nb::value_error("numbers: as many per response as draws.size + 1 expected");
+    if (static_cast<int>(beta.shape(0)) != p()) throw nb::value_error("beta: one number per coefficient expected");
+    const Vec t = *theta(truth), b(beta.data(), beta.data() + beta.shape(0));
+    const auto set = [&](multilevel::LinearMixed& mine, std::size_t i) {
+      mine.set_response(mine.drawn(draws, numbers.data() + i * numbers.shape(1), t, sigma, b));
+    };
+    return refit_each(numbers.shape(0), set, reml, theta(start), threads, t);
+  }
+
+  std::vector<int> kept() const { return model_->rows().fixed.kept; }
+  int p() const { return model_->rows().p; }
+  int n_theta() const { return model_->n_theta(); }
+  std::string engine() const { return model_->n_theta() ? model_->engine().name() : "least squares"; }
+  // root mean square of the least-squares residual
+  double residual_scale() const { return model_->residual_scale(); }
+
+ private:
+  Arrays arrays_;
+  std::unique_ptr<multilevel::LinearMixed> model_;
+  std::mutex mutex_;
+
+  template <class Set>
+  nb::dict refit_each(std::size_t r, const Set& set, bool reml, const std::optional<Vec>& start, int threads,
+                      const std::optional<Vec>& scores_at) {
+    if (threads <= 0) threads = multilevel::thread_count();
+    const std::size_t m = model_->n_theta(), p = model_->rows().p;
+    std::vector<Vec> scores(scores_at ? r : 0);
     Vec theta_out(r * m), beta(r * p), sigma(r), crit(r);
     std::vector<std::int32_t> evaluations(r);
     std::vector<std::uint8_t> converged(r);
@@ -216,8 +291,9 @@ class Model {
         multilevel::inside_parallel = threads > 1;  // each response on one thread
         multilevel::LinearMixed mine(*model_);
         for (std::size_t i = next++; i < r; i = next++) {
-          mine.set_response({Y.data() + static_cast<std::ptrdiff_t>(i) * Y.stride(1), static_cast<std::ptrdiff_t>(Y.stride(0))});
-          const Solution sol = mine.fit(reml, s ? &*s : nullptr);
+          set(mine, i);
+          if (scores_at) scores[i] = mine.score_parts(*scores_at);
+          const Solution sol = mine.fit(reml, start ? &*start : nullptr);
           std::copy(sol.theta.begin(), sol.theta.end(), theta_out.begin() + static_cast<std::ptrdiff_t>(i * m));
           std::copy(sol.beta.begin(), sol.beta.end(), beta.begin() + static_cast<std::ptrdiff_t>(i * p));
           sigma[i] = sol.sigma;
@@ -239,21 +315,13 @@ class Model {
     out["criterion"] = array(crit);
     out["evaluations"] = to_numpy(std::move(evaluations), {r});
     out["converged"] = to_numpy(std::move(converged), {r});
+    if (scores_at) {
+      Vec flat;
+      for (const Vec& row : scores) flat.insert(flat.end(), row.begin(), row.end());
+      out["scores"] = array(std::move(flat), r, r ? scores[0].size() : 0);
+    }
     return out;
   }
-
-  std::vector<int> kept() const { return model_->rows().fixed.kept; }
-  int p() const { return model_->rows().p; }
-  int n_theta() const { return model_->n_theta(); }
-  std::string engine() const { return model_->n_theta() ? model_->engine().name() : "least squares"; }
-  // root mean square of the least-squares residual
-  double residual_scale() const { return model_->residual_scale(); }
-
- private:
-  Arrays arrays_;
-  std::unique_ptr<multilevel::LinearMixed> model_;
-  std::mutex mutex_;
-
   std::optional<Vec> theta(const std::optional<InVector>& v) const {
     if (!v) return std::nullopt;
     if (static_cast<int>(v->shape(0)) != model_->n_theta()) throw nb::value_error("theta: wrong length");
@@ -320,6 +388,7 @@ class Generalized {
   nb::dict refit(InMatrix Y, int n_agq, std::optional<InVector> theta, std::optional<InVector> beta, std::optional<InVector> shape, const Fixed& fixed, int threads) {
     if (static_cast<std::int64_t>(Y.shape(0)) != model_->rows().n) throw nb::value_error("Y: one row per observation expected");
     const Start start(*this, theta, beta, shape, fixed);
+    if (threads <= 0) threads = multilevel::thread_count();
     const std::size_t r = Y.shape(1), m = model_->n_theta(), p = model_->rows().p, s = model_->n_shape();
     const double nan = std::numeric_limits<double>::quiet_NaN();
     Vec theta_out(r * m, nan), beta_out(r * p, nan), shape_out(r * s, nan), crit(r, nan);
@@ -434,6 +503,19 @@ NB_MODULE(_core, m) {
       .def_ro("lowest_curvature", &Solution::lowest_curvature)
       .def_ro("boundary_slope", &Solution::boundary_slope);
 
+  nb::class_<HeldMinimum>(m, "HeldMinimum")
+      .def_prop_ro("theta", [](const HeldMinimum& s) { return array(s.theta); }, nb::rv_policy::move)
+      .def_prop_ro("beta", [](const HeldMinimum& s) { return array(s.beta); }, nb::rv_policy::move)
+      .def_ro("sigma", &HeldMinimum::sigma)
+      .def_ro("criterion", &HeldMinimum::criterion)
+      .def_ro("slope", &HeldMinimum::slope)
+      .def_ro("evaluations", &HeldMinimum::evaluations)
+      .def_ro("converged", &HeldMinimum::converged);
+
+  nb::class_<multilevel::Draws>(m, "Draws")
+      .def_prop_ro("size", &multilevel::Draws::size)
+      .def_prop_ro("noise_df", &multilevel::Draws::noise_df);
+
   nb::class_<Model>(m, "LinearMixed")
       .def(nb::init<InColumn, std::vector<InColumn>, std::optional<InVector>, std::vector<std::pair<InCodes, int>>,
                     std::vector<std::tuple<int, std::vector<InColumn>, int>>>(),
@@ -444,7 +526,13 @@ NB_MODULE(_core, m) {
       .def("posterior", &Model::posterior, "theta"_a)
       .def("variances", &Model::variances, "theta"_a, "levels"_a, "Z"_a)
       .def("contractions", &Model::contractions, "theta"_a)
-      .def("refit", &Model::refit, "Y"_a, "reml"_a, "start"_a.none() = nb::none(), "threads"_a = 1)
+      .def("hold", &Model::hold, "what"_a, "value"_a, "start"_a, "sigma"_a, "term"_a = 0, "i"_a = 0, "j"_a = 0,
+           "contrast"_a.none() = nb::none())
+      .def("refit", &Model::refit, "Y"_a, "reml"_a, "start"_a.none() = nb::none(), "threads"_a = 1,
+           "scores_at"_a.none() = nb::none())
+      .def("draws", &Model::draws)
+      .def("refit_drawn", &Model::refit_drawn, "draws"_a, "numbers"_a, "theta"_a, "sigma"_a, "beta"_a, "reml"_a,
+           "start"_a.none() = nb::none(), "threads"_a = 1)
       .def_prop_ro("kept", &Model::kept)
       .def_prop_ro("p", &Model::p)
       .def_prop_ro("n_theta", &Model::n_theta)

@@ -131,8 +131,21 @@ def exercise(core: Any, design: Design) -> None:
         if n <= 1000:
             agree(model, design, y, theta, reml)
     Y = y[:, None] + rng.normal(size=(n, 6 if n <= 10_000 else 2))
-    one, two = (model.refit(Y, True, threads=threads) for threads in (1, 2))
+    one, two = (model.refit(Y, True, threads=threads, scores_at=theta) for threads in (1, 2))
     assert np.array_equal(one["theta"], two["theta"])
+    assert np.array_equal(one["scores"], two["scores"])
+    parts = model.refit(y[:, None], True, scores_at=theta)["scores"][0]
+    at = model.solve(theta, True)
+    assert np.allclose(parts[: model.p], at.beta, rtol=1e-6)
+    assert np.isclose(parts[-1], at.r2, rtol=1e-9)
+    hold(model, design)
+    if len(design.factors) == 1:
+        draws = model.draws()
+        numbers = np.column_stack([rng.normal(size=(4, draws.size)), rng.chisquare(draws.noise_df, size=4)])
+        beta = np.ones(model.p)
+        one, two = (model.refit_drawn(draws, numbers, theta, 1.0, beta, True, threads=threads) for threads in (1, 2))
+        assert np.array_equal(one["theta"], two["theta"])
+        assert np.isfinite(one["criterion"]).all()
     model.solve(np.zeros(model.n_theta), True)
     if len(design.X.T) and n <= 10_000:
         exercise_generalized(core, design, columns, terms)
@@ -157,6 +170,28 @@ def exercise_generalized(core: Any, design: Design, columns: list[np.ndarray], t
             model.refit(np.column_stack([y, y[::-1]]), n_agq=0, threads=2)
         if len(design.factors) == 1 and design.terms[0][1].shape[1] <= 2:
             assert np.isfinite(model.solve(theta, beta, shape, 5).criterion)
+
+
+def hold(model: Any, design: Design) -> None:
+    """Each quantity held, in turn: the minimum is above that of the fit, which a value of its own gives again."""
+    best = model.fit(False)
+
+    def rise(what: str, value: float, **place: Any) -> float:
+        return float(model.hold(what, value, best.theta, best.sigma, **place).criterion - best.criterion)
+
+    assert abs(rise("sigma", best.sigma)) < 1e-6 < rise("sigma", 1.2 * best.sigma)
+    if model.p:
+        contrast = np.eye(model.p)[0]
+        assert abs(rise("coefficient", best.beta[0], contrast=contrast)) < 1e-6
+        assert rise("coefficient", best.beta[0] + 1, contrast=contrast) > 0
+    for term, (_, Z, structure) in enumerate(design.terms):
+        k = Z.shape[1]
+        for i in range(k):
+            assert rise("sd", 0.0, term=term, i=i) > -1e-6
+            assert rise("sd", best.sigma, term=term, i=i) > -1e-6
+        if structure == US and k > 1:
+            for value in (-1.0, 0.3, 1.0):
+                assert rise("corr", value, term=term, i=k - 1, j=0) > -1e-6
 
 
 def agree(model: Any, design: Design, y: np.ndarray, theta: np.ndarray, reml: bool) -> None:

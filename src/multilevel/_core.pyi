@@ -6,7 +6,7 @@ of Lambda column by column (structure 0) or its diagonal (structure 1), in the u
 """
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ class Refits(TypedDict):
     criterion: Floats  # (r,)
     evaluations: NDArray[np.int32]  # (r,)
     converged: NDArray[np.uint8]  # (r,)
+    scores: NotRequired[Floats]  # (r, s), with `scores_at`
 
 class Solution:
     @property
@@ -59,6 +60,32 @@ class Solution:
     @property
     def path(self) -> Floats: ...  # criterion at each accepted step
 
+class HeldMinimum:
+    @property
+    def theta(self) -> Floats: ...  # (m,)
+    @property
+    def beta(self) -> Floats: ...  # (p,)
+    @property
+    def sigma(self) -> float: ...
+    @property
+    def criterion(self) -> float: ...  # -2 log-likelihood
+    @property
+    def slope(
+        self,
+    ) -> float: ...  # by the value held; NaN at a correlation of +-1 of three or more effects
+    @property
+    def evaluations(self) -> int: ...
+    @property
+    def converged(self) -> bool: ...
+
+class Draws:
+    """What responses of a design with one grouping factor need to be drawn as sums."""
+
+    @property
+    def size(self) -> int: ...  # standard normals for each response
+    @property
+    def noise_df(self) -> float: ...  # degrees of freedom of the chi-squared number after them
+
 class LinearMixed:
     def __init__(
         self,
@@ -80,7 +107,37 @@ class LinearMixed:
     # per term, with H_l = Z_l'V^-1X: the sums over levels of [Z'V^-1Z]_ll (k, k) and of vec(H_l) vec(H_l)' (p k, p k),
     # the entry of effect i and column a of X at a k + i
     def contractions(self, theta: Floats) -> list[tuple[Floats, Floats]]: ...
-    def refit(self, Y: Floats, reml: bool, start: Floats | None = None, threads: int = 1) -> Refits: ...
+    def hold(  # the minimum of -2 log-likelihood with one quantity held
+        self,
+        what: Literal["coefficient", "sigma", "sd", "corr"],
+        value: float,
+        start: Floats,  # theta
+        sigma: float,  # to start from
+        term: int = 0,
+        i: int = 0,  # of which effect the sd, of which two the correlation
+        j: int = 0,
+        contrast: Floats | None = None,  # (p,): what is held of beta
+    ) -> HeldMinimum: ...
+    def refit(  # threads 0: as many as the environment allows
+        self,
+        Y: Floats,
+        reml: bool,
+        start: Floats | None = None,
+        threads: int = 1,
+        scores_at: Floats | None = None,  # theta; adds (beta, sums of z z', r2) of each response there
+    ) -> Refits: ...
+    def draws(self) -> Draws: ...  # ValueError: more than one grouping factor
+    def refit_drawn(  # responses drawn with these true values; with scores at theta
+        self,
+        draws: Draws,
+        numbers: Floats,  # (r, size + 1)
+        theta: Floats,
+        sigma: float,
+        beta: Floats,
+        reml: bool,
+        start: Floats | None = None,
+        threads: int = 1,
+    ) -> Refits: ...
     @property
     def kept(self) -> list[int]: ...  # positions of the identified columns of X
     @property

@@ -1,0 +1,120 @@
+"""The parameters a reader asks about, by name: standard deviations, correlations, sigma and fixed effects.
+
+Names and order are lme4's (`confint(m, oldNames = FALSE)`): term by term the lower triangle of the covariance matrix,
+column by column, as `sd_(Intercept)|subject` and `cor_days.(Intercept)|subject`; then `sigma`; then the fixed effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ..data.sums import Floats
+from ..labelled import unknown_name
+from ..models.estimate import Fit
+
+Kind: TypeAlias = Literal["sd", "corr", "sigma", "coefficient", "statistic"]
+Names: TypeAlias = "str | Sequence[str] | None"
+SETS: dict[str, tuple[Kind, ...]] = {"theta_": ("sd", "corr", "sigma"), "beta_": ("coefficient",)}  # as in lme4
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: its name, what it is, and where it is found.
+
+    `term` counts random terms, `i` and `j` their effects (sd: i; corr: i > j); of a coefficient, `i` is its position
+    among the identified ones.
+    """
+
+    name: str
+    kind: Kind
+    group: str | None = None
+    label: str = ""
+    term: int = 0
+    i: int = 0
+    j: int = 0
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest possible value."""
+        if self.kind == "coefficient":
+            return -np.inf, np.inf
+        return (-1.0, 1.0) if self.kind == "corr" else (0.0, np.inf)
+
+    def straight(self, value: Any) -> Any:
+        """The value on a scale where profiles are smooth up to the bounds: the arcsine of a correlation."""
+        return np.arcsin(value) if self.kind == "corr" else value
+
+    def straight_slope(self, value: Any) -> Any:
+        """d value / d straight(value)."""
+        return np.sqrt(1.0 - np.square(value)) if self.kind == "corr" else np.ones_like(value)
+
+
+def parameters(fit: Fit) -> tuple[Parameter, ...]:
+    """All parameters of a fit, in lme4's order."""
+    found = []
+    for t, part in enumerate(fit.rows.random):
+        names = part.names
+        for j, name in enumerate(names):
+            found.append(Parameter(f"sd_{name}|{part.group}", "sd", part.group, f"sd {name}", t, j, j))
+            if part.structure == "us":
+                found += [
+                    Parameter(f"cor_{other}.{name}|{part.group}", "corr", part.group, f"cor {other}, {name}", t, i, j)
+                    for i, other in enumerate(names)
+                    if i > j
+                ]
+    found.append(Parameter("sigma", "sigma", "Residual", "sd"))
+    found += [Parameter(name, "coefficient", None, name, i=i) for i, name in enumerate(fit.names)]
+    return tuple(found)
+
+
+def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats) -> Floats:
+    """(r, P) all parameters, from r rows of theta (r, m), sigma (r,) and beta (r, p).
+
+    With C = sigma Lambda of a term: sd_i = |C_i|, corr_ij = C_i'C_j / (sd_i sd_j); NaN where a sd is zero.
+    """
+    columns, at = [], 0
+    for part in fit.rows.random:
+        k = len(part.names)
+        factor = np.zeros((len(sigma), k, k))
+        for j in range(k):
+            size = k - j if part.structure == "us" else 1
+            factor[:, j : j + size, j] = theta[:, at : at + size]
+            at += size
+        length = np.sqrt(np.einsum("rij,rij->ri", factor, factor))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            unit = factor / length[:, :, None]
+        for j in range(k):
+            columns.append(sigma * length[:, j])
+            if part.structure == "us":
+                columns += [np.clip(np.einsum("rc,rc->r", unit[:, i], unit[:, j]), -1.0, 1.0) for i in range(j + 1, k)]
+    return np.column_stack([*columns, sigma, beta])
+
+
+def estimates(fit: Fit) -> Floats:
+    """(P,) all parameters at the estimate."""
+    e = fit.estimate
+    found: Floats = values(fit, e.theta[None, :], np.array([e.sigma]), e.beta[None, :])[0]
+    return found
+
+
+def select(known: Sequence[Parameter], names: Names) -> tuple[int, ...]:
+    """Positions of the parameters asked for: a name, several, lme4's `"theta_"` or `"beta_"`; None: all.
+
+    Raises InferenceError for an unknown name.
+    """
+    if names is None:
+        return tuple(range(len(known)))
+    place = {parameter.name: n for n, parameter in enumerate(known)}
+    chosen: list[int] = []
+    for name in [names] if isinstance(names, str) else names:
+        if name in place:
+            chosen.append(place[name])
+        elif name in SETS:
+            chosen += [n for n, parameter in enumerate(known) if parameter.kind in SETS[name]]
+        else:
+            raise unknown_name("parameter", name, place)
+    return tuple(dict.fromkeys(chosen))

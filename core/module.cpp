@@ -105,13 +105,6 @@ class Arrays {
     }
     return fs;
   }
-  std::size_t n_factors() const { return factors_.size(); }
-  int levels(std::size_t factor) const { return factors_[factor].second; }
-  static const InColumn& check(const InColumn& a, std::int64_t n) {
-    if (static_cast<std::int64_t>(a.shape(0)) != n) throw nb::value_error("columns of different length");
-    return a;
-  }
-
   static const InColumn& check(const InColumn& a, std::int64_t n) {
     if (static_cast<std::int64_t>(a.shape(0)) != n) throw nb::value_error("columns of different length");
     return a;

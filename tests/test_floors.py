@@ -18,7 +18,7 @@ import multilevel
 
 # Lowest floor first; rooms of a floor do not see each other. A package is named once, for all of its modules.
 FLOORS: list[list[set[str]]] = [
-    [{"_core"}, {"errors"}, {"digits", "lettering"}, {"framed"}],
+    [{"_core"}, {"errors"}, {"digits", "lettering"}, {"framed"}, {"progress"}],
     [
         {"formula"},
         {"families"},
@@ -36,7 +36,7 @@ FLOORS: list[list[set[str]]] = [
     ],
     [{"report"}],
     [{"fit"}],
-    [{"__init__"}, {"cli"}],
+    [{"__init__"}, {"cli", "tutorial"}],
 ]
 ROOMS = {
     name: (height, room) for height, floor in enumerate(FLOORS) for room, names in enumerate(floor) for name in names

@@ -34,10 +34,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         By argparse, after `--help` and `--version` and when the words are not a command.
     """
     arguments = _parser().parse_args(argv)
+    try:
+        return _answer(arguments)
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _answer(arguments: argparse.Namespace) -> int:
+    """Print what the command has to say, then its warnings or what is wrong; the exit code."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", MultilevelWarning)
         try:
-            page, error = _fit(arguments), None
+            page, error = arguments.command(arguments), None
         except MultilevelError as wrong:
             page, error = None, wrong
     for warning in caught:
@@ -45,10 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if error is not None:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    try:
-        print(page, flush=True)
-    except BrokenPipeError:  # the reader, `head` for one, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(page, flush=True)
     return 0
 
 
@@ -67,6 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--json", action="store_true", help="print one JSON object, numbers unrounded")
     fit.add_argument("--weights", metavar="COL", help="column of prior weights")
     fit.add_argument("--report", metavar="FILE", help="write one self-contained page, FILE.html, as well")
+    fit.set_defaults(command=_fit)
+    tutorial = commands.add_parser(
+        "tutorial",
+        help="from one mean to crossed random effects, step by step",
+        description="Run the tutorial: text, code and results in the terminal; pictures and one page with everything "
+        "in a folder.",
+    )
+    tutorial.add_argument("--to", metavar="FOLDER", default="multilevel-tutorial", help="default: multilevel-tutorial")
+    tutorial.set_defaults(command=_tutorial)
     return parser
 
 
@@ -98,6 +113,13 @@ def _fit(arguments: argparse.Namespace) -> str:
     if arguments.report:
         model.report(arguments.report)
     return _json(model) if arguments.json else str(replace(model.summary(), data=arguments.data))
+
+
+def _tutorial(arguments: argparse.Namespace) -> str:
+    """Where the page and the pictures of the tutorial are; what it has to say is printed on the way."""
+    from .tutorial.command import tutorial_command
+
+    return tutorial_command(arguments)
 
 
 def _data(name: str) -> Any:

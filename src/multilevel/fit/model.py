@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +18,21 @@ from ..data.sums import Floats
 from ..diagnostics import doubts
 from ..errors import DataError
 from ..formula import Design, Matrices
+from ..inference.asked import Statistic
+from ..inference.bootstrap import Bootstrap, IntervalMethod
+from ..inference.confidence import ConfintMethod, confint
+from ..inference.intervals import Intervals
+from ..inference.means import JointTests, MarginalMeans, emmeans, emtrends, joint_tests
+from ..inference.means.axes import Reduce
+from ..inference.means.grid import At
+from ..inference.means.specs import Names as Predictors
+from ..inference.means.verbs import Type as MeansType
+from ..inference.parameters import Names
+from ..inference.profile import Profile, profile
+from ..inference.replicates import bootstrap
 from ..models.estimate import Fit
 from ..models.predictor import fitted
-from ..predict import Residuals, aligned, residuals
+from ..predict import Residuals, Seed, aligned, residuals
 from ..tidy import augment
 from ..truth import Truth, truth_of
 
@@ -105,6 +119,211 @@ class Model:
         if self._data is None:
             raise DataError("the data did not travel with this copy of the fit, for they were a query on a connection")
         return augment(self._fit, self._data)
+
+    def confint(
+        self,
+        method: ConfintMethod = "wald",
+        level: float = 0.95,
+        parameters: Names = None,
+        *,
+        df: str | None = None,
+        n: int = 1000,
+        boot: IntervalMethod = "percentile",
+        seed: Seed = None,
+        threads: int | None = None,
+    ) -> Intervals:
+        """Confidence intervals of fixed effects, standard deviations, correlations and sigma.
+
+        Parameters
+        ----------
+        method : `"wald"`: estimate and standard error, for fixed effects only. `"profile"`: from the profile
+            likelihood. `"boot"`: from a parametric bootstrap.
+        level : coverage aimed at.
+        parameters : a name, several, `"theta_"` (the random part) or `"beta_"` (fixed effects). Default: all.
+        df : wald: `"satterthwaite"` (default of mixed models), `"kenward-roger"` (with its standard errors),
+            `"residual"` (default of linear models) or `"none"`, the normal distribution as in lme4.
+        n, boot, seed, threads : boot: number of replicates; `"percentile"`, `"basic"` or `"bca"`; see `bootstrap`.
+
+        Raises
+        ------
+        InferenceError : an impossible level, an unknown parameter, or too few replicates.
+        DataError : an unknown method.
+
+        >>> from multilevel import datasets, lmer
+        >>> m = lmer("reaction ~ days + (days | subject)", datasets.load("sleepstudy", "dict"), REML=False)
+        >>> m.confint("profile")
+        Profile likelihood 95 % intervals
+                                     Estimate   2.5 %  97.5 %
+        sd_(Intercept)|subject         23.78   14.38   37.72
+        cor_days.(Intercept)|subject    0.081  -0.481   0.685
+        sd_days|subject                 5.717   3.801   8.753
+        sigma                          25.592  22.898  28.858
+        (Intercept)                   251.41  237.68  265.13
+        days                           10.467   7.359  13.576
+        """
+        return confint(
+            self._fit,
+            method,
+            level,
+            parameters,
+            df=df,
+            n=n,
+            boot=boot,
+            seed=seed,
+            threads=threads,
+            backend=self._backend,
+        )
+
+    def profile(self, parameters: Names = None, *, level: float = 0.99) -> Profile:
+        """Profile likelihood: for each parameter the best fits with that parameter held, and zeta, the signed square
+        root of the rise of -2 log-likelihood. A fit by REML is profiled at its refit by maximum likelihood.
+
+        Parameters
+        ----------
+        parameters : a name, several, `"theta_"` (the random part) or `"beta_"` (fixed effects). Default: all.
+        level : the curves go to the boundary of the joint confidence region of this level of all parameters.
+
+        >>> from multilevel import datasets, lmer
+        >>> m = lmer("yield ~ 1 + (1 | batch)", datasets.load("dyestuff", "dict"), REML=False)
+        >>> p = m.profile()
+        >>> round(p.confint(0.8)["sigma"].lower, 2)
+        41.59
+        >>> p["sigma"](p["sigma"].limits(1.5)).round(3)
+        array([-1.5,  1.5])
+        """
+        return profile(self._fit, parameters=parameters, level=level, backend=self._backend)
+
+    def bootstrap(
+        self, n: int = 1000, statistic: Statistic | None = None, seed: Seed = None, *, threads: int | None = None
+    ) -> Bootstrap:
+        """Parametric bootstrap: responses drawn from the fit, with new random effects, and a refit to each.
+
+        Parameters
+        ----------
+        n : number of replicates.
+        statistic : a function of a refitted model that gives a number, a sequence of numbers or a dict of them.
+            Default: all parameters, which the core replicates in parallel.
+        seed : an integer, a generator, or None: replicate i is the same for any n and any number of threads.
+        threads : of the refits; default: MULTILEVEL_NUM_THREADS, OMP_NUM_THREADS or all processors.
+
+        Raises
+        ------
+        InferenceError : n is no number of replicates, or the statistic fails or changes its shape.
+
+        >>> from multilevel import datasets, lmer
+        >>> m = lmer("reaction ~ days + (days | subject)", datasets.load("sleepstudy", "dict"))
+        >>> b = m.bootstrap(200, seed=1)
+        >>> b.replicates.shape, len(b.confint("bca"))
+        ((200, 6), 6)
+        >>> m.bootstrap(20, lambda refit: refit.sigma, seed=1).names
+        ('statistic',)
+        """
+        wrap = partial(type(self), _data=self._data)
+        return bootstrap(
+            self._fit, n, statistic=statistic, wrap=wrap, seed=seed, threads=threads, backend=self._backend
+        )
+
+    def emmeans(
+        self,
+        specs: str | Sequence[str],
+        *,
+        by: Predictors = None,
+        at: At = None,
+        cov_reduce: Reduce = "mean",
+        weights: Any = "equal",
+        offset: float | None = None,
+        df: str | None = None,
+        level: float = 0.95,
+        type: MeansType = "link",
+    ) -> MarginalMeans:
+        """Estimated marginal means over a grid of the predictors, as emmeans computes and prints them.
+
+        Parameters
+        ----------
+        specs : predictors whose combinations have a mean each, `"a"`, `["a", "b"]`, `"~ a * b"`; behind a bar those
+            that make separate tables, `"~ a | b"`; `"~ 1"` for the mean of all.
+        by : names of more predictors that make separate tables.
+        at : values of some predictors, `{"x": [1, 2], "f": ["a", "b"]}`.
+        cov_reduce : for numeric predictors with more than two values: `"mean"`, `"median"`, `"range"`, `"unique"` or
+            `"around"` (mean - 1, mean + 1), or one for each, `{"x": "range"}`.
+        weights : of what is averaged over, `"equal"`, `"proportional"`, `"outer"`, `"cells"`, `"flat"`, or numbers.
+        offset : in place of the formula's offset.
+        df : `"kenward-roger"` (default of mixed models), `"satterthwaite"`, `"residual"` (default of linear models) or
+            `"none"`.
+        level : of confidence intervals.
+        type : `"response"` shows means on the scale of the response, where it was transformed in the formula.
+
+        Returns
+        -------
+        MarginalMeans : with `.contrast()`, `.pairs()`, `.test()`, `.confint()`, `.joint_tests()`, `.response()`,
+            `.to_frame()`.
+
+        Raises
+        ------
+        InferenceError : a name is no predictor, a level or option is not known, or the grid is too large.
+
+        >>> from multilevel import datasets, lmer
+        >>> m = lmer("reaction ~ days + (days | subject)", datasets.load("sleepstudy", "dict"))
+        >>> m.emmeans("~ days", at={"days": [0, 9]})
+         days emmean    SE df lower.CL upper.CL
+            0    251  6.82 17      237      266
+            9    346 14.63 17      315      376
+        <BLANKLINE>
+        Degrees-of-freedom method: kenward-roger
+        Confidence level used: 0.95
+        """
+        return emmeans(
+            self._fit, self._data, specs, by=by, at=at, cov_reduce=cov_reduce, weights=weights, offset=offset, df=df,
+            level=level, type=type, backend=self._backend,
+        )  # fmt: skip
+
+    def emtrends(
+        self,
+        specs: str | Sequence[str],
+        var: str,
+        *,
+        by: Predictors = None,
+        at: At = None,
+        cov_reduce: Reduce = "mean",
+        weights: Any = "equal",
+        delta: float | None = None,
+        df: str | None = None,
+        level: float = 0.95,
+    ) -> MarginalMeans:
+        """Estimated marginal means of slopes of the numeric predictor `var`; other arguments as for `emmeans`.
+
+        `delta` is the step of the difference quotient, by default a thousandth of the range of `var`.
+
+        >>> from multilevel import datasets, lmer
+        >>> m = lmer("reaction ~ days + (days | subject)", datasets.load("sleepstudy", "dict"))
+        >>> m.emtrends("~ 1", "days")
+         1       days.trend   SE df lower.CL upper.CL
+         overall       10.5 1.55 17     7.21     13.7
+        <BLANKLINE>
+        Degrees-of-freedom method: kenward-roger
+        Confidence level used: 0.95
+        """
+        return emtrends(
+            self._fit, self._data, specs, var, by=by, at=at, cov_reduce=cov_reduce, weights=weights, delta=delta, df=df,
+            level=level, backend=self._backend,
+        )  # fmt: skip
+
+    def joint_tests(
+        self, *, by: Predictors = None, at: At = None, cov_reduce: Reduce = "around", df: str | None = None
+    ) -> JointTests:
+        """F tests of the terms by contrasts among the means of the reference grid: type III tests of balanced cells.
+
+        >>> from multilevel import datasets, lmer
+        >>> m = lmer("yield ~ variety * factor(nitro) + (1 | block/variety)", datasets.load("oats", "dict"))
+        >>> m.joint_tests()
+         model term    df1 df2 F.ratio p.value
+         variety         2  10   1.485  0.2724
+         nitro           3  45  37.686  <.0001
+         variety:nitro   6  45   0.303  0.9322
+        """
+        return joint_tests(
+            self._fit, self._data, by=by, at=at, cov_reduce=cov_reduce, df=df, backend=self._backend
+        )  # fmt: skip
 
     def check(self) -> Checks:
         """What one should look at before believing the fit: optimum, boundary, data left out, collinearity, residuals,

@@ -6,12 +6,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from ..data.sums import Floats
-from ..errors import InferenceError
 from ..models.estimate import Fit
 from ..predict import Seed, one_of
 from .bootstrap import IntervalMethod
 from .intervals import Intervals, checked_level
+from .methods import sampling_of
 from .parameters import Names, estimates, select
 from .parameters import parameters as all_parameters
 from .profile import normal_quantile, profile_to
@@ -27,7 +26,7 @@ def confint(
     level: float = 0.95,
     parameters: Names = None,
     *,
-    df: Floats | float | None = None,
+    df: str | None = None,
     n: int = 1000,
     boot: IntervalMethod = "percentile",
     seed: Seed = None,
@@ -43,8 +42,8 @@ def confint(
         far from normal. `"profile"`: from the profile likelihood. `"boot"`: from a parametric bootstrap.
     level : coverage aimed at.
     parameters : a name, several, `"theta_"` (the random part) or `"beta_"` (fixed effects), as in lme4. Default: all.
-    df : wald: (p,) degrees of freedom of the t distribution of the fixed effects. Default: n - p for a linear model,
-        the normal distribution for a mixed model, as in lme4.
+    df : wald: whose degrees of freedom, and with `"kenward-roger"` whose standard errors; see `sampling_of`. With
+        `"none"` the normal distribution, as in lme4.
     n, boot, seed, threads : boot: see `bootstrap` and `Bootstrap.confint`.
     backend : library of the frame that `to_frame()` gives.
 
@@ -64,35 +63,23 @@ def confint(
     return _wald(fit, level, chosen, df, backend)
 
 
-def _wald(fit: Fit, level: float, chosen: tuple[int, ...], df: Floats | float | None, backend: str) -> Intervals:
-    known, found = all_parameters(fit), estimates(fit)
-    linear = not fit.rows.random
-    p = len(fit.estimate.beta)
-    if df is None and linear:
-        df = float(fit.estimate.n - p)
-    try:
-        degrees = None if df is None else np.broadcast_to(np.asarray(df, np.float64), (p,))
-    except (TypeError, ValueError):
-        raise InferenceError(f"df is {df!r}; expected one number, or one for each of {p} coefficients") from None
-    se = np.sqrt(np.diag(fit.estimate.vcov))
-    half = np.full(len(known), np.nan)
-    half[len(known) - p :] = se * _quantiles(level, degrees, p)
-    limits = np.column_stack([found - half, found + half])[list(chosen)]
-    rows = tuple([known[row] for row in chosen])
-    notes = []
-    if any(row.kind != "coefficient" for row in rows):
-        those = "sigma" if linear else "standard deviations and correlations"
-        notes.append(f'Estimates of {those} are far from normal; for intervals use method="profile" or "boot".')
-    title = "Wald" if degrees is None or np.isinf(degrees).all() else "Wald t"
-    return Intervals(rows, found[list(chosen)], limits, level, title, tuple(notes), backend)
-
-
-def _quantiles(level: float, df: Floats | None, p: int) -> Floats:
-    """(p,) of Student's t, or of the normal distribution."""
+def _wald(fit: Fit, level: float, chosen: tuple[int, ...], df: str | None, backend: str) -> Intervals:
     from scipy.special import stdtrit
 
-    if df is None:
-        return np.full(p, normal_quantile(level))
-    with np.errstate(invalid="ignore"):
-        found: Floats = np.where(np.isinf(df), normal_quantile(level), stdtrit(df, (1 + level) / 2))
-    return np.where(df > 0, found, np.nan)
+    sampling = sampling_of(fit, df)
+    known, found = all_parameters(fit), estimates(fit)
+    p = len(fit.estimate.beta)
+    of_beta = sampling.estimates(np.eye(p))
+    normal = bool(np.isinf(of_beta.df).all())
+    quantiles = np.full(p, normal_quantile(level)) if normal else stdtrit(of_beta.df, (1 + level) / 2)
+    found[len(known) - p :] = of_beta.estimate
+    half = np.full(len(known), np.nan)
+    half[len(known) - p :] = of_beta.std_error * np.where(of_beta.df > 0, quantiles, np.nan)
+    limits = np.column_stack([found - half, found + half])[list(chosen)]
+    rows = tuple([known[row] for row in chosen])
+    notes = [sampling.note] if sampling.note else []
+    if any(row.kind != "coefficient" for row in rows):
+        those = "standard deviations and correlations" if fit.rows.random else "sigma"
+        notes.append(f'Estimates of {those} are far from normal; for intervals use method="profile" or "boot".')
+    title = "Wald" if normal else f"Wald t ({sampling.method} df)"
+    return Intervals(rows, found[list(chosen)], limits, level, title, tuple(notes), backend)

@@ -64,7 +64,7 @@ class Sampling(ABC):
 
     def estimates(self, L: Floats) -> Estimates:
         """Values, standard errors and degrees of freedom of combinations (k, p)."""
-        variances = np.einsum("ij,jk,ik->i", L, self.vcov, L)
+        variances = np.sum(L @ self.vcov * L, axis=1)
         return Estimates(L @ self.beta, np.sqrt(np.maximum(variances, 0.0)), self.df(L))
 
     def f_test(self, L: Floats, rhs: Floats | float = 0.0) -> FTestResult:

@@ -35,8 +35,8 @@ class Satterthwaite(Sampling):
 
     def df(self, L: Floats) -> Floats:
         """(k,) one number for each combination."""
-        variances = np.einsum("ij,jk,ik->i", L, self.vcov, L)
-        slopes = np.einsum("ij,mjk,ik->im", L, self.jacobian, L)
+        variances = np.sum(L @ self.vcov * L, axis=1)
+        slopes = np.sum(L @ self.jacobian * L, axis=2).T
         spread = np.einsum("im,mn,in->i", slopes, self.phi_vcov, slopes)
         with np.errstate(divide="ignore", invalid="ignore"):
             df: Floats = 2.0 * variances**2 / spread

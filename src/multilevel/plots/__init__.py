@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .answers import means, profile
     from .checks import residuals
     from .fitted import effects
     from .groups import caterpillar, pooling
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 __all__ = [
     "caterpillar",
     "effects",
+    "means",
     "pooling",
+    "profile",
     "residuals",
     "shrinkage",
     "simulated",
@@ -52,7 +55,9 @@ __all__ = [
 _HOMES = {
     "caterpillar": "groups",
     "effects": "fitted",
+    "means": "answers",
     "pooling": "groups",
+    "profile": "answers",
     "residuals": "checks",
     "shrinkage": "shrunken",
     "simulated": "simulations",

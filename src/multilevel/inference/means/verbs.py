@@ -1,0 +1,246 @@
+"""`emmeans`, `emtrends` and `joint_tests`: from a fit to means, slopes and tests over its reference grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ...data.sums import Floats
+from ...errors import InferenceError, nearest
+from ...models.estimate import Fit
+from ...models.generalized import GeneralizedFit
+from ..methods import sampling_of
+from .averaging import averages, counts
+from .axes import Reduce
+from .basis import Basis
+from .estimability import estimability
+from .functions import Shown
+from .grid import At, Grid, evaluate, no_predictor, reference_grid
+from .joint import JointTests, term_tests
+from .marginal import MarginalMeans
+from .scales import Scale, scale_of
+from .specs import Names, Spec, as_names, check_level, read_spec
+
+Type: TypeAlias = Literal["link", "response"]
+TYPES = ("link", "response")
+EMPTY = (
+    "NOTE: nonEst stands where the data determine nothing, because combinations have no rows; "
+    'weights="flat" leaves such combinations out of averages.'
+)
+MISLEADING = "NOTE: Results may be misleading due to involvement in interactions"
+
+
+def emmeans(
+    fit: Fit,
+    data: Any,
+    specs: str | Sequence[str],
+    *,
+    by: Names = None,
+    at: At = None,
+    cov_reduce: Reduce = "mean",
+    weights: Any = "equal",
+    offset: float | None = None,
+    df: str | None = None,
+    level: float = 0.95,
+    type: Type = "link",
+    scale: Scale | None = None,
+    backend: str = "pandas",
+) -> MarginalMeans:
+    """Estimated marginal means: averages of predictions over a grid of the predictors.
+
+    Parameters
+    ----------
+    fit, data : the model, and the table it was fitted to.
+    specs : predictors whose combinations have a mean each, `"a"`, `["a", "b"]`, `"~ a * b"`; behind a bar those that
+        make separate tables, `"~ a | b"`; `"~ 1"` for the mean of all.
+    by : names of more predictors that make separate tables.
+    at : values of some predictors, `{"x": [1, 2], "f": ["a", "b"]}`.
+    cov_reduce : for numeric predictors with more than two values: `"mean"`, `"median"`, `"range"`, `"unique"`, or
+        `"around"` (mean - 1, mean + 1), or one for each, `{"x": "range"}`.
+    weights : of what is averaged over: `"equal"`; `"proportional"` to the rows at their combinations, `"outer"` to the
+        product of their margins, `"cells"` to the rows in each cell, `"flat"` over cells with rows; or numbers.
+    offset : in place of the formula's offset.
+    df : `"kenward-roger"` (default of mixed models, as in emmeans), `"satterthwaite"`, `"residual"` (default of linear
+        models) or `"none"` (normal reference). Kenward and Roger's method also adjusts the standard errors.
+    level : of confidence intervals.
+    type : `"response"` shows means on the scale of the response, where it was transformed in the formula.
+    scale : of the linear predictor, such as a link. Default: what the response of the formula says.
+    backend : library of the frames.
+
+    Raises
+    ------
+    InferenceError : a name is no predictor, a level or option is not known, or the grid is too large.
+    DataError : the data have changed since the fit.
+
+    References
+    ----------
+    Searle, Speed & Milliken (1980), Population marginal means in the linear model, Am. Stat. 34, 216-221.
+
+    >>> from multilevel.models.linear import fit_linear
+    >>> data = {"y": [1.0, 3.0, 2.0, 6.0], "f": ["a", "a", "b", "b"], "g": ["u", "v", "u", "v"]}
+    >>> emmeans(fit_linear("y ~ f + g", data), data, "~ f")
+     f emmean    SE df lower.CL upper.CL
+     a      2 0.707  1    -6.98       11
+     b      4 0.707  1    -4.98       13
+    <BLANKLINE>
+    Results are averaged over the levels of: g
+    Confidence level used: 0.95
+    """
+    _check_options(type, level)
+    spec = read_spec(specs, by)
+    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, offset=offset)
+    _check_names(fit, grid, spec)
+    made = _averaged(fit, grid, grid.X, spec, weights, df, "emmean", backend)
+    scale = scale or scale_of(fit)
+    made = replace(made, cautions=_cautions(fit, grid, spec, made), scale=scale, shown=Shown(level=float(level)))
+    return made.response() if type == "response" and scale is not None else made
+
+
+def emtrends(
+    fit: Fit,
+    data: Any,
+    specs: str | Sequence[str],
+    var: str,
+    *,
+    by: Names = None,
+    at: At = None,
+    cov_reduce: Reduce = "mean",
+    weights: Any = "equal",
+    delta: float | None = None,
+    df: str | None = None,
+    level: float = 0.95,
+    backend: str = "pandas",
+) -> MarginalMeans:
+    """Estimated marginal means of slopes: how the predictions of the grid change with a numeric predictor.
+
+    The slope at x is the difference quotient (f(x + delta) - f(x)) / delta of the linear predictor f, as in emmeans:
+    the derivative itself where f is linear in x, and off by delta f''(x) / 2 where it is not.
+
+    Parameters
+    ----------
+    var : name of the numeric predictor.
+    delta : step of the quotient. Default: a thousandth of the range of `var`.
+    specs, by, at, cov_reduce, weights, df, level, backend : as for `emmeans`.
+
+    Raises
+    ------
+    InferenceError : as for `emmeans`; `var` is not numeric, or has a level for each value.
+
+    >>> from multilevel.models.linear import fit_linear
+    >>> data = {"y": [1.0, 3.0, 2.5, 2.0, 6.0, 9.0], "x": [0.0, 1.0, 2.0, 0.0, 1.0, 2.0], "f": list("aaabbb")}
+    >>> emtrends(fit_linear("y ~ f * x", data), data, "~ f", "x").estimates.estimate.round(6)
+    array([0.75, 3.5 ])
+    """
+    _check_options("link", level)
+    spec = read_spec(specs, by)
+    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce)
+    _check_names(fit, grid, spec)
+    _check_var(fit, grid, var)
+    values = grid.axis(var).column.values
+    if delta is None:
+        delta = 0.001 * float(values.max() - values.min())
+    if not np.isfinite(delta) or delta == 0:
+        raise InferenceError(f"delta is {delta:g}; expected a step that is not zero")
+    X, offset = evaluate(fit, grid.axes, {var: delta})
+    slopes = replace(grid, X=(X - grid.X) / delta, offset=(offset - grid.offset) / delta)
+    made = _averaged(fit, slopes, slopes.X, spec, weights, df, f"{var}.trend", backend)
+    return replace(made, shown=Shown(level=float(level)))
+
+
+def joint_tests(
+    fit: Fit,
+    data: Any,
+    *,
+    by: Names = None,
+    at: At = None,
+    cov_reduce: Reduce = "around",
+    df: str | None = None,
+    backend: str = "pandas",
+) -> JointTests:
+    """F tests of the terms of a model, by contrasts among the means of its reference grid.
+
+    For factors these are type III tests of cells that weigh the same, whatever the coding of the factors; a covariate
+    is compared at its mean - 1 and + 1. Parameters are those of `emmeans`; `by` are predictors whose levels have a
+    table each.
+
+    >>> from multilevel.models.linear import fit_linear
+    >>> data = {"y": [1.0, 3.0, 2.0, 6.0, 2.0], "f": ["a", "a", "b", "b", "a"], "g": ["u", "v", "u", "v", "u"]}
+    >>> joint_tests(fit_linear("y ~ f + g", data), data)
+     model term df1 df2 F.ratio p.value
+     f            1   2   2.521  0.2533
+     g            1   2   6.750  0.1217
+    """
+    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce)
+    groups = as_names(by, "by")
+    _check_names(fit, grid, Spec((), groups))
+    basis = _basis(fit, df, backend)
+    terms = [_columns_of(fit, term) for term in fit.design.formula.fixed.terms]
+    over = [name for name in grid.names if name not in groups]
+    made = averages(grid, grid.X, [*over, *groups])
+    sizes = {name: len(grid.axis(name)) for name in over}
+    step = int(np.prod(list(sizes.values())))
+    tables = []
+    for start in range(0, len(made.L), step):
+        titles = [f"{key.name} = {key.cells[start]}" for key in made.keys[len(over) :]]
+        cells = made.L[start : start + step]
+        tables.append((f"{', '.join(titles)}:" if groups else "", term_tests(basis, cells, sizes, terms)))
+    return JointTests(tables, basis.sampling.note, backend)
+
+
+def _averaged(
+    fit: Fit, grid: Grid, X: Floats, spec: Spec, weights: Any, df: str | None, what: str, backend: str
+) -> MarginalMeans:
+    names = (*spec.over, *spec.by)
+    made = averages(grid, X, names, weights)
+    return MarginalMeans(_basis(fit, df, backend), made.keys, spec.by, made.L, made.constant, what, made.averaged)
+
+
+def _basis(fit: Fit, df: str | None, backend: str) -> Basis:
+    mixed = bool(fit.design.random)
+    generalized = isinstance(fit, GeneralizedFit)
+    default = None if generalized else "kenward-roger" if mixed else "residual"
+    sampling = sampling_of(fit, df or default)
+    method = sampling.method.lower() if mixed and not generalized else ""
+    return Basis(sampling, estimability(fit), "asymptotic" if method == "none" else method, backend)
+
+
+def _check_options(type: str, level: float) -> None:
+    if type not in TYPES:
+        raise InferenceError(f"type is {type!r}; expected 'link' or 'response'{nearest(str(type), TYPES)}")
+    check_level(level)
+
+
+def _check_names(fit: Fit, grid: Grid, spec: Spec) -> None:
+    for name in (*spec.over, *spec.by):
+        if name not in grid.names:
+            raise no_predictor(fit, name, grid.names)
+
+
+def _check_var(fit: Fit, grid: Grid, var: str) -> None:
+    if var not in grid.names:
+        raise no_predictor(fit, var, grid.names, "var: ")
+    axis = grid.axis(var)
+    if not axis.numeric:
+        raise InferenceError(f"var: {var} is no number but has levels; emmeans compares them, slopes need numbers")
+    if axis.coded:
+        raise InferenceError(f"var: the formula makes a factor of {var}; emmeans compares its levels, it has no slope")
+
+
+def _columns_of(fit: Fit, term: Sequence[int]) -> set[str]:
+    """The columns of the data that a term is made of."""
+    return {name for i in term for name in fit.design.formula.fixed.variables[i].names}
+
+
+def _cautions(fit: Fit, grid: Grid, spec: Spec, made: MarginalMeans) -> tuple[str, ...]:
+    cautions = [MISLEADING] if _in_interaction(fit, {*spec.over, *spec.by}) else []
+    if not made.estimable.all() and (counts(grid, grid.axes) == 0).any():
+        cautions.append(EMPTY)
+    return tuple(cautions)
+
+
+def _in_interaction(fit: Fit, names: set[str]) -> bool:
+    """Whether the means of these predictors hide an interaction with another one."""
+    return bool(names) and any(names < _columns_of(fit, term) for term in fit.design.formula.fixed.terms)

@@ -1,0 +1,184 @@
+"""Marginal means, slopes, contrasts and joint tests against R's emmeans: every lm and lmer model of means.json.
+
+Means and limits to 1e-5 of a standard error or relative, standard errors to 1e-5, df to 1e-3, adjusted p-values to 1e-3
+(multivariate t and its limits 3e-3, Monte Carlo in R), linear functions to 1e-9, notes and printed tables word by word.
+The tally is printed at the end of the run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import reference_data
+from means_calls import NotHereError, answer
+
+from multilevel.inference.means import JointTests, MarginalMeans
+from multilevel.models.estimate import Fit, estimate_of
+from multilevel.models.linear import fit_linear
+from multilevel.models.linear_mixed import fit_linear_mixed
+
+MODELS = {m["id"]: m for m in json.loads((Path(__file__).parent / "reference/means.json").read_text(encoding="utf-8"))}
+CASES = [(name, result) for name, m in MODELS.items() for result in m["results"]]
+TALLY: dict[str, str] = {}
+LIMITS = {"estimate": 1e-5, "se": 1e-5, "df": 1e-3, "lower": 1e-5, "upper": 1e-5, "t": 1e-4, "p": 1e-3, "L": 1e-9}
+DUNNETT = "exact Dunnett here, emmeans approximates it"
+OTHERWISE = {
+    ("em_sleep_ml", "kenward-roger"): "df of a fit by ML: here those of its REML estimates",
+    ("em_tut_d6_lmer", "satterthwaite"): "R gives up df beyond a number of rows",
+    ("em_nutrition_nonest", "joint_tests(m)"): "emmeans computes the confounded F from F ratios of three decimals",
+}
+TIES = {"3.40467 3.40468", "40.3 40.2", "121.9 122.0"}  # means that lie half-way between two prints
+
+
+def otherwise(name: str, call: str) -> str:
+    """Why R answers otherwise, if it does."""
+    if "trt.vs.ctrl" in call or "dunnett" in call:
+        return DUNNETT
+    return next((why for (model, text), why in OTHERWISE.items() if model == name and text in call), "")
+
+
+@lru_cache(maxsize=4)
+def fitted(name: str) -> tuple[Fit, Any]:
+    """The model of a file, at R's theta where R's optimum is loose."""
+    m = MODELS[name]
+    data = reference_data.load(m["data"])
+    options: dict[str, Any] = {"contrasts": m["contrasts"], "weights": m.get("weights")}
+    if m["kind"] == "lm":
+        return fit_linear(m["formula"], data, **options), data
+    fit = fit_linear_mixed(m["formula"], data, reml=m["REML"], **options)
+    if "theta" in m:
+        solution = fit.sums.core.solve(np.array(m["theta"]), m["REML"])
+        fit = replace(fit, estimate=estimate_of(solution, fit.sums, reml=m["REML"]))
+    return fit, data
+
+
+def gap(ours: Any, theirs: Any, unit: Any = 0.0) -> float:
+    """Largest difference, relative or in units if these are larger; infinite where only one is missing."""
+    a = np.array(ours, np.float64)
+    b = np.array([np.inf if v == "Inf" else np.nan if v is None or isinstance(v, str) else v for v in theirs], float)
+    if a.shape != b.shape or (np.isnan(a) != np.isnan(b)).any() or (np.isinf(a) != np.isinf(b)).any():
+        return np.inf
+    known = np.isfinite(a)
+    size = np.maximum(np.abs(b), unit)[known]
+    return float(np.max(np.abs(a[known] - b[known]) / np.maximum(size, 1e-300), initial=0.0))
+
+
+def differences(ours: MarginalMeans, result: dict[str, Any]) -> dict[str, float]:
+    """Of each number that R gives, how far ours is."""
+    (estimate, error, df), (_, statistic, p) = ours.estimates, ours.tests
+    made = {"estimate": gap(estimate, result["estimate"], error), "se": gap(error, result["se"])}
+    made["df"] = gap(df, result["df"])
+    if "lower" in result:
+        made["lower"], made["upper"] = (gap(end, result[k], error) for k, end in ours.limits._asdict().items())
+    if "p" in result:
+        made["t"] = gap(statistic, result["t"], 1.0)
+        made["p"] = gap(p, result["p"], 1.0)
+    if "L" in result:
+        made["L"] = float(np.abs(ours.L - np.array(result["L"])).max())
+    return made
+
+
+def lines(text: str) -> list[str]:
+    """Lines without their spacing; our own remarks apart."""
+    body = re.split(r"\n(?:NOTE:|Note: adjust|Kenward-Roger's)", text)[0]
+    return [" ".join(line.split()) for line in body.splitlines() if line.strip()]
+
+
+def missed(ours: MarginalMeans, result: dict[str, Any]) -> list[str]:
+    """What does not agree."""
+    sloppy = 3e-3 if ours.shown.adjust == "mvt" else 0.0
+    made = [
+        f"{what} {value:.2g}"
+        for what, value in differences(ours, result).items()
+        if not value <= max(LIMITS[what], sloppy if what in ("p", "lower", "upper") else 0.0)
+    ]
+    if any("misleading" in note for note in result["notes"]) != any("misleading" in text for text in ours.cautions):
+        made.append("note on interactions")
+    return made
+
+
+def same_page(ours: MarginalMeans | JointTests, result: dict[str, Any]) -> list[tuple[str, str]]:
+    """Lines that differ in more than the last digit of a tie or of a Monte Carlo p-value."""
+    found = []
+    for a, b in zip(lines(str(ours)), lines(result["printed"]), strict=True):
+        words = [(x, y) for x, y in zip(a.split(), b.split(), strict=True) if x != y]
+        if any(f"{x} {y}" not in TIES and not near(x, y) for x, y in words):
+            found.append((a, b))
+    return found
+
+
+def near(x: str, y: str) -> bool:
+    """Numbers with the same decimals that differ in the last one by one: R's optimum is not exact."""
+    try:
+        return len(x) == len(y) and abs(float(x) - float(y)) <= 1.01 * 10.0 ** -len(x.partition(".")[2])
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tally() -> Iterator[None]:
+    yield
+    good = sum(verdict == "agrees" for verdict in TALLY.values())
+    print(f"\nemmeans results: {good} of {len(TALLY)} agree")
+    for case, verdict in TALLY.items():
+        if verdict != "agrees":
+            print(f"  {case}: {verdict}")
+
+
+@pytest.mark.parametrize(("name", "result"), CASES, ids=[f"{name}: {result['call']}" for name, result in CASES])
+def test_emmeans(name: str, result: dict[str, Any]) -> None:
+    case = f"{name}: {result['call']}"
+    TALLY[case] = "does not agree"
+    fit, data = fitted(name)
+    try:
+        ours = answer(result["call"], fit, data)
+    except NotHereError as reason:
+        TALLY[case] = f"not here: {reason}"
+        return
+    if isinstance(ours, dict):
+        for part, made in ours.items():
+            assert np.abs(made.L - np.array(result["list"][part])).max() < 1e-5  # printed with seven digits
+    elif isinstance(ours, JointTests):
+        check_joint(ours, result, otherwise(name, result["call"]))
+    else:
+        wrong = missed(ours, result)
+        if otherwise(name, result["call"]):
+            assert wrong
+            assert not {"estimate", "se", "L"} & {text.split()[0] for text in wrong}
+        else:
+            assert not wrong
+            if "ref_grid" not in result["call"] and "rbind" not in result["call"]:
+                assert not same_page(ours, result)
+    TALLY[case] = otherwise(name, result["call"]) or "agrees"
+
+
+def check_joint(ours: JointTests, result: dict[str, Any], reason: str) -> None:
+    """Joint tests, whose F ratios R has rounded; the confounded one of a page that R computes from such."""
+    tests = [row for _, rows in ours.tables for row in rows]
+    for i, row in enumerate(tests):
+        rounding = 5e-3 if reason and row.term == "(confounded)" else 5.1e-4
+        assert abs(row.test.statistic - result["F"][i]) < rounding
+        assert row.test.df1 == result["df1"][i]
+        assert gap([row.test.df2], [result["df2"][i]]) < 1e-3
+        assert abs(row.test.p_value - result["p"][i]) < (1e-4 if rounding < 1e-3 else 2e-3)
+        if "term" in result:
+            assert row.term == result["term"][i]
+        if "note" in result:
+            assert row.note == result["note"][i].strip()
+    assert len(tests) == len(result["F"])
+    if not reason:
+        assert not same_page(ours, result)
+
+
+def test_most_of_it_agrees() -> None:
+    agreeing = sum(verdict == "agrees" for verdict in TALLY.values())
+    if len(TALLY) == len(CASES):  # the whole table was run
+        assert agreeing >= 182

@@ -72,8 +72,6 @@ class Arrays {
       : y_(std::move(y)), X_(std::move(X)), weights_(std::move(weights)), factors_(std::move(factors)), terms_(std::move(terms)) {}
 
   std::int64_t n() const { return static_cast<std::int64_t>(y_.shape(0)); }
-  std::size_t n_factors() const { return factors_.size(); }
-  int levels(std::size_t factor) const { return factors_[factor].second; }
   multilevel::Rows rows() const {
     multilevel::Rows rows;
     rows.n = n();
@@ -105,6 +103,8 @@ class Arrays {
     }
     return fs;
   }
+  std::size_t n_factors() const { return factors_.size(); }
+  int levels(std::size_t factor) const { return factors_[factor].second; }
   static const InColumn& check(const InColumn& a, std::int64_t n) {
     if (static_cast<std::int64_t>(a.shape(0)) != n) throw nb::value_error("columns of different length");
     return a;
@@ -381,7 +381,6 @@ class Generalized {
   nb::dict refit(InMatrix Y, int n_agq, std::optional<InVector> theta, std::optional<InVector> beta, std::optional<InVector> shape, const Fixed& fixed, int threads) {
     if (static_cast<std::int64_t>(Y.shape(0)) != model_->rows().n) throw nb::value_error("Y: one row per observation expected");
     const Start start(*this, theta, beta, shape, fixed);
-    if (threads <= 0) threads = multilevel::thread_count();
     const std::size_t r = Y.shape(1), m = model_->n_theta(), p = model_->rows().p, s = model_->n_shape();
     const double nan = std::numeric_limits<double>::quiet_NaN();
     Vec theta_out(r * m, nan), beta_out(r * p, nan), shape_out(r * s, nan), crit(r, nan);

@@ -319,6 +319,54 @@ def test_empty_cells_say_so() -> None:
     ]  # fmt: skip
 
 
+COWS = {  # emmeans' example of nested factors, and what emmeans 1.8.4 says of it
+    "route": ["injection"] * 5 + ["oral"] * 9,
+    "drug": np.repeat(["B", "C", "A", "H", "M"], [3, 2, 4, 2, 3]),
+    "resp": np.array([34, 35, 34, 44, 43, 36, 33, 36, 32, 26, 25, 25, 24, 24.0]),
+    "s": ["m", "f"] * 7,
+}
+
+
+@pytest.mark.parametrize("formula", ["resp ~ route + drug", "resp ~ route / drug"])
+def test_nested_factors(formula: str) -> None:
+    fit = fit_linear(formula, COWS)
+    route = emmeans(fit, COWS, "route")
+    assert_allclose(route.estimates.estimate, [38.91667, 28.02778], rtol=1e-6)
+    assert_allclose(route.estimates.std_error, [0.591, 0.449], atol=5e-4)
+    assert "NOTE: A nesting structure was detected in the fitted model: drug %in% route" in route.notes
+    drug = emmeans(fit, COWS, "drug")
+    assert [key.labels for key in drug.keys] == [tuple("BCAHM"), ("injection",) * 2 + ("oral",) * 3]
+    assert drug.estimable.all()
+    assert emmeans(fit, COWS, "~ 1").estimates.estimate[0] == pytest.approx(33.47222)
+    assert_allclose(emmeans(fit, COWS, "route", weights="cells").estimates.estimate, [38, 29])
+    rows = joint_tests(fit, COWS).tables[0][1]
+    assert [(row.term, row.test.df1, round(row.test.statistic, 3)) for row in rows] == [
+        ("route", 1, 215.232), ("route:drug", 3, 59.851),
+    ]  # fmt: skip
+
+
+def test_nested_by_the_formula() -> None:
+    fit = fit_linear("breaks ~ wool / tension", WARP)
+    assert [key.name for key in emmeans(fit, WARP, "tension").keys] == ["tension", "wool"]
+    rows = joint_tests(fit, WARP).tables[0][1]
+    assert [(row.term, row.test.df1, round(row.test.statistic, 3)) for row in rows] == [
+        ("wool", 1, 3.765), ("wool:tension", 4, 6.344),
+    ]  # fmt: skip
+    apart = emmeans(fit, WARP, "tension", nested=False)
+    assert_allclose(apart.estimates.estimate, warp("tension").estimates.estimate)
+    crossed = emmeans(fit_linear("breaks ~ wool:tension", WARP), WARP, "wool")
+    assert not any("nesting" in note for note in crossed.notes)
+
+
+def test_nested_and_crossed() -> None:
+    fit = fit_linear("resp ~ route / drug + s", COWS)
+    assert_allclose(emmeans(fit, COWS, "s").estimates.estimate, [34.3, 32.7], atol=0.05)
+    rows = joint_tests(fit, COWS).tables[0][1]
+    assert [(row.term, row.test.df1, round(row.test.statistic, 3)) for row in rows] == [
+        ("route", 1, 492.05), ("s", 1, 12.083), ("route:drug", 3, 134.341),
+    ]  # fmt: skip
+
+
 # ---- contrasts, tables, scales --------------------------------------------------------------------------------------
 
 
@@ -575,6 +623,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "regrid of y": (lambda: warp("wool").regrid(), "the response is not transformed"),
     "joint test of nothing": (lambda: emmeans(GAPS, WARP.iloc[:40], "wool").joint_test(), "not estimable"),
     "simple of one": (lambda: warp("wool").simple(), "two factors or more"),
+    "joint of nothing": (lambda: joint_tests(CELLS, WARP, by=["wool", "tension"]), "no predictor left"),
     "joint by": (lambda: joint_tests(CELLS, WARP, by="wol"), "did you mean 'wool'?"),
 }  # fmt: skip
 BIG_DATA = {name: np.array(list("uvwxyzabcdefghijklmnop"))[np.random.default_rng(i).integers(0, 22, 400)]

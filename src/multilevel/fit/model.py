@@ -232,6 +232,7 @@ class Model:
         cov_reduce: Reduce = "mean",
         weights: Any = "equal",
         offset: float | None = None,
+        nested: bool = True,
         df: str | None = None,
         level: float = 0.95,
         type: MeansType = "link",
@@ -248,6 +249,7 @@ class Model:
             `"around"` (mean - 1, mean + 1), or one for each, `{"x": "range"}`.
         weights : of what is averaged over, `"equal"`, `"proportional"`, `"outer"`, `"cells"`, `"flat"`, or numbers.
         offset : in place of the formula's offset.
+        nested : whether factors nested in others are averaged within these and named with them (a note says which).
         df : `"kenward-roger"` (default of mixed models), `"satterthwaite"`, `"residual"` (default of linear models) or
             `"none"`.
         level : of confidence intervals.
@@ -273,8 +275,8 @@ class Model:
         Confidence level used: 0.95
         """
         return emmeans(
-            self._fit, self._data, specs, by=by, at=at, cov_reduce=cov_reduce, weights=weights, offset=offset, df=df,
-            level=level, type=type, backend=self._backend,
+            self._fit, self._data, specs, by=by, at=at, cov_reduce=cov_reduce, weights=weights, offset=offset,
+            nested=nested, df=df, level=level, type=type, backend=self._backend,
         )  # fmt: skip
 
     def emtrends(
@@ -287,6 +289,7 @@ class Model:
         cov_reduce: Reduce = "mean",
         weights: Any = "equal",
         delta: float | None = None,
+        nested: bool = True,
         df: str | None = None,
         level: float = 0.95,
     ) -> MarginalMeans:
@@ -304,12 +307,18 @@ class Model:
         Confidence level used: 0.95
         """
         return emtrends(
-            self._fit, self._data, specs, var, by=by, at=at, cov_reduce=cov_reduce, weights=weights, delta=delta, df=df,
-            level=level, backend=self._backend,
+            self._fit, self._data, specs, var, by=by, at=at, cov_reduce=cov_reduce, weights=weights, delta=delta,
+            nested=nested, df=df, level=level, backend=self._backend,
         )  # fmt: skip
 
     def joint_tests(
-        self, *, by: Predictors = None, at: At = None, cov_reduce: Reduce = "around", df: str | None = None
+        self,
+        *,
+        by: Predictors = None,
+        at: At = None,
+        cov_reduce: Reduce = "around",
+        nested: bool = True,
+        df: str | None = None,
     ) -> JointTests:
         """F tests of the terms by contrasts among the means of the reference grid: type III tests of balanced cells.
 
@@ -322,7 +331,7 @@ class Model:
          variety:nitro   6  45   0.303  0.9322
         """
         return joint_tests(
-            self._fit, self._data, by=by, at=at, cov_reduce=cov_reduce, df=df, backend=self._backend
+            self._fit, self._data, by=by, at=at, cov_reduce=cov_reduce, nested=nested, df=df, backend=self._backend
         )  # fmt: skip
 
     def check(self) -> Checks:

@@ -1,13 +1,13 @@
 """Marginal means: a reference grid, averages over it, contrasts of them (after R's emmeans).
 
-emmeans · emtrends · joint_tests      what a user calls
-marginal                              MarginalMeans: what they return; joint: JointTests
-├─ contrasts ─ families               weights and names of contrasts
-├─ adjust ─ ranges, tails             many statements at once
-├─ scales                             log(y), links: back to the response
-└─ pages                              as printed
-averaging ─ grid · specs              which predictions, averaged how
-basis ─ estimability                  where estimates, standard errors and df come from
+verbs                            emmeans, emtrends, joint_tests: what a user calls
+marginal ─ functions             MarginalMeans: what they return; joint: JointTests
+├─ contrasts ─ families          weights and names of contrasts; arrows: to picture them
+├─ adjust ─ ranges, tails        many statements at once
+├─ scales                        log(y), links: back to the response
+└─ pages                         as printed
+averaging ─ grid ─ nesting, axes which predictions are averaged, and how; specs: asked for in which words
+basis ─ estimability             where estimates, standard errors and df come from
 """
 
 from .joint import JointTests

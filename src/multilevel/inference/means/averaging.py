@@ -68,6 +68,7 @@ class Averages(NamedTuple):
 def averages(grid: Grid, X: Floats, names: Sequence[str], weights: Any = "equal") -> Averages:
     """Averages of rows X (m, columns) of a grid over all predictors that are not among `names`.
 
+    Combinations of nested factors that do not exist have no row, and equal weights are equal within a nest.
     `weights` is one of WEIGHTS, or an array with one number for each combination that is averaged.
     """
     where = [grid.places(name) for name in names]
@@ -75,7 +76,8 @@ def averages(grid: Grid, X: Floats, names: Sequence[str], weights: Any = "equal"
     target = np.zeros(len(X), np.intp)
     for places, stride in zip(where, np.cumprod([1, *sizes])[:-1].tolist(), strict=True):
         target += stride * places
-    w = _weights(grid, names, weights)
+    exists = _exists(grid)
+    w = _weights(grid, names, weights) * exists
     total = np.bincount(target, w, prod(sizes))
     with np.errstate(divide="ignore", invalid="ignore"):
         w = w / total[target]  # NaN where nothing has weight: such a mean is not estimable
@@ -83,8 +85,37 @@ def averages(grid: Grid, X: Floats, names: Sequence[str], weights: Any = "equal"
     starts = np.searchsorted(target[order], np.arange(prod(sizes)))
     L = np.add.reduceat(w[order, None] * X[order], starts)
     constant = np.add.reduceat((w * grid.offset)[order], starts)
-    over = tuple(axis.name for axis in grid.axes if axis.name not in names and len(axis) > 1)
-    return Averages(_keys([grid.axis(name) for name in names]), L, constant, over)
+    over = [axis.name for axis in grid.axes if axis.name not in names and len(axis) > 1]
+    over.sort(key=lambda name: name not in grid.nests)
+    keys = _keys([grid.axis(name) for name in names])
+    rows = np.flatnonzero(np.bincount(target, exists, prod(sizes)))  # of nested factors, what is nested in what
+    if len(rows) < len(L):
+        keys, L, constant = tuple(key.taken(rows) for key in keys), L[rows], constant[rows]
+    return Averages(keys, L, constant, tuple(over))
+
+
+def _exists(grid: Grid) -> Floats:
+    """(m,) 1 where all nested factors occur within what they are nested in, 0 elsewhere."""
+    exists = np.ones(len(grid.X))
+    for a, outer in grid.nests.items():
+        exists *= counts(grid, [grid.axis(name) for name in (a, *outer)]) > 0
+    return exists
+
+
+def _nested_shares(grid: Grid, names: Sequence[str]) -> Floats:
+    """(m,) equal weights within what nested factors are nested in: one over the number of levels that occur there."""
+    shares = np.ones(len(grid.X))
+    for a, outer in grid.nests.items():
+        if a in names:
+            continue
+        place, size = np.zeros(len(grid.X), np.intp), 1
+        for name in outer:
+            place += size * grid.places(name)
+            size *= len(grid.axis(name))
+        inside = counts(grid, [grid.axis(name) for name in (a, *outer)]) > 0
+        pairs = np.unique(np.column_stack([place, grid.places(a)])[inside], axis=0)
+        shares /= np.maximum(np.bincount(pairs[:, 0], minlength=size), 1)[place]
+    return shares
 
 
 def _keys(axes: Sequence[Axis]) -> tuple[Key, ...]:
@@ -117,7 +148,6 @@ def _is_number(label: str) -> bool:
 def _weights(grid: Grid, names: Sequence[str], weights: Any) -> Floats:
     """(m,) the weight of each combination of the grid in its mean, up to a factor."""
     over = [axis for axis in grid.axes if axis.name not in names]
-    m = len(grid.X)
     if not isinstance(weights, str):
         return _given(grid, over, weights)
     if weights not in WEIGHTS:
@@ -127,13 +157,13 @@ def _weights(grid: Grid, names: Sequence[str], weights: Any) -> Floats:
         )
     match weights:
         case "equal":
-            return np.ones(m)
+            return _nested_shares(grid, names)
         case "cells" | "flat":
             counted = counts(grid, grid.axes)
             return counted if weights == "cells" else (counted > 0).astype(np.float64)
         case "proportional":
             return counts(grid, over)
-    product = np.ones(m)
+    product = np.ones(len(grid.X))
     for axis in over:
         product *= counts(grid, [axis])
     return product

@@ -25,6 +25,7 @@ from ...formula import Column
 from ...formula.parse import Call, Name, Node, Operation, Parenthesis
 from ...models.estimate import Fit
 from .axes import Axis, Reduce, axis_of
+from .nesting import Nests, nesting
 
 At: TypeAlias = Mapping[str, Any] | None
 REDUCTIONS = ("mean", "median", "range", "unique", "around")
@@ -42,6 +43,7 @@ class Grid:
     X: Floats  # (m, columns of X, those that others determine included)
     offset: Floats  # (m,)
     weights: Floats | None  # (n,) prior weights of the rows
+    nests: Nests
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,7 +60,13 @@ class Grid:
 
 
 def reference_grid(
-    fit: Fit, data: Any, *, at: At = None, cov_reduce: Reduce = "mean", offset: float | None = None
+    fit: Fit,
+    data: Any,
+    *,
+    at: At = None,
+    cov_reduce: Reduce = "mean",
+    offset: float | None = None,
+    nested: bool = True,
 ) -> Grid:
     """The reference grid of a fit.
 
@@ -70,6 +78,7 @@ def reference_grid(
     cov_reduce : for numeric predictors `"mean"`, `"median"`, `"range"` (the two ends), `"unique"` (all values), or
         `"around"` (mean - 1 and mean + 1); or one of these for each, `{"x": "range"}`.
     offset : in place of the offset in the formula, which is otherwise evaluated at the grid.
+    nested : whether to look for nested factors; without, all are taken as crossed.
 
     Raises
     ------
@@ -89,7 +98,8 @@ def reference_grid(
             f"as in at={{{largest.name!r}: [{largest.values[0]!r}]}}"
         )
     X, offsets = evaluate(fit, axes)
-    return Grid(axes, X, offsets if offset is None else np.full(size, float(offset)), fit.prior_weights)
+    nests = nesting(axes, [columns_of(fit, term) for term in fit.design.formula.fixed.terms]) if nested else {}
+    return Grid(axes, X, offsets if offset is None else np.full(size, float(offset)), fit.prior_weights, nests)
 
 
 def evaluate(fit: Fit, axes: Sequence[Axis], shifts: Mapping[str, float] | None = None) -> tuple[Floats, Floats]:
@@ -102,6 +112,11 @@ def evaluate(fit: Fit, axes: Sequence[Axis], shifts: Mapping[str, float] | None 
     columns = columns or {"": Column("", "number", np.zeros(size))}  # a model without predictors has one row
     rows = fit.design.matrices(columns, need_random=False)
     return rows.dense_X(), np.zeros(size) if rows.offset is None else rows.offset
+
+
+def columns_of(fit: Fit, term: Sequence[int]) -> set[str]:
+    """The columns of the data that a term is made of."""
+    return {name for i in term for name in fit.design.formula.fixed.variables[i].names}
 
 
 def predictors(fit: Fit, data: Any) -> dict[str, Column]:

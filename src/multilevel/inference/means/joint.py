@@ -8,7 +8,7 @@ estimable the combinations that are remain. What is estimable among all cells bu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -21,7 +21,9 @@ from ...framed import frame
 from ...layout import Page, Prose, Section
 from ...tables import Table, TableColumn
 from ..sampling import FTestResult
+from .averaging import Averages, averages
 from .basis import Basis
+from .grid import Grid
 from .pages import p_cells
 from .tails import f_sf
 
@@ -94,47 +96,68 @@ def rows_test(basis: Basis, L: Floats, constant: Floats) -> TestRow:
     return TestRow("", test, "d" if test.df1 < len(L) else "")
 
 
-def term_tests(
-    basis: Basis, cells: Floats, sizes: Mapping[str, int], terms: Sequence[Iterable[str]] | None = None
-) -> list[TestRow]:
-    """Tests of terms among the cells of a grid.
-
-    Parameters
-    ----------
-    basis : where the numbers come from.
-    cells : (m, columns of X) the linear function of each cell, the first factor varying fastest.
-    sizes : number of levels of each factor.
-    terms : names of the factors of each term; None: all combinations.
-    """
-    names = [name for name, size in sizes.items() if size > 1]
-    wanted = None if terms is None else {frozenset(term) & set(names) for term in terms}
+def term_tests(basis: Basis, cells: Floats, terms: Iterable[tuple[str, Floats]]) -> list[TestRow]:
+    """Tests of terms, each with its contrasts (c, columns of X), among cells (m, columns of X) of a grid."""
     rows, tested = [], []
-    for degree in range(1, len(names) + 1):
-        for term in combinations(names, degree):
-            if wanted is not None and not any(set(term) <= other for other in wanted):
-                continue
-            contrasts = _nonzero(_contrasts(cells, sizes, term), cells)
-            estimable = basis.estimable.within(contrasts)
-            if not len(estimable):
-                continue
-            test = basis.f_test(estimable)
-            if test.df1 == 0:
-                continue
-            full = int(np.linalg.matrix_rank(contrasts))
-            rows.append(TestRow(":".join(term), test, "e" if test.df1 < full else ""))
-            tested.append(estimable)
+    for name, every in terms:
+        contrasts = _nonzero(every, cells)
+        estimable = basis.estimable.within(contrasts)
+        test = basis.f_test(estimable) if len(estimable) else None
+        if test is None or test.df1 == 0:
+            continue
+        rows.append(TestRow(name, test, "e" if test.df1 < int(np.linalg.matrix_rank(contrasts)) else ""))
+        tested.append(estimable)
     if basis.estimable.null.shape[1] and tested:
         rows += _confounded(basis, cells, np.vstack(tested))
     return rows
 
 
-def _contrasts(cells: Floats, sizes: Mapping[str, int], term: Sequence[str]) -> Floats:
-    """Differences of neighbouring levels of the factors of a term, means over those of the others."""
-    array = cells.reshape(*list(sizes.values())[::-1], cells.shape[1])
-    for place, name in enumerate(sizes):
-        axis = len(sizes) - 1 - place
-        array = np.diff(array, axis=axis) if name in term else array.mean(axis=axis, keepdims=True)
-    return array.reshape(-1, cells.shape[1])
+def factorial_terms(cells: Floats, sizes: Mapping[str, int]) -> Iterator[tuple[str, Floats]]:
+    """All main effects and interactions among the cells of a table, the first factor varying fastest."""
+    names = [name for name, size in sizes.items() if size > 1]
+    for degree in range(1, len(names) + 1):
+        for term in combinations(names, degree):
+            array = cells.reshape(*list(sizes.values())[::-1], cells.shape[1])
+            for axis, name in enumerate(reversed(list(sizes))):
+                array = np.diff(array, axis=axis) if name in term else array.mean(axis=axis, keepdims=True)
+            yield ":".join(term), array.reshape(-1, cells.shape[1])
+
+
+def grid_terms(grid: Grid, by: Sequence[str], terms: Sequence[set[str]]) -> Iterator[tuple[str, Averages]]:
+    """The terms among the means of a grid, and for each the interaction contrasts within the tables `by`.
+
+    Contrasts of a nested factor are taken within what it is nested in, and stand for its interactions with it too.
+    """
+    names = [name for name in grid.names if name not in by and len(grid.axis(name)) > 1]
+    found: dict[frozenset[str], None] = {}
+    for degree in range(1, len(names) + 1):
+        for some in combinations(names, degree):
+            if any(set(some) <= term for term in terms):
+                closed = frozenset(some).union(*(grid.nests.get(name, ()) for name in some)) - set(by)
+                found[closed] = None
+    for closed in sorted(found, key=len):
+        outer = {b for name in closed for b in grid.nests.get(name, ())}
+        inner = [name for name in names if name in closed and name not in outer]
+        kept = [name for name in names if name in closed and name in outer]
+        made = averages(grid, grid.X, [*inner, *kept, *by])
+        yield ":".join(name for name in names if name in closed), _differences(made, len(inner))
+
+
+def _differences(made: Averages, count: int) -> Averages:
+    """Differences of neighbours in the first `count` keys, at each value of the others."""
+    rows: dict[tuple[str, ...], list[int]] = {}
+    for i, cell in enumerate(zip(*(key.labels for key in made.keys[count:]), strict=True)):
+        rows.setdefault(cell, []).append(i)
+    L, firsts = [], []
+    for group in rows.values() or [list(range(len(made.L)))]:
+        sizes = [len({key.labels[i] for i in group}) for key in made.keys[:count]]
+        array = made.L[group].reshape(*sizes[::-1], made.L.shape[1])
+        for axis in range(count):
+            array = np.diff(array, axis=axis)
+        L.append(array.reshape(-1, made.L.shape[1]))
+        firsts += [group[0]] * len(L[-1])
+    keys = tuple(key.taken(firsts) for key in made.keys[count:])
+    return made._replace(keys=keys, L=np.vstack(L), constant=np.zeros(len(firsts)))
 
 
 def _nonzero(rows: Floats, cells: Floats) -> Floats:

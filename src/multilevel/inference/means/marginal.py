@@ -25,7 +25,7 @@ from .averaging import Key, text_key
 from .contrasts import contrasts
 from .families import Method, Reference
 from .functions import LinearFunctions, Shown
-from .joint import JointTests, rows_test, term_tests
+from .joint import JointTests, factorial_terms, rows_test, term_tests
 from .pages import inference_columns, marginal_notes, table_of
 from .scales import Scale, bias_adjusted
 from .specs import Names, as_names, check_level
@@ -318,7 +318,9 @@ class MarginalMeans(LinearFunctions, Page):
             sizes = {key.name: len(set(key.taken(rows).labels)) for key in own}
             if len(rows) != np.prod(list(sizes.values())):
                 raise InferenceError("joint tests need every combination of the factors; some are missing here")
-            tables.append((here.title(rows), term_tests(self.basis, self.L[rows], sizes)))
+            tables.append(
+                (here.title(rows), term_tests(self.basis, self.L[rows], factorial_terms(self.L[rows], sizes)))
+            )
         return JointTests(tables, self.basis.sampling.note, self.basis.backend)
 
     # ---- the page ---------------------------------------------------------------------------------------------------

@@ -13,14 +13,15 @@ from ...errors import InferenceError, nearest
 from ...models.estimate import Fit
 from ...models.generalized import GeneralizedFit
 from ..methods import sampling_of
-from .averaging import averages, counts
+from .averaging import Averages, averages, counts
 from .axes import Reduce
 from .basis import Basis
 from .estimability import estimability
 from .functions import Shown
-from .grid import At, Grid, evaluate, no_predictor, reference_grid
-from .joint import JointTests, term_tests
+from .grid import At, Grid, columns_of, evaluate, no_predictor, reference_grid
+from .joint import JointTests, grid_terms, term_tests
 from .marginal import MarginalMeans
+from .nesting import carried, described
 from .scales import Scale, scale_of
 from .specs import Names, Spec, as_names, check_level, read_spec
 
@@ -43,6 +44,7 @@ def emmeans(
     cov_reduce: Reduce = "mean",
     weights: Any = "equal",
     offset: float | None = None,
+    nested: bool = True,
     df: str | None = None,
     level: float = 0.95,
     type: Type = "link",
@@ -63,6 +65,8 @@ def emmeans(
     weights : of what is averaged over: `"equal"`; `"proportional"` to the rows at their combinations, `"outer"` to the
         product of their margins, `"cells"` to the rows in each cell, `"flat"` over cells with rows; or numbers.
     offset : in place of the formula's offset.
+    nested : whether factors that are nested in others, as drugs in routes, are averaged within these and named with
+        them; a note says which. False: all factors are taken as crossed.
     df : `"kenward-roger"` (default of mixed models, as in emmeans), `"satterthwaite"`, `"residual"` (default of linear
         models) or `"none"` (normal reference). Kenward and Roger's method also adjusts the standard errors.
     level : of confidence intervals.
@@ -91,11 +95,11 @@ def emmeans(
     """
     _check_options(type, level)
     spec = read_spec(specs, by)
-    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, offset=offset)
+    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, offset=offset, nested=nested)
     _check_names(fit, grid, spec)
     made = _averaged(fit, grid, grid.X, spec, weights, df, "emmean", backend)
     scale = scale or scale_of(fit)
-    made = replace(made, cautions=_cautions(fit, grid, spec, made), scale=scale, shown=Shown(level=float(level)))
+    made = replace(made, cautions=_cautions(fit, grid, made), scale=scale, shown=Shown(level=float(level)))
     return made.response() if type == "response" and scale is not None else made
 
 
@@ -110,6 +114,7 @@ def emtrends(
     cov_reduce: Reduce = "mean",
     weights: Any = "equal",
     delta: float | None = None,
+    nested: bool = True,
     df: str | None = None,
     level: float = 0.95,
     backend: str = "pandas",
@@ -123,7 +128,7 @@ def emtrends(
     ----------
     var : name of the numeric predictor.
     delta : step of the quotient. Default: a thousandth of the range of `var`.
-    specs, by, at, cov_reduce, weights, df, level, backend : as for `emmeans`.
+    specs, by, at, cov_reduce, weights, nested, df, level, backend : as for `emmeans`.
 
     Raises
     ------
@@ -136,7 +141,7 @@ def emtrends(
     """
     _check_options("link", level)
     spec = read_spec(specs, by)
-    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce)
+    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, nested=nested)
     _check_names(fit, grid, spec)
     _check_var(fit, grid, var)
     values = grid.axis(var).column.values
@@ -157,6 +162,7 @@ def joint_tests(
     by: Names = None,
     at: At = None,
     cov_reduce: Reduce = "around",
+    nested: bool = True,
     df: str | None = None,
     backend: str = "pandas",
 ) -> JointTests:
@@ -173,29 +179,40 @@ def joint_tests(
      f            1   2   2.521  0.2533
      g            1   2   6.750  0.1217
     """
-    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce)
+    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, nested=nested)
     groups = as_names(by, "by")
     _check_names(fit, grid, Spec((), groups))
     basis = _basis(fit, df, backend)
-    terms = [_columns_of(fit, term) for term in fit.design.formula.fixed.terms]
     over = [name for name in grid.names if name not in groups]
-    made = averages(grid, grid.X, [*over, *groups])
-    sizes = {name: len(grid.axis(name)) for name in over}
-    step = int(np.prod(list(sizes.values())))
+    if not any(len(grid.axis(name)) > 1 for name in over):
+        raise InferenceError("there is no predictor left whose values could be compared; joint tests need one")
+    terms = [columns_of(fit, term) for term in fit.design.formula.fixed.terms]
+    cells = averages(grid, grid.X, [*over, *groups])
+    contrasts = list(grid_terms(grid, groups, terms))
     tables = []
-    for start in range(0, len(made.L), step):
-        titles = [f"{key.name} = {key.cells[start]}" for key in made.keys[len(over) :]]
-        cells = made.L[start : start + step]
-        tables.append((f"{', '.join(titles)}:" if groups else "", term_tests(basis, cells, sizes, terms)))
-    return JointTests(tables, basis.sampling.note, backend)
+    for table in dict.fromkeys(_labels(cells, groups)):
+        titles = [f"{name} = {cell}" for name, cell in zip(groups, table, strict=True)]
+        here = [i for i, labels in enumerate(_labels(cells, groups)) if labels == table]
+        parts = [(name, part.L[[labels == table for labels in _labels(part, groups)]]) for name, part in contrasts]
+        tables.append((f"{', '.join(titles)}:" if groups else "", term_tests(basis, cells.L[here], parts)))
+    note = described(grid.nests) if grid.nests else ""
+    return JointTests(tables, " ".join(filter(None, [basis.sampling.note, note])), backend)
+
+
+def _labels(made: Averages, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """What each row says in some of its keys."""
+    columns = [key.cells for key in made.keys if key.name in names]
+    return list(zip(*columns, strict=True)) if columns else [()] * len(made.L)
 
 
 def _averaged(
     fit: Fit, grid: Grid, X: Floats, spec: Spec, weights: Any, df: str | None, what: str, backend: str
 ) -> MarginalMeans:
-    names = (*spec.over, *spec.by)
-    made = averages(grid, X, names, weights)
-    return MarginalMeans(_basis(fit, df, backend), made.keys, spec.by, made.L, made.constant, what, made.averaged)
+    by = carried(spec.by, grid.nests)
+    made = averages(grid, X, (*carried(spec.over, grid.nests, by), *by), weights)
+    cautions = (described(grid.nests),) if grid.nests else ()
+    basis = _basis(fit, df, backend)
+    return MarginalMeans(basis, made.keys, by, made.L, made.constant, what, made.averaged, cautions=cautions)
 
 
 def _basis(fit: Fit, df: str | None, backend: str) -> Basis:
@@ -229,13 +246,9 @@ def _check_var(fit: Fit, grid: Grid, var: str) -> None:
         raise InferenceError(f"var: the formula makes a factor of {var}; emmeans compares its levels, it has no slope")
 
 
-def _columns_of(fit: Fit, term: Sequence[int]) -> set[str]:
-    """The columns of the data that a term is made of."""
-    return {name for i in term for name in fit.design.formula.fixed.variables[i].names}
-
-
-def _cautions(fit: Fit, grid: Grid, spec: Spec, made: MarginalMeans) -> tuple[str, ...]:
-    cautions = [MISLEADING] if _in_interaction(fit, {*spec.over, *spec.by}) else []
+def _cautions(fit: Fit, grid: Grid, made: MarginalMeans) -> tuple[str, ...]:
+    cautions = list(made.cautions)
+    cautions += [MISLEADING] if _in_interaction(fit, {key.name for key in made.keys}) else []
     if not made.estimable.all() and (counts(grid, grid.axes) == 0).any():
         cautions.append(EMPTY)
     return tuple(cautions)
@@ -243,4 +256,4 @@ def _cautions(fit: Fit, grid: Grid, spec: Spec, made: MarginalMeans) -> tuple[st
 
 def _in_interaction(fit: Fit, names: set[str]) -> bool:
     """Whether the means of these predictors hide an interaction with another one."""
-    return bool(names) and any(names < _columns_of(fit, term) for term in fit.design.formula.fixed.terms)
+    return any(names < columns_of(fit, term) for term in fit.design.formula.fixed.terms)

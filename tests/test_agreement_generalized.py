@@ -59,7 +59,7 @@ def fit(reference):
     options = {"weights": reference.get("weights")}
     if reference["kind"] != "glm":
         options["n_agq"] = int(reference.get("nAGQ", 1))
-    if "Negative Binomial" in reference["family"]:
+    if reference["kind"] == "glmer.nb":
         options["curvature"] = "expected"  # lme4's
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MultilevelWarning)

@@ -160,7 +160,7 @@ def test_links_are_inverted_and_differentiated(name):
     np.testing.assert_allclose(link.inverse(eta), mu, rtol=1e-12)
     h = 1e-6 * np.maximum(1, np.abs(eta))
     numeric = (link.inverse(eta + h) - link.inverse(eta - h)) / (2 * h)
-    np.testing.assert_allclose(link.slope(eta), numeric, rtol=1e-6)
+    np.testing.assert_allclose(link.derivative(eta), numeric, rtol=1e-6)
     assert link.possible(eta)
     assert (np.diff(link.inverse(np.sort(eta))) > 0).all() == link.growing
 

@@ -86,7 +86,7 @@ def test_the_gradient_of_the_likelihood_is_zero(pair):
     fit = m._fit
     X = np.column_stack([fit.rows.X[j] for j in fit.kept])
     eta = fit.family.link.of(fit.mean)
-    slope = fit.family.link.slope(eta)
+    slope = fit.family.link.derivative(eta)
     variance = fit.family.variance(fit.mean, fit.weights, fit.estimate.shape)
     score = (fit.y - fit.mean) * slope / variance
     information = X.T @ (X * (slope**2 / variance)[:, None])

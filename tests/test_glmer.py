@@ -158,6 +158,26 @@ def test_checks_equation_and_truth(cbpp, made):
         glm("k ~ x", made, "quasipoisson").equation()
 
 
+def test_verbs_of_inference(cbpp, made):
+    """Wald intervals and marginal means with normal references; R's emmeans of lme4's fit."""
+    interval = cbpp.confint()["period[2]"]
+    z = 1.959963984540054 * cbpp.se["period[2]"]
+    assert (interval.lower, interval.upper) == pytest.approx((cbpp.fixef["period[2]"] - z, cbpp.fixef["period[2]"] + z))
+    assert "sigma" not in str(cbpp.confint())
+    means = cbpp.emmeans("~ period", type="response").to_frame()
+    np.testing.assert_allclose(means.iloc[:, 1], [0.19805, 0.08387, 0.07397, 0.04839], atol=2e-5)
+    assert "odds.ratio" in str(cbpp.emmeans("~ period", type="response").pairs())
+    assert "rate" in str(glmer("k ~ h + (1 | g)", made, "poisson").emmeans("~ h", type="response"))
+    assert cbpp.joint_tests()
+    t = glm("breaks ~ wool", load("warpbreaks"), "gamma").emmeans("~ wool")
+    assert (t.to_frame()["df"] == 52).all()
+    for ask in (lambda: cbpp.profile(), lambda: cbpp.bootstrap(5), lambda: cbpp.confint("profile")):
+        with pytest.raises(InferenceError, match=r"linear \(mixed\) models only"):
+            ask()
+    with pytest.raises(InferenceError, match='df="satterthwaite" belongs to linear mixed models'):
+        cbpp.confint(df="satterthwaite")
+
+
 def test_rows_of_weight_zero_may_hold_any_response(made):
     d = made.assign(w=np.where(made.obs == "3", 0.0, 2.0), t=made.t.where(made.obs != "3", 0.0))
     m, without = (glmer("t ~ x + (1 | g)", frame, "gamma(log)", weights="w") for frame in (d, d[d.w > 0]))
@@ -317,12 +337,17 @@ def test_parametric_recovery():
 
 def test_a_given_size_is_kept(made):
     free = glmer("k ~ x + (1 | g)", made, "negative_binomial")
-    given = glmer("k ~ x + (1 | g)", made, families.negative_binomial(size=free.shape["size"]))
+    size = families.negative_binomial(size=free.shape["size"])
+    given = glmer("k ~ x + (1 | g)", made, size, curvature="observed")
     assert given.criterion == pytest.approx(free.criterion, abs=1e-7)
     assert given.shape == pytest.approx(free.shape)
     assert given.aic == pytest.approx(free.aic - 2)
     assert "nbinom2(" in str(given.summary())
     assert "(given)" in str(given.summary())
+    as_lme4 = glmer("k ~ x + (1 | g)", made, size)
+    assert as_lme4.criterion == pytest.approx(
+        glmer("k ~ x + (1 | g)", made, size, curvature="expected").criterion, abs=1e-9
+    )
     t = glmer("s ~ x + (1 | g)", made, families.student_t(df=4))
     np.testing.assert_allclose(t.residuals("scaled"), t.residuals("response") / t.shape["scale"])
     assert t.shape["df"] == 4

@@ -87,7 +87,7 @@ def residuals_generalized(fit: GeneralizedFit, kind: GeneralizedResiduals, seed:
     if kind == "response":
         return r
     if kind == "working":
-        return r / family.link.slope(family.link.of(mu))
+        return r / family.link.derivative(family.link.of(mu))
     with np.errstate(divide="ignore", invalid="ignore"):
         if kind == "deviance":
             squares = np.maximum(family.deviance(y, mu, weights, shape), 0.0)

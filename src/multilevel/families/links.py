@@ -36,7 +36,7 @@ class Link(ABC):
         """(n,) mu; probabilities stay inside (0, 1) by the rounding of doubles, and means above zero."""
 
     @abstractmethod
-    def slope(self, eta: Floats) -> Floats:
+    def derivative(self, eta: Floats) -> Floats:
         """(n,) dmu/deta."""
 
     def possible(self, eta: Floats) -> bool:
@@ -59,7 +59,7 @@ class Identity(Link):
     def inverse(self, eta: Floats) -> Floats:
         return eta.copy()
 
-    def slope(self, eta: Floats) -> Floats:
+    def derivative(self, eta: Floats) -> Floats:
         return np.ones_like(eta)
 
 
@@ -76,7 +76,7 @@ class Log(Link):
         with np.errstate(over="ignore"):
             return np.maximum(np.exp(eta), EPSILON)
 
-    def slope(self, eta: Floats) -> Floats:
+    def derivative(self, eta: Floats) -> Floats:
         return self.inverse(eta)
 
 
@@ -88,7 +88,7 @@ class Probability(Link):
     def inverse(self, eta: Floats) -> Floats:
         return np.clip(self._distribution(eta), EPSILON, 1 - EPSILON)
 
-    def slope(self, eta: Floats) -> Floats:
+    def derivative(self, eta: Floats) -> Floats:
         return np.maximum(self._density(eta), EPSILON)
 
     @abstractmethod
@@ -188,7 +188,7 @@ class Inverse(Link):
         with np.errstate(divide="ignore"):
             return 1 / eta
 
-    def slope(self, eta: Floats) -> Floats:
+    def derivative(self, eta: Floats) -> Floats:
         with np.errstate(divide="ignore"):
             return -1 / eta**2
 
@@ -210,7 +210,7 @@ class InverseSquare(Link):
         with np.errstate(divide="ignore", invalid="ignore"):
             return 1 / np.sqrt(eta)
 
-    def slope(self, eta: Floats) -> Floats:
+    def derivative(self, eta: Floats) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):
             return -0.5 * eta**-1.5
 
@@ -230,7 +230,7 @@ class Sqrt(Link):
     def inverse(self, eta: Floats) -> Floats:
         return eta**2
 
-    def slope(self, eta: Floats) -> Floats:
+    def derivative(self, eta: Floats) -> Floats:
         return 2 * eta
 
     def possible(self, eta: Floats) -> bool:

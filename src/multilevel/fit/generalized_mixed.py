@@ -65,8 +65,9 @@ def glmer(
     n_agq : 1 (default), the Laplace approximation; more, nodes of adaptive Gauss-Hermite quadrature, for one grouping
         factor; 0, fast: fixed effects among the modes, a little off.
     curvature : the Laplace approximation takes the `"observed"` information of the responses, or the `"expected"` one.
-        They differ for links that are not canonical. Default: as lme4, expected, for binomial and Poisson responses; as
-        glmmTMB, observed, for the other families.
+        They differ for links that are not canonical. Default: as lme4, expected, for what its `glmer` fits, binomial,
+        Poisson and negative binomial responses of a given size; as glmmTMB, observed, for families whose shape is
+        estimated. (lme4's `glmer.nb` takes the expected one.)
     weights : name of a column, or an array with one number for each row of `data`: the number of trials where the
         response is a proportion; what the dispersion is divided by for gaussian, gamma and inverse Gaussian responses;
         else the factor by which a row counts. Rows of weight zero do not count. Default: one.

@@ -61,7 +61,7 @@ def predict_generalized_interval(
     estimate, lower, upper = eta, eta - reach, eta + reach
     if type == "response":
         link = fit.family.link
-        error = np.abs(link.slope(eta)) * error
+        error = np.abs(link.derivative(eta)) * error
         estimate, lower, upper = (link.inverse(values) for values in (estimate, lower, upper))
         lower, upper = np.minimum(lower, upper), np.maximum(lower, upper)
     columns = {"estimate": estimate, "std_error": error, "df": np.where(np.isnan(eta), np.nan, df)}

@@ -15,6 +15,7 @@ import numpy as np
 from ..data.sums import Floats
 from ..labelled import unknown_name
 from ..models.estimate import Fit
+from ..models.generalized import GeneralizedFit
 
 Kind: TypeAlias = Literal["sd", "corr", "sigma", "coefficient", "statistic"]
 Names: TypeAlias = "str | Sequence[str] | None"
@@ -66,7 +67,8 @@ def parameters(fit: Fit) -> tuple[Parameter, ...]:
                     for i, other in enumerate(names)
                     if i > j
                 ]
-    found.append(Parameter("sigma", "sigma", "Residual", "sd"))
+    if not isinstance(fit, GeneralizedFit):
+        found.append(Parameter("sigma", "sigma", "Residual", "sd"))
     found += [Parameter(name, "coefficient", None, name, i=i) for i, name in enumerate(fit.names)]
     return tuple(found)
 
@@ -98,7 +100,7 @@ def estimates(fit: Fit) -> Floats:
     """(P,) all parameters at the estimate."""
     e = fit.estimate
     found: Floats = values(fit, e.theta[None, :], np.array([e.sigma]), e.beta[None, :])[0]
-    return found
+    return np.delete(found, len(found) - len(e.beta) - 1) if isinstance(fit, GeneralizedFit) else found
 
 
 def select(known: Sequence[Parameter], names: Names) -> tuple[int, ...]:

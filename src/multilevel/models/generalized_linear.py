@@ -148,7 +148,7 @@ def _least_squares(
     """The next beta (p,), and R of the weighted X = QR."""
     from scipy.linalg import solve_triangular
 
-    slope = family.link.slope(eta)
+    slope = family.link.derivative(eta)
     root = np.sqrt(weights / family.unit_variance(mu)) * np.abs(slope)
     z = eta - offset + (y - mu) / slope
     Q, R = np.linalg.qr(root[:, None] * X)

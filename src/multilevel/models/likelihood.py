@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._core import GeneralizedMixed, GeneralizedSolution
 from ..data.sums import STRUCTURES, Floats
-from ..families import Family
+from ..families import Family, NegativeBinomial
 from ..formula import Matrices
 
 Curvature: TypeAlias = Literal["expected", "observed"]
@@ -27,8 +27,8 @@ class Likelihood:
     rows : the response (n,) as the family takes it, X, random terms, offset, weights.
     family : family with its link.
     n_agq : 1, Laplace approximation; more, nodes of adaptive quadrature; 0, beta among the modes.
-    curvature : of the approximation, expected or observed information; None: as lme4 for binomial and Poisson
-        responses, as glmmTMB for the families with a shape.
+    curvature : of the approximation, expected or observed information; None: as lme4 for what its glmer fits (binomial,
+        Poisson, negative binomial of a given size), as glmmTMB for families whose shape is estimated.
     """
 
     __slots__ = ("_core", "curvature", "family", "n_agq", "rows")
@@ -37,7 +37,8 @@ class Likelihood:
         self.rows = rows
         self.family = family
         self.n_agq = n_agq
-        self.curvature = curvature
+        given = isinstance(family, NegativeBinomial) and family.size is not None
+        self.curvature: Curvature | None = "expected" if curvature is None and given else curvature
         self._core: GeneralizedMixed | None = None
 
     @property

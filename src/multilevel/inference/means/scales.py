@@ -19,8 +19,16 @@ import numpy as np
 from ...data.sums import Floats
 from ...formula.parse import Call, Constant, Node, Operation
 from ...models.estimate import Fit
+from ...models.generalized import GeneralizedFit
 
 STEP = 1e-3  # of differences in eta
+MEANS = {
+    "binomial": "prob",
+    "quasibinomial": "prob",
+    "beta_binomial": "prob",
+    "poisson": "rate",
+    "quasipoisson": "rate",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +79,9 @@ def _slope(function: Callable[[Floats], Floats], eta: Floats) -> Floats:
 class Link(Protocol):
     """What is needed of a generalized model's link."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Its name, "logit"."""
 
     def inverse(self, eta: Floats) -> Floats:
         """mu (n,) at eta."""
@@ -86,6 +96,13 @@ def link_scale(link: Link, response: str = "response") -> Scale | None:
         return None
     differences = {"log": _LOG.differences, "logit": _LOGIT.differences}.get(link.name)
     return Scale(link.name, link.inverse, link.derivative, response, differences)
+
+
+def scale_of(fit: Fit) -> Scale | None:
+    """The scale of the link of a generalized fit, or else that of a transformed response; None without either."""
+    if isinstance(fit, GeneralizedFit):
+        return link_scale(fit.family.link, MEANS.get(fit.family.name, "response"))
+    return response_scale(fit)
 
 
 def response_scale(fit: Fit) -> Scale | None:

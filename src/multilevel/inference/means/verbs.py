@@ -11,6 +11,7 @@ import numpy as np
 from ...data.sums import Floats
 from ...errors import InferenceError, nearest
 from ...models.estimate import Fit
+from ...models.generalized import GeneralizedFit
 from ..methods import sampling_of
 from .averaging import Averages, averages, counts
 from .axes import Reduce
@@ -21,7 +22,7 @@ from .grid import At, Grid, columns_of, evaluate, no_predictor, reference_grid
 from .joint import JointTests, grid_terms, term_tests
 from .marginal import MarginalMeans
 from .nesting import carried, described
-from .scales import Scale, response_scale
+from .scales import Scale, scale_of
 from .specs import Names, Spec, as_names, check_level, read_spec
 
 Type: TypeAlias = Literal["link", "response"]
@@ -97,7 +98,7 @@ def emmeans(
     grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, offset=offset, nested=nested)
     _check_names(fit, grid, spec)
     made = _averaged(fit, grid, grid.X, spec, weights, df, "emmean", backend)
-    scale = scale or response_scale(fit)
+    scale = scale or scale_of(fit)
     made = replace(made, cautions=_cautions(fit, grid, made), scale=scale, shown=Shown(level=float(level)))
     return made.response() if type == "response" and scale is not None else made
 
@@ -216,8 +217,10 @@ def _averaged(
 
 def _basis(fit: Fit, df: str | None, backend: str) -> Basis:
     mixed = bool(fit.design.random)
-    sampling = sampling_of(fit, df or ("kenward-roger" if mixed else "residual"))
-    method = sampling.method.lower() if mixed else ""
+    generalized = isinstance(fit, GeneralizedFit)
+    default = None if generalized else "kenward-roger" if mixed else "residual"
+    sampling = sampling_of(fit, df or default)
+    method = sampling.method.lower() if mixed and not generalized else ""
     return Basis(sampling, estimability(fit), "asymptotic" if method == "none" else method, backend)
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.sums import Floats
-from .wald import f_p_value
+from .wald import f_p_value, t_p_values
 
 SAME = 1e-8  # relative difference below which degrees of freedom are equal, and combinations implied by others
 FLAT = 1e-7  # share of the largest eigenvalue below which a parameter is not identified
@@ -40,6 +40,16 @@ class Estimates(NamedTuple):
     df: Floats
 
 
+class TTests(NamedTuple):
+    """A t test of each combination (k,)."""
+
+    estimate: Floats
+    std_error: Floats
+    df: Floats
+    statistic: Floats
+    p_value: Floats
+
+
 @dataclass(frozen=True, eq=False)
 class Sampling(ABC):
     """Estimates (p,) of identified coefficients and their covariance (p, p), by some method.
@@ -51,6 +61,11 @@ class Sampling(ABC):
     beta: Floats
     vcov: Floats
     note: str = ""
+
+    @property
+    def words(self) -> str:
+        """What tests by this method use: "Satterthwaite's method", "residual degrees of freedom"."""
+        return f"{self.method}'s method" if self.method[0].isupper() else f"{self.method} degrees of freedom"
 
     @abstractmethod
     def df(self, L: Floats) -> Floats:
@@ -66,6 +81,13 @@ class Sampling(ABC):
         """Values, standard errors and degrees of freedom of combinations (k, p)."""
         variances = np.sum(L @ self.vcov * L, axis=1)
         return Estimates(L @ self.beta, np.sqrt(np.maximum(variances, 0.0)), self.df(L))
+
+    def t_tests(self, L: Floats, rhs: Floats | float = 0.0) -> TTests:
+        """Two-sided tests that each combination (k, p) is `rhs`; normal where its degrees of freedom are infinite."""
+        estimate, error, df = self.estimates(L)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            statistic = (estimate - rhs) / error
+        return TTests(estimate, error, df, statistic, t_p_values(statistic, df))
 
     def f_test(self, L: Floats, rhs: Floats | float = 0.0) -> FTestResult:
         """Wald F test of L beta = rhs, for the combinations among L (k, p) that are not implied by others."""

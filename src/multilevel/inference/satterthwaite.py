@@ -83,7 +83,9 @@ def _vcov_slopes(fit: Fit) -> Floats:
     """(m, p, p) d(Q^-1)/dtheta."""
     U = fit.estimate.unscaled_vcov
     products = [HH for _, HH in fit.sums.core.contractions(fit.estimate.theta)]
-    return np.array([U @ contracted(products[t], slope) @ U for t, slope in psi_slopes(fit)]).reshape(-1, *U.shape)
+    slopes = psi_slopes(fit)
+    made = [U @ contracted(products[t], slope) @ U for t, slope in slopes]
+    return np.array(made).reshape(len(slopes), *U.shape)
 
 
 def contracted(HH: Floats, D: Floats) -> Floats:

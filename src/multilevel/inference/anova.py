@@ -53,7 +53,8 @@ class AnovaTable(Page):
     @property
     def mean_sq(self) -> Floats:
         """(k,) sums of squares per degree of freedom; NaN where there are none."""
-        return np.divide(self.sum_sq, self.df1, out=np.full(len(self.df1), nan), where=self.df1 > 0)
+        made: Floats = np.divide(self.sum_sq, self.df1, out=np.full(len(self.df1), nan), where=self.df1 > 0)
+        return made
 
     def __getitem__(self, term: str) -> tuple[float, float, float, float]:
         """F, its two degrees of freedom and p-value of a term."""

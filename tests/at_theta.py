@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from test_agreement import FITS, fit, plain, theta_names
 
-from multilevel.inference.kenward_roger import kenward_roger
-from multilevel.inference.sampling import Sampling
+from multilevel.inference import methods
 from multilevel.inference.satterthwaite import satterthwaite
 from multilevel.inference.whitened import Whitened
 from multilevel.models.estimate import Fit, estimate_of
@@ -32,21 +31,23 @@ def at_theta(found: Fit, theta: Any) -> Fit:
     return replace(found, estimate=replace(estimate, smallest=found.estimate.smallest))
 
 
+def as_lmertest(found: Fit) -> Fit:
+    """The fit with Satterthwaite's method in lmerTest's parameters, theta and sigma.
+
+    Where lme4 stopped, the slope is not zero and the curvature depends on the parameters; at an optimum it does not.
+    """
+    roots = tuple(np.eye(len(factor)) for factor in found.factors)
+    own = Whitened(found, np.eye(len(found.names)), roots)
+    methods._known.setdefault(found, {})["satterthwaite"] = satterthwaite(found, own)
+    return found
+
+
 @lru_cache(maxsize=8)
 def lmertest_fit(name: str) -> Fit:
     """The model of a reference fit at the theta where lme4 stopped; its terms may stand in another order there."""
     m = fit(MODELS[name])
     theta = dict(zip(MODELS[name]["theta_names"], TESTS[name]["theta"], strict=True))
-    return at_theta(m._fit, [theta[entry] for entry in theta_names(m)])
-
-
-def lmertest_sampling(name: str, key: str) -> Sampling:
-    """In lmerTest's parameters: where lme4 stopped, the slope is not zero and the curvature depends on them."""
-    found = lmertest_fit(name)
-    if key == "kr":
-        return kenward_roger(found)
-    roots = tuple(np.eye(len(factor)) for factor in found.factors)
-    return satterthwaite(found, Whitened(found, np.eye(len(found.names)), roots))
+    return as_lmertest(at_theta(m._fit, [theta[entry] for entry in theta_names(m)]))
 
 
 def plain_names(found: Fit) -> list[str]:

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from at_theta import MODELS, TESTS, lmertest_fit, lmertest_sampling
+from at_theta import MODELS, TESTS, lmertest_fit
 from test_agreement import fit as fit_reference
 from test_df import KNOWN, METHOD, same_p
 
 import multilevel as mlm
 from multilevel.errors import InferenceError
-from multilevel.inference.anova import AnovaTable, anova, anova_table
+from multilevel.inference.anova import AnovaTable, anova
 from multilevel.inference.estimable import hypotheses
 from multilevel.models.estimate import Fit
 
@@ -53,7 +53,7 @@ def test_f_tests_of_lmertest(case, name):
         TALLY[case, name] = "known difference"
         pytest.skip("known difference, see test_df.py")
     want = TESTS[name][f"anova_{case}"]
-    ours = anova_table(lmertest_fit(name), lmertest_sampling(name, key), ROMAN[roman])
+    ours = anova(lmertest_fit(name), ROMAN[roman], METHOD[key])
     assert list(ours.terms) == want["rows"]
     tested = [i for i, F in enumerate(want["F"]) if F is not None]
     assert np.isnan(np.delete(ours.statistic, tested)).all()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from at_theta import TESTS, at_theta, lmertest_fit, lmertest_sampling, plain_names
+from at_theta import TESTS, at_theta, lmertest_fit, plain_names
 from numpy.typing import NDArray
 
 import multilevel as mlm
@@ -61,7 +61,7 @@ def test_coefficients(key, name):
         pytest.skip("known difference, see the lists above")
     fit, want = lmertest_fit(name), TESTS[name][f"coef_{key}"]
     assert plain_names(fit) == want["rows"]
-    tests = lmertest_sampling(name, key).t_tests(np.eye(len(want["rows"])))
+    tests = sampling_of(fit, METHOD[key]).t_tests(np.eye(len(want["rows"])))
     np.testing.assert_allclose(tests.estimate, want["estimate"], atol=1e-6 * max(want["se"]))
     np.testing.assert_allclose(tests.std_error, want["se"], rtol=1e-5)
     np.testing.assert_allclose(tests.df, want["df"], rtol=1e-3)

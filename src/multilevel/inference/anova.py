@@ -115,11 +115,10 @@ def anova(fit: Fit, type: int = 3, df: str | None = None, backend: str = "pandas
         raise InferenceError(f"type is {type!r}; expected 1, 2 or 3")
     if not fit.design.terms:
         raise InferenceError(f"{fit.design.formula.text!r} has no fixed terms to test beside the intercept")
-    return anova_table(fit, sampling_of(fit, df), type, backend)
+    return _table(fit, sampling_of(fit, df), type, backend)
 
 
-def anova_table(fit: Fit, sampling: Sampling, kind: int, backend: str = "pandas") -> AnovaTable:
-    """The tests of `anova` by some sampling distribution of the fixed effects."""
+def _table(fit: Fit, sampling: Sampling, kind: int, backend: str) -> AnovaTable:
     tests = [sampling.f_test(L) for L in hypotheses(fit, kind)]
     statistic, df2, p = (
         np.array(v, float) for v in zip(*[(t.statistic, t.df2, t.p_value) for t in tests], strict=True)

@@ -237,7 +237,14 @@ def quantile_table(residuals: Floats) -> Table:
 
 
 def coefficient_items(
-    names: Sequence[str], estimates: Floats, errors: Floats, *, df: Floats | None = None, p: Floats | None = None
+    names: Sequence[str],
+    estimates: Floats,
+    errors: Floats,
+    *,
+    statistics: Floats | None = None,
+    df: Floats | None = None,
+    p: Floats | None = None,
+    letter: str = "t",
 ) -> tuple[Item, ...]:
     """The coefficient table, with degrees of freedom and p-values if there are any, and the legend of its stars.
 
@@ -245,19 +252,22 @@ def coefficient_items(
     ----------
     names : (p,) row labels.
     estimates, errors : (p,) coefficients and standard errors; NaN prints as NA.
+    statistics : (p,) by default estimates over errors.
     df, p : (p,) degrees of freedom and p-values, or None.
+    letter : of the statistic, "t" or "z".
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistics = (estimates / errors).tolist()
+    if statistics is None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            statistics = estimates / errors
     degrees = [] if df is None else df.tolist()
-    cells = coefficient_cells(estimates.tolist(), errors.tolist(), statistics, DIGITS, degrees)
+    cells = coefficient_cells(estimates.tolist(), errors.tolist(), statistics.tolist(), DIGITS, degrees)
     columns = [column("Estimate", cells.estimates), column("Std. Error", cells.errors)]
     if df is not None:
         columns.append(column("df", cells.df))
-    columns.append(column("t value", cells.statistics))
+    columns.append(column(f"{letter} value", cells.statistics))
     marked = p is not None and bool((p < 0.1).any())
     if p is not None:
-        columns.append(column("Pr(>|t|)", p_values(p, DIGITS - 1)))
+        columns.append(column(f"Pr(>|{letter}|)", p_values(p, DIGITS - 1)))
     if p is not None and marked:
         columns.append(TableColumn("", tuple(stars(p)), "left"))
     legend = (Legend(STAR_LEGEND),) if marked else ()

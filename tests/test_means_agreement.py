@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import reference_data
+from at_theta import as_lmertest
 from means_calls import NotHereError, answer
 
 from multilevel.inference.means import JointTests, MarginalMeans
@@ -56,7 +57,7 @@ def fitted(name: str) -> tuple[Fit, Any]:
     fit = fit_linear_mixed(m["formula"], data, reml=m["REML"], **options)
     if "theta" in m:
         solution = fit.sums.core.solve(np.array(m["theta"]), m["REML"])
-        fit = replace(fit, estimate=estimate_of(solution, fit.sums, reml=m["REML"]))
+        fit = as_lmertest(replace(fit, estimate=estimate_of(solution, fit.sums, reml=m["REML"])))
     return fit, data
 
 

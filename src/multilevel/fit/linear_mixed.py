@@ -94,9 +94,13 @@ class LinearMixedModel(Model):
         groups = ", ".join(f"{levels} {group}" for group, levels in self.ngroups.items())
         return f"<LinearMixedModel {self.formula}: {self.nobs} rows, {groups}>"
 
-    def summary(self) -> MixedSummary:
-        """The page every reader of lme4 knows, with notes in plain words."""
-        return mixed_summary(self._fit, self._data, self._backend)
+    def summary(self, df: str = "satterthwaite") -> MixedSummary:
+        """The page every reader of lme4 and lmerTest knows, with notes in plain words.
+
+        `df` : whose degrees of freedom the t tests have, `"satterthwaite"`, `"kenward-roger"` (with its standard errors)
+        or `"residual"`; `"none"` for lme4's own page, without p-values.
+        """
+        return mixed_summary(self._fit, self._data, self._backend, df)
 
     @property
     def fixef(self) -> Coefficients:
@@ -284,12 +288,13 @@ class LinearMixedModel(Model):
         """
         return LinearMixedModel(refit_linear_mixed(self._fit, self._with_response(y)), self._data)
 
-    def tidy(self) -> Any:
-        """A frame with a row for each parameter: `effect`, `group`, `term`, `estimate`, `std_error`, `statistic`.
+    def tidy(self, df: str = "satterthwaite") -> Any:
+        """A frame with a row for each parameter: `effect`, `group`, `term`, `estimate`, `std_error`, `statistic`, `df`,
+        `p_value`.
 
-        Fixed effects first, then standard deviations `sd__` and correlations `cor__`.
+        Fixed effects first, then standard deviations `sd__` and correlations `cor__`; `df` as for `summary`.
         """
-        return tidy_mixed(self._fit, self._backend)
+        return tidy_mixed(self._fit, self._backend, df)
 
     def glance(self) -> Any:
         """A frame of one row: rows, sigma, likelihood, criterion, degrees of freedom."""

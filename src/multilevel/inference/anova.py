@@ -68,18 +68,21 @@ class AnovaTable(Page):
     def sections(self) -> tuple[Section, ...]:
         """One table, and notes."""
         notes: tuple[Item, ...] = tuple(map(Prose, self.notes))
-        page = Section(self.title, items_of_tests(self.terms, *self._columns()))
+        page = Section(self.title, items_of_tests(self.terms, self._columns()))
         return (page, Section("Notes:", notes)) if notes else (page,)
 
-    def _columns(self) -> tuple[list[Numbers], str, list[float]]:
+    def _columns(self) -> list[Numbers]:
         sums = [Numbers("Sum Sq", self.sum_sq.tolist()), Numbers("Mean Sq", self.mean_sq.tolist())]
-        test, p = Numbers("F value", self.statistic.tolist(), "statistic"), self.p_value.tolist()
+        test, p = (
+            Numbers("F value", self.statistic.tolist(), "statistic"),
+            Numbers("Pr(>F)", self.p_value.tolist(), "p"),
+        )
         if self.terms[-1:] == ("Residuals",):
-            return [Numbers("Df", self.df1.tolist(), "count"), *sums, test], "Pr(>F)", p
+            return [Numbers("Df", self.df1.tolist()), *sums, test, p]
         if np.isposinf(self.df2).any():
             chi_square = Numbers("Chisq", (self.statistic * self.df1).tolist(), "statistic")
-            return [chi_square, Numbers("Df", self.df1.tolist(), "count")], "Pr(>Chisq)", p
-        return [*sums, Numbers("NumDF", self.df1.tolist()), Numbers("DenDF", self.df2.tolist()), test], "Pr(>F)", p
+            return [chi_square, Numbers("Df", self.df1.tolist()), p._replace(head="Pr(>Chisq)")]
+        return [*sums, Numbers("NumDF", self.df1.tolist()), Numbers("DenDF", self.df2.tolist()), test, p]
 
     def to_frame(self) -> Any:
         """A frame: `term`, `sum_sq`, `mean_sq`, `df1`, `df2`, `statistic`, `p_value`."""

@@ -375,3 +375,47 @@ def test_ranova_reads_like_lmertests(name):
     for own, line in zip(ours, theirs, strict=True):
         words = [word for word in line.replace("< ", "<").split() if word.strip("*.")]
         assert [word for word in own if word.strip("*.")][: len(words)][:-1] == words[:-1]
+
+
+# ---- the front desk, and generalized models; R 4.2.2 with lme4 1.1-31 -------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def herds():
+    return mlm.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", mlm.datasets.load("cbpp"), "binomial")
+
+
+def test_generalized_models_are_compared_as_in_r(herds):
+    null = mlm.glmer("cbind(incidence, size - incidence) ~ 1 + (1 | herd)", mlm.datasets.load("cbpp"), "binomial")
+    table = mlm.compare(herds, null).to_frame()
+    assert list(table["model"]) == ["m2", "m1"]
+    assert table["statistic"].iloc[1] == pytest.approx(25.61, abs=5e-3)
+    assert table["p_value"].iloc[1] == pytest.approx(1.151e-05, rel=1e-3)
+
+
+def test_terms_of_generalized_models_are_dropped_as_in_r(herds):
+    dropped = herds.drop1().to_frame()
+    assert dropped["statistic"].iloc[1] == pytest.approx(25.61, abs=5e-3)
+    assert dropped["aic"].tolist() == pytest.approx([194.05, 213.66], abs=6e-3)
+    linear = mlm.glm("cbind(incidence, size - incidence) ~ period + herd", mlm.datasets.load("cbpp"), "binomial")
+    assert linear.drop1().to_frame()["statistic"].iloc[1:].tolist() == pytest.approx([20.521, 45.276], abs=6e-4)
+
+
+def test_the_last_random_term_of_a_generalized_model(herds):
+    """Without it, the log-likelihood is that of R's glm."""
+    table = herds.ranova().to_frame()
+    assert table["loglik"].iloc[1] == pytest.approx(-99.0292, abs=5e-5)
+    assert table["p_value_mixture"].iloc[1] == pytest.approx(table["p_value"].iloc[1] / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda m: mlm.compare(m, 3), "compare takes fits, one after the other, as in compare\\(m0, m1\\); found int"),
+        (lambda m: mlm.compare(m), "two models or more"),
+        (lambda m: mlm.glm("reaction ~ days", mlm.datasets.load("sleepstudy"), "gamma").drop1("Chisq"), 'use test="F"'),
+    ],
+)
+def test_bad_input_at_the_front_desk(herds, call, words):
+    with pytest.raises(mlm.InferenceError, match=words):
+        call(herds)

@@ -12,9 +12,11 @@ from ..data.sums import Floats
 from ..diagnostics import Convergence, Explanation, convergence, explain_mixed
 from ..effects import coefficients, random_effects, varcorr
 from ..grouped import GroupTables
+from ..inference.deletions import ranova
 from ..inference.explained import IntraClass, RSquared, intra_class, r_squared_mixed
 from ..inference.methods import sampling_of
 from ..inference.prediction import Interval, Theta, predict_interval
+from ..inference.tabled import TestTable
 from ..labelled import Coefficients, Covariance
 from ..models.inputs import Missing, Weights
 from ..models.linear_mixed import criterion_at, fit_linear_mixed, refit_linear_mixed
@@ -97,8 +99,8 @@ class LinearMixedModel(Model):
     def summary(self, df: str = "satterthwaite") -> MixedSummary:
         """The page every reader of lme4 and lmerTest knows, with notes in plain words.
 
-        `df` : whose degrees of freedom the t tests have, `"satterthwaite"`, `"kenward-roger"` (with its standard errors)
-        or `"residual"`; `"none"` for lme4's own page, without p-values.
+        `df` : whose degrees of freedom the t tests have, `"satterthwaite"`, `"kenward-roger"` (with its standard
+        errors) or `"residual"`; `"none"` for lme4's own page, without p-values.
         """
         return mixed_summary(self._fit, self._data, self._backend, df)
 
@@ -244,6 +246,14 @@ class LinearMixedModel(Model):
         (180, 1000)
         """
         return simulate(self._fit, n, groups=groups, newdata=newdata, seed=seed)
+
+    def ranova(self) -> TestTable:
+        """Likelihood ratio tests of the random terms: slopes left out of their term, intercepts with it.
+
+        Two p-values: of the chi-square distribution, too large because a variance cannot be negative; and of the
+        mixture that allows for this (Self & Liang 1987, JASA 82, 605-610; Stram & Lee 1994, Biometrics 50, 1171-1177).
+        """
+        return ranova(self._fit, self._backend)
 
     def r2(self) -> RSquared:
         """Nakagawa's marginal and conditional R squared: variance explained without and with the random effects.

@@ -22,6 +22,7 @@ from ..inference.anova import AnovaTable, anova
 from ..inference.asked import Statistic
 from ..inference.bootstrap import Bootstrap, IntervalMethod
 from ..inference.confidence import ConfintMethod, confint
+from ..inference.deletions import drop1
 from ..inference.hypotheses import Hypothesis, HypothesisTest, linear_hypotheses
 from ..inference.intervals import Intervals
 from ..inference.means import JointTests, MarginalMeans, emmeans, emtrends, joint_tests
@@ -32,6 +33,7 @@ from ..inference.means.verbs import Type as MeansType
 from ..inference.parameters import Names
 from ..inference.profile import Profile, profile
 from ..inference.replicates import bootstrap
+from ..inference.tabled import TestTable
 from ..models.estimate import Fit
 from ..models.predictor import fitted
 from ..predict import Residuals, Seed, aligned, residuals
@@ -145,9 +147,18 @@ class Model:
         """
         return anova(self._fit, type, df, self._backend)
 
-    def test(
-        self, hypothesis: Hypothesis, rhs: float | Sequence[float] = 0.0, df: str | None = None
-    ) -> HypothesisTest:
+    def drop1(self, test: str | None = None, df: str | None = None) -> TestTable | AnovaTable:
+        """Tests of the fixed terms that no other term contains, each left out in turn.
+
+        Parameters
+        ----------
+        test : `"Chisq"`, likelihood ratios of refits by maximum likelihood (default of mixed models), or `"F"`, without
+            refits (default of linear models).
+        df : of the F tests, as for `anova`.
+        """
+        return drop1(self._fit, test, df, self._backend)
+
+    def test(self, hypothesis: Hypothesis, rhs: float | Sequence[float] = 0.0, df: str | None = None) -> HypothesisTest:
         """Tests of linear hypotheses: a t test of each, and an F test of all.
 
         Parameters

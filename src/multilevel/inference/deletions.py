@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InferenceError, nearest
 from ..formula import RandomMatrices
 from ..models.estimate import Estimate, Fit
+from ..models.generalized import GeneralizedFit
 from .anova import AnovaTable, anova
 from .likelihoods import boundary_p_value, chi_square_p_value
 from .refits import droppable, refitted, without_term
@@ -33,7 +34,10 @@ def drop1(fit: Fit, test: str | None = None, df: str | None = None, backend: str
     ------
     InferenceError : `test` or `df` is none of these, `df` is given for likelihood ratios, or there is no fixed term.
     """
-    test = test or ("Chisq" if fit.design.random else "F")
+    least_squares = not fit.design.random and not (
+        isinstance(fit, GeneralizedFit) and not fit.family.estimates_dispersion
+    )
+    test = test or ("F" if least_squares else "Chisq")
     if test not in TESTS:
         raise InferenceError(f'test is {test!r}; expected "Chisq" or "F"{nearest(test, TESTS)}')
     if not fit.design.terms:
@@ -41,6 +45,11 @@ def drop1(fit: Fit, test: str | None = None, df: str | None = None, backend: str
     scope = droppable([term.variables for term in fit.design.terms])
     if test == "F":
         return _f_tests(fit, scope, df, backend)
+    if least_squares and isinstance(fit, GeneralizedFit):
+        raise InferenceError(
+            f"the dispersion of the family {fit.family.name} is estimated, so likelihood ratios have no chi-square "
+            'distribution; use test="F"'
+        )
     if df is not None:
         raise InferenceError(f'df="{df}" is for F tests; add test="F", or leave it out')
     full = refitted(fit, reml=False)

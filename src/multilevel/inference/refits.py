@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..data.sums import Floats, Sums
 from ..formula import Design, RandomMatrices
 from ..models.estimate import Estimate, Fit, estimate_of
+from ..models.generalized import GeneralizedFit, taken
+from ..models.generalized_mixed import GeneralizedMixedFit
+from ..models.generalized_mixed import estimate_of as likelihood_estimate
+from ..models.likelihood import Likelihood
 
 
 def refitted(
     fit: Fit, *, reml: bool, X: tuple[Floats, ...] | None = None, random: tuple[RandomMatrices, ...] | None = None
 ) -> Estimate:
     """The estimate by REML or maximum likelihood; columns and random terms are those of the fit unless given."""
+    if isinstance(fit, GeneralizedFit):
+        return _by_likelihood(fit, fit.sums.X if X is None else X, fit.sums.random if random is None else random)
     sums = Sums(
         fit.sums.y,
         fit.sums.X if X is None else X,
@@ -22,6 +29,16 @@ def refitted(
         fit.sums.random if random is None else random,
     )
     return estimate_of(sums.core.fit(reml), sums, reml=reml)
+
+
+def _by_likelihood(fit: GeneralizedFit, X: tuple[Floats, ...], random: tuple[RandomMatrices, ...]) -> Estimate:
+    """That of a generalized model; without random terms, of the same likelihood without them."""
+    if isinstance(fit, GeneralizedMixedFit):
+        rows, n_agq, curvature = fit.likelihood.rows, fit.n_agq if random else 1, fit.likelihood.curvature
+    else:
+        rows, n_agq, curvature = taken(fit.rows, fit.counted), 1, None
+    likelihood = Likelihood(replace(rows, X=X, random=random), fit.family, n_agq, curvature)
+    return likelihood_estimate(likelihood.fit(), likelihood)
 
 
 def without_term(fit: Fit, number: int) -> tuple[Floats, ...]:

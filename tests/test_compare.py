@@ -377,7 +377,7 @@ def test_ranova_reads_like_lmertests(name):
         assert [word for word in own if word.strip("*.")][: len(words)][:-1] == words[:-1]
 
 
-# ---- the front desk, and generalized models; R 4.2.2 with lme4 1.1-31 -------------------------------------------------
+# ---- the front desk, and generalized models; R 4.2.2 with lme4 1.1-31 ------------------------------------------------
 
 
 @pytest.fixture(scope="module")

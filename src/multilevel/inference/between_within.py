@@ -57,7 +57,8 @@ def _degrees(fit: Fit) -> Floats:
         at[0] = 0
     df = np.diff(groups) - np.bincount(at, minlength=len(groups))[1:]
     at[at == 0] = len(df)
-    return np.where(df > 0, df, np.nan)[at - 1]
+    known: Floats = np.where(df > 0, df, np.nan)
+    return known[at - 1]
 
 
 def _nested_levels(fit: Fit) -> list[tuple[Codes, int]]:

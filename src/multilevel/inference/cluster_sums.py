@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..data.sums import Floats
 from ..models.estimate import Fit
 from .clusters import Clusters
+from .sampling import FLAT
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +75,22 @@ class ClusterSums:
     G: Floats  # (m, p, p) sums of X'WX, which add up to the identity
     scores: Floats  # (m, p) sums of X'We
 
+    @cached_property
+    def alone(self) -> tuple[Floats, NDArray[np.int64]]:
+        """Orthonormal directions (k, p) of the coefficients that a single cluster tells of, and (k,) which it is.
+
+        The score of such a cluster in such a direction is zero, whatever the data.
+        """
+        suspects = np.flatnonzero(np.einsum("mii->m", self.G) > 1.0 - FLAT)  # p at most: the traces add up to p
+        values, vectors = np.linalg.eigh(self.G[suspects])
+        which, column = np.nonzero(values > 1.0 - FLAT)
+        return vectors[which, :, column], suspects[which]
+
 
 def cluster_sums(fit: Fit, clusters: Clusters) -> ClusterSums:
     """Add up the rows of each cluster."""
     sums = fit.sums
-    root = np.linalg.cholesky(fit.estimate.unscaled_vcov)
+    root: Floats = np.linalg.cholesky(fit.estimate.unscaled_vcov)
     raw = np.column_stack([np.zeros((len(sums.y), 0)), *(sums.X[j] for j in fit.kept)])
     order = np.argsort(clusters.codes, kind="stable")
     sizes = np.bincount(clusters.codes, minlength=clusters.count)

@@ -52,8 +52,8 @@ def clusters_of(fit: Fit, cluster: Any = None, data: Any = None) -> Clusters:
     found = _outermost(fit) if cluster is None else _given(fit, cluster, data)
     if found.count < 2:
         raise InferenceError(
-            f"{_named(found)} has one level in the rows of the model; a cluster-robust covariance compares clusters and "
-            "needs two at least, better twenty"
+            f"{_named(found)} has one level in the rows of the model; a cluster-robust covariance compares "
+            "clusters and needs two at least, better twenty"
         )
     for part in fit.rows.random:
         if not nested(part.codes, part.n_levels, found.codes):
@@ -74,16 +74,16 @@ def nested(codes: Codes, n_levels: int, outer: NDArray[Any]) -> bool:
 def _outermost(fit: Fit) -> Clusters:
     if not fit.rows.random:
         raise InferenceError(
-            "a linear model has no grouping factor; say which rows belong together, by the name of a column or an array "
-            'with one value for each row: cluster="school"'
+            "a linear model has no grouping factor; say which rows belong together, by the name of a column or an "
+            'array with one value for each row: cluster="school"'
         )
     parts = {part.group: part for part in fit.rows.random}
     for part in sorted(parts.values(), key=lambda part: part.n_levels):
         if all(nested(other.codes, other.n_levels, part.codes) for other in parts.values()):
             return Clusters(part.group, part.codes, part.n_levels)
     raise InferenceError(
-        f"the grouping factors {' and '.join(parts)} are crossed: none holds whole levels of all others, and no rows are "
-        'independent clusters; name a column in which all are nested, if there is one: cluster="school"'
+        f"the grouping factors {' and '.join(parts)} are crossed: none holds whole levels of all others, and no rows "
+        'are independent clusters; name a column in which all are nested, if there is one: cluster="school"'
     )
 
 

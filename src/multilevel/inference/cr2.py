@@ -18,7 +18,6 @@ from ..data.sums import Floats
 from ..errors import InferenceError
 from ..models.estimate import Fit
 from .cluster_sums import ClusterSums, Pieces
-from .sampling import FLAT
 
 LARGEST = 5000  # rows of a matrix whose eigenvectors are asked for
 CHUNK = 4_000_000  # numbers in the matrices of the clusters that are worked on at once
@@ -48,7 +47,7 @@ def adjusted(fit: Fit, sums: ClusterSums) -> Pieces:
     loadings = [_loadings(fit, sums, t) for t in range(len(fit.rows.random))]
     weights = fit.sums.weights
     variances = np.ones(len(sums.e)) if weights is None else 1.0 / weights[sums.order]
-    gone = (np.linalg.eigvalsh(sums.G) > 1.0 - FLAT).sum(axis=1)  # directions that no other cluster tells of
+    gone = np.bincount(sums.alone[1], minlength=len(sums.sizes))  # directions in which S is singular
     pieces = Pieces(np.empty_like(sums.scores), np.empty_like(sums.G), np.empty_like(sums.G))
     for batch in _batches(sums, loadings, variances):
         Phi, X, WX, e = _projected(sums, loadings, variances, batch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import inf
 from typing import Any, Literal, TypeAlias, cast, get_args
 from weakref import WeakKeyDictionary

@@ -14,7 +14,7 @@ residuals e_c = y_c - X_c beta (Liang & Zeger 1986, Biometrika 73, 13-22; Bell &
 
 The working model is the fitted one: sigma^2 / weight for a linear model, sigma^2 V for a mixed model; under it CR2 is
 unbiased. Where B is singular, as when a coefficient belongs to one cluster, its pseudo-inverse stands for the inverse
-(P&T section 2.3), and so it does in CR3.
+(P&T section 2.3), and so it does in CR3. Of such a coefficient no covariance of this kind tells anything.
 
 All is written in coordinates in which M = I. Clusters then enter by three small arrays, with U_c = A_c'W_c X_c:
 scores U_c'e_c, T_c = X_c'U_c and R_c = U_c'Phi_c U_c. Under the working model the scores have the covariances
@@ -29,6 +29,7 @@ from math import nan, sqrt
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..data.sums import Floats
 from ..models.estimate import Fit
@@ -39,25 +40,27 @@ from .sampling import FLAT, FTestResult, Sampling
 
 Kind: TypeAlias = Literal["CR0", "CR1", "CR1S", "CR2", "CR3"]
 KINDS: tuple[str, ...] = get_args(Kind)
+FEW = 5  # so many coefficients are listed in a note
 CHUNK = 10_000_000  # numbers held at once for degrees of freedom
 
 
 @dataclass(frozen=True, eq=False)
 class ClusterRobust(Sampling):
-    """`vcov` is the cluster-robust covariance; combinations that no cluster tells of have NaN degrees of freedom.
+    """`vcov` is the cluster-robust covariance; `reference` gives degrees of freedom in the place of the method's own.
 
-    `reference`, if there is one, gives degrees of freedom in the place of the method's own.
+    A combination that takes a coefficient of a single cluster, `alone`, has no standard error: NaN degrees of freedom.
     """
 
     root: Floats = field(default_factory=lambda: np.zeros((0, 0)))  # (p, p), M = root root'
     pieces: Pieces = field(default_factory=Pieces.none)
+    alone: Floats = field(default_factory=lambda: np.zeros((0, 0)))  # (k, p) orthonormal, M = I
     reference: Sampling | None = None
 
     def df(self, L: Floats) -> Floats:
         """(k,) of each combination, twice the squared mean over the variance of its estimated variance."""
-        if self.reference is not None:
-            return self.reference.df(L)
         C = L @ self.root
+        if self.reference is not None:
+            return np.where(touching(C, self.alone), nan, self.reference.df(L))
         step = max(CHUNK // max(self.pieces.T[..., 0].size, 1), 1)
         return np.concatenate([np.zeros(0), *(self._df(C[i : i + step]) for i in range(0, len(C), step))])
 
@@ -68,7 +71,7 @@ class ClusterRobust(Sampling):
         mean = (r - s).sum(axis=1)
         K = t.transpose(0, 2, 1) @ t
         variance = np.sum(r * (r - 2.0 * s), axis=1) + np.einsum("kab,kab->k", K, K)
-        known = mean > FLAT * np.einsum("ka,ka->k", C, C)
+        known = ~touching(C, self.alone) & (variance > 0)
         return np.where(known, mean**2 / np.where(known, variance, 1.0), nan)
 
     def joint(self, L: Floats) -> tuple[float, float]:
@@ -76,13 +79,13 @@ class ClusterRobust(Sampling):
 
         d_st are the elements of the estimated covariance of the q combinations, in units of its mean under the model.
         """
+        H = _orthonormal(L @ self.root)
+        if touching(H, self.alone).any():
+            return nan, nan
         if self.reference is not None:
             return self.reference.joint(L)
-        H = _orthonormal(L @ self.root)
         q = len(H)
         values, vectors = np.linalg.eigh(H @ self.pieces.mean @ H.T)
-        if values[0] <= FLAT:
-            return nan, nan
         eta = q * (q + 1) / self.pieces.total_variance((vectors / np.sqrt(values)).T @ H)
         df2 = eta - q + 1.0
         return (df2, df2 / eta) if df2 > 0 else (nan, nan)
@@ -106,7 +109,21 @@ def cluster_robust(fit: Fit, kind: Kind, clusters: Clusters, reference: Sampling
     S = pieces.scores @ sums.root.T
     method = "Satterthwaite" if reference is None else reference.method
     note = f"Standard errors are cluster-robust: {kind}, {clusters.label}."
-    return ClusterRobust(f"{method} ({kind})", fit.estimate.beta, S.T @ S, note, sums.root, pieces, reference)
+    alone = sums.alone[0]
+    belonging = [name for name, touched in zip(fit.names, touching(sums.root, alone), strict=True) if touched]
+    if belonging:
+        listed = ", ".join(belonging[:FEW]) + (", ..." if len(belonging) > FEW else "")
+        note += f" They say nothing of coefficients that single clusters determine: {listed}."
+    return ClusterRobust(f"{method} ({kind})", fit.estimate.beta, S.T @ S, note, sums.root, pieces, alone, reference)
+
+
+def touching(C: Floats, alone: Floats) -> NDArray[np.bool_]:
+    """(k,) whether combinations (k, p), where M = I, take a coefficient that a single cluster determines."""
+    if not len(alone):
+        return np.zeros(len(C), np.bool_)
+    share = np.linalg.norm(C @ alone.T, axis=1)
+    taken: NDArray[np.bool_] = share > sqrt(FLAT) * np.linalg.norm(C, axis=1)
+    return taken
 
 
 def _pieces(fit: Fit, sums: ClusterSums, kind: Kind) -> Pieces:

@@ -57,8 +57,8 @@ def _degrees(fit: Fit) -> Floats:
         at[0] = 0
     df = np.diff(groups) - np.bincount(at, minlength=len(groups))[1:]
     at[at == 0] = len(df)
-    known: Floats = np.where(df > 0, df, np.nan)
-    return known[at - 1]
+    each: Floats = np.where(df > 0, df, np.nan).take(at - 1)
+    return each
 
 
 def _nested_levels(fit: Fit) -> list[tuple[Codes, int]]:

@@ -90,7 +90,7 @@ class ClusterSums:
 def cluster_sums(fit: Fit, clusters: Clusters) -> ClusterSums:
     """Add up the rows of each cluster."""
     sums = fit.sums
-    root: Floats = np.linalg.cholesky(fit.estimate.unscaled_vcov)
+    root = np.linalg.cholesky(fit.estimate.unscaled_vcov).astype(np.float64, copy=False)
     raw = np.column_stack([np.zeros((len(sums.y), 0)), *(sums.X[j] for j in fit.kept)])
     order = np.argsort(clusters.codes, kind="stable")
     sizes = np.bincount(clusters.codes, minlength=clusters.count)

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import InferenceError, nearest
 from ..models.estimate import Fit
+from ..models.generalized import GeneralizedFit
 from .between_within import between_within
 from .clusters import clusters_of
 from .kenward_roger import kenward_roger
@@ -31,7 +32,8 @@ def sampling_of(
     ----------
     fit : of a linear or linear mixed model.
     df : `"satterthwaite"`, `"kenward-roger"`, `"between-within"`, `"residual"` or `"none"` (normal and chi-square
-        references). Default: Satterthwaite for mixed models and cluster-robust covariances, residual for linear models.
+        references). Default: Satterthwaite for linear mixed models and cluster-robust covariances, residual where glm
+        or lm estimates a dispersion, else none.
     vcov : covariance, by default that of the model; `"CR0"`, `"CR1"`, `"CR1S"`, `"CR2"`, `"CR3"` for cluster-robust
         ones, see `robust`. Satterthwaite's degrees of freedom are then those of that covariance, and tests of several
         combinations HTZ.
@@ -54,9 +56,14 @@ def sampling_of(
     mixed = bool(fit.design.random)
     if vcov is None and cluster is not None:
         raise InferenceError('cluster is given but no covariance that uses it; add vcov="CR2"')
-    method = df or ("satterthwaite" if mixed or vcov is not None else "residual")
+    method = df or ("satterthwaite" if vcov is not None else _default(fit))
     if method not in METHODS:
         raise InferenceError(f"df is {df!r}; expected one of {', '.join(map(repr, METHODS))}{nearest(method, METHODS)}")
+    if isinstance(fit, GeneralizedFit) and (vcov is not None or method in MIXED_ONLY):
+        asked = f'df="{method}"' if vcov is None else f'vcov="{vcov}"'
+        raise InferenceError(
+            f'{asked} belongs to linear mixed models; generalized ones have normal references, df="none"'
+        )
     if vcov is not None:
         return _robust(fit, method, vcov, cluster, data)
     if not mixed and method in MIXED_ONLY:
@@ -65,6 +72,12 @@ def sampling_of(
     if (method,) not in made:
         made[method,] = _compute(fit, method)
     return made[method,]
+
+
+def _default(fit: Fit) -> str:
+    if isinstance(fit, GeneralizedFit):
+        return "residual" if fit.family.estimates_dispersion and not fit.design.random else "none"
+    return "satterthwaite" if fit.design.random else "residual"
 
 
 def _robust(fit: Fit, method: str, vcov: str, cluster: Any, data: Any) -> Sampling:

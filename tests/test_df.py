@@ -217,8 +217,11 @@ def test_satterthwaite_is_that_of_dense_algebra(formula, weights, reml):
         assert df == pytest.approx(2 * (row @ variance @ row) ** 2 / (g @ A @ g), rel=2e-4)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("formula", ["y ~ x + arm + (x | g)", "y ~ x + (1 | g) + (1 | h)"])
+@pytest.mark.parametrize(
+    ("formula", "method"),
+    [("y ~ x + arm + (x | g)", method) for method in METHODS]
+    + [("y ~ x + (1 | g) + (1 | h)", method) for method in METHODS if method != "between-within"],
+)
 def test_degrees_of_freedom_do_not_depend_on_units(formula, method):
     plain, scaled = drawn(), drawn()
     scaled["y"], scaled["x"] = 1e5 * scaled["y"], 1e-4 * scaled["x"] + 3.0

@@ -321,9 +321,9 @@ def test_other_references_with_a_robust_covariance(models: dict[str, Any]) -> No
         test = found.f_test(np.eye(p)[1:3])
         assert test.statistic == pytest.approx(gap @ np.linalg.solve(own.vcov[1:3, 1:3], gap) / 2, rel=1e-10)
         assert test.df2 == model.joint(np.eye(p)[1:3])[0]
-        assert found.method == f"{df} (CR2)"
+        assert (found.method, found.note) == (df, own.note)
     assert (own.method, own.note) == (
-        "Satterthwaite (CR2)", "Standard errors are cluster-robust: CR2, 12 clusters of school.",
+        "Satterthwaite", "Standard errors are cluster-robust: CR2, 12 clusters of school.",
     )  # fmt: skip
 
 
@@ -411,6 +411,15 @@ def test_between_within_without_degrees_of_freedom() -> None:
 
 # ---- bad input ------------------------------------------------------------------------------------------------------
 
+
+def test_generalized_fits_have_none_yet() -> None:
+    m = mlm.glm("y ~ x", {"y": [0, 1, 1, 0, 1], "x": [1.0, 2, 3, 4, 5]}, "binomial")
+    with pytest.raises(InferenceError, match='vcov="CR2" belongs to linear and linear mixed models'):
+        sampling_of(m._fit, vcov="CR2", cluster=[1, 1, 2, 2, 3])
+    with pytest.raises(InferenceError, match='df="between-within" belongs to linear mixed models'):
+        sampling_of(m._fit, df="between-within")
+
+
 BAD: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
     "unknown covariance": ("lmer", {"vcov": "CR9"}, InferenceError, "vcov is 'CR9'; expected one of 'CR0'.*did you"),
     "lower case": ("lmer", {"vcov": "cr2"}, InferenceError, "did you mean 'CR2'"),
@@ -427,6 +436,7 @@ BAD: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
     "missing, array": ("lm", {"vcov": "CR2", "cluster": [None] + [1, 2] * 50 + [1]}, DataError, "is missing in 1"),
     "crossed": ("crossed", {"vcov": "CR2"}, InferenceError, "klass and odd are crossed|odd and klass are crossed"),
     "across": ("lmer", {"vcov": "CR2", "cluster": "odd"}, InferenceError, "levels of school have rows in"),
+    "no fixed effects": ("no fixed effects", {"vcov": "CR2"}, InferenceError, "has no fixed effects"),
     "cluster alone": ("lm", {"cluster": "school"}, InferenceError, 'no covariance that uses it; add vcov="CR2"'),
     "Kenward-Roger": ("lmer", {"vcov": "CR2", "df": "kenward-roger"}, InferenceError, 'use df="satterthwaite"'),
     "between-within, lm": ("lm", {"df": "between-within"}, InferenceError, "belongs to mixed models"),
@@ -444,10 +454,11 @@ def test_bad_input(name: str) -> None:
     d = data()
     i = np.arange(len(d))
     d = d.assign(odd=i % 5, same="a", holes=d.school.where(i > 1))
-    if which == "lm":
-        m: Any = mlm.lm("y ~ x", d)
-    else:
-        m = mlm.lmer("y ~ x + (1 | school)" if which == "lmer" else "y ~ x + (1 | klass) + (1 | odd)", d)
+    formula = {
+        "lm": "y ~ x", "lmer": "y ~ x + (1 | school)", "crossed": "y ~ x + (1 | klass) + (1 | odd)",
+        "no fixed effects": "y ~ 0 + (1 | school)",
+    }[which]  # fmt: skip
+    m = (mlm.lmer if "|" in formula else mlm.lm)(formula, d)
     with pytest.raises(error, match=message) as found:
         sampling_of(m._fit, **options, data=d)
     assert "\n" not in str(found.value)

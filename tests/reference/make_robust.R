@@ -56,7 +56,7 @@ answer <- function(case) {
     if (is.null(V)) return(NULL)
     t <- coef_test(m, vcov = V, test = "Satterthwaite")
     w <- Wald_test(m, constrain_zero(case$together), vcov = V, test = "HTZ")
-    list(vcov = unclass(as.matrix(V)), df = t$df, p = t$p_Satt, htz = list(F = w$Fstat, df2 = w$df_denom, p = w$p_val))
+    list(vcov = unclass(as.matrix(V)), df = t$df, htz = list(F = w$Fstat, df2 = w$df_denom, p = w$p_val))
   })
   hc <- if (case$kind == "lm" && !case$weighted) {
     lapply(setNames(nm = c("HC0", "HC2", "HC3")), function(type) vcovHC(m, type = type))
@@ -89,5 +89,9 @@ inner_outer <- function(case) {
   c(case, list(names = rownames(t), df = unname(t[, "DF"]), terms = rownames(a), terms_df = a$denDF))
 }
 
-all <- list(robust = lapply(cases, answer), between_within = lapply(between_within, inner_outer))
-write(toJSON(all, auto_unbox = TRUE, digits = I(14), null = "null", na = "null"), args[2])
+lines <- function(made) {
+  one <- function(x) toJSON(x, auto_unbox = TRUE, digits = I(14), null = "null", na = "null")
+  paste0("[\n", paste(vapply(made, one, ""), collapse = ",\n"), "\n]")
+}
+write(paste0('{"robust": ', lines(lapply(cases, answer)), ',\n"between_within": ',
+             lines(lapply(between_within, inner_outer)), "}"), args[2])

@@ -99,7 +99,9 @@ def cluster_sums(fit: Fit, clusters: Clusters) -> ClusterSums:
     X = raw @ root
     WX = _weighted(fit, X, root)[order]
     X = X[order]
-    G = np.stack([np.add.reduceat(X * WX[:, [j]], starts) for j in range(X.shape[1])], axis=2)
+    G = np.empty((len(sizes), X.shape[1], X.shape[1]))
+    for j in range(X.shape[1]):
+        G[:, :, j] = np.add.reduceat(X * WX[:, [j]], starts)
     scores = np.add.reduceat(WX * e[:, None], starts)
     return ClusterSums(root, order, starts, sizes, X, WX, e, (G + np.swapaxes(G, 1, 2)) / 2.0, scores)
 

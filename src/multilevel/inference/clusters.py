@@ -49,6 +49,8 @@ def clusters_of(fit: Fit, cluster: Any = None, data: Any = None) -> Clusters:
     InferenceError : there is no default, a single cluster, or a random effect that reaches across clusters.
     DataError : the column is not there, has another length, or is missing in rows that count.
     """
+    if not fit.kept:
+        raise InferenceError("the model has no fixed effects, and robust covariances are theirs alone")
     found = _outermost(fit) if cluster is None else _given(fit, cluster, data)
     if found.count < 2:
         raise InferenceError(

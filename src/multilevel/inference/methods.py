@@ -20,7 +20,9 @@ DfMethod: TypeAlias = Literal["satterthwaite", "kenward-roger", "between-within"
 METHODS: tuple[str, ...] = get_args(DfMethod)
 MIXED_ONLY = ("satterthwaite", "kenward-roger", "between-within")
 
-_known: WeakKeyDictionary[Fit, dict[tuple[str, ...] | tuple[str, str, str, bytes], Sampling]] = WeakKeyDictionary()
+Key: TypeAlias = str | tuple[str, str, str, bytes]  # df; with a robust covariance: df, vcov, name and codes of clusters
+
+_known: WeakKeyDictionary[Fit, dict[Key, Sampling]] = WeakKeyDictionary()  # a fit never changes
 
 
 def sampling_of(
@@ -30,7 +32,7 @@ def sampling_of(
 
     Parameters
     ----------
-    fit : of a linear or linear mixed model.
+    fit : of any model.
     df : `"satterthwaite"`, `"kenward-roger"`, `"between-within"`, `"residual"` or `"none"` (normal and chi-square
         references). Default: Satterthwaite for linear mixed models and cluster-robust covariances, residual where glm
         or lm estimates a dispersion, else none.
@@ -53,25 +55,28 @@ def sampling_of(
     >>> found.note
     'Standard errors are cluster-robust: CR2, 18 clusters of subject.'
     """
-    mixed = bool(fit.design.random)
     if vcov is None and cluster is not None:
         raise InferenceError('cluster is given but no covariance that uses it; add vcov="CR2"')
-    method = df or ("satterthwaite" if vcov is not None else _default(fit))
+    method = df or (_default(fit) if vcov is None else "satterthwaite")
     if method not in METHODS:
         raise InferenceError(f"df is {df!r}; expected one of {', '.join(map(repr, METHODS))}{nearest(method, METHODS)}")
-    if isinstance(fit, GeneralizedFit) and (vcov is not None or method in MIXED_ONLY):
-        asked = f'df="{method}"' if vcov is None else f'vcov="{vcov}"'
+    if vcov is not None and isinstance(fit, GeneralizedFit):
         raise InferenceError(
-            f'{asked} belongs to linear mixed models; generalized ones have normal references, df="none"'
+            f'vcov="{vcov}" belongs to linear and linear mixed models; generalized ones have no cluster-robust '
+            "covariance yet"
+        )
+    if isinstance(fit, GeneralizedFit) and method in MIXED_ONLY:
+        raise InferenceError(
+            f'df="{method}" belongs to linear mixed models; generalized ones have normal references, df="none"'
         )
     if vcov is not None:
         return _robust(fit, method, vcov, cluster, data)
-    if not mixed and method in MIXED_ONLY:
+    if not fit.design.random and method in MIXED_ONLY:
         raise InferenceError(f'df="{method}" belongs to mixed models; a linear model has residual degrees of freedom')
     made = _known.setdefault(fit, {})
-    if (method,) not in made:
-        made[method,] = _compute(fit, method)
-    return made[method,]
+    if method not in made:
+        made[method] = _compute(fit, method)
+    return made[method]
 
 
 def _default(fit: Fit) -> str:

@@ -114,7 +114,7 @@ def cluster_robust(fit: Fit, kind: Kind, clusters: Clusters, reference: Sampling
     if belonging:
         listed = ", ".join(belonging[:FEW]) + (", ..." if len(belonging) > FEW else "")
         note += f" They say nothing of coefficients that single clusters determine: {listed}."
-    return ClusterRobust(f"{method} ({kind})", fit.estimate.beta, S.T @ S, note, sums.root, pieces, alone, reference)
+    return ClusterRobust(method, fit.estimate.beta, S.T @ S, note, sums.root, pieces, alone, reference)
 
 
 def touching(C: Floats, alone: Floats) -> NDArray[np.bool_]:

@@ -38,7 +38,7 @@ def as_lmertest(found: Fit) -> Fit:
     """
     roots = tuple(np.eye(len(factor)) for factor in found.factors)
     own = Whitened(found, np.eye(len(found.names)), roots)
-    methods._known.setdefault(found, {})["satterthwaite",] = satterthwaite(found, own)
+    methods._known.setdefault(found, {})["satterthwaite"] = satterthwaite(found, own)
     return found
 
 

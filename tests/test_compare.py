@@ -197,6 +197,44 @@ def test_reml_beside_ml_needs_a_refit(sleep):
     assert compare([sleep["ri"], ml])["p_value"][1] == pytest.approx(7.072412547230027e-10, rel=1e-4)
 
 
+@pytest.fixture(scope="module")
+def cbpp() -> dict[str, Fit]:
+    data = mlm.datasets.load("cbpp")
+    y = "cbind(incidence, size - incidence)"
+    fits = {
+        "null": mlm.glmer(f"{y} ~ 1 + (1 | herd)", data, "binomial"),
+        "period": mlm.glmer(f"{y} ~ period + (1 | herd)", data, "binomial"),
+        "quadrature": mlm.glmer(f"{y} ~ period + (1 | herd)", data, "binomial", n_agq=5),
+        "glm": mlm.glm(f"{y} ~ period", data, "binomial"),
+        "poisson": mlm.glm("incidence ~ period", data, "poisson"),
+        "quasi": mlm.glm("incidence ~ period", data, "quasipoisson"),
+        "lm": mlm.lm("incidence ~ period", data),
+    }
+    return {name: m._fit for name, m in fits.items()}
+
+
+def test_generalized_models_are_compared(cbpp):
+    """lme4 prints Chisq 25.61 on 3 degrees of freedom, p 1.151e-05."""
+    table = compare([cbpp["null"], cbpp["period"]])
+    assert table["statistic"][1] == pytest.approx(25.61, abs=0.005)
+    assert table["p_value"][1] == pytest.approx(1.151e-05, rel=1e-3)
+    assert compare([cbpp["glm"], cbpp["period"]])["df"][1] == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["period", "quadrature"], "m2 a model of family binomial by quadrature with 5 nodes"),
+        (["poisson", "lm"], "m1 is a model of family poisson and m2 a linear model"),
+        (["quasi", "quasi"], "m1 has no likelihood to compare"),
+        (["period", "poisson"], "different responses"),
+    ],
+)
+def test_families_that_cannot_be_compared(cbpp, names, words):
+    with pytest.raises(InferenceError, match=words):
+        compare([cbpp[name] for name in names])
+
+
 # ---- drop1 ----------------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import nan
+from math import isnan, nan
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from ..data.sums import Floats
 from ..errors import InferenceError
 from ..formula import RandomMatrices
 from ..models.estimate import Estimate, Fit
+from ..models.generalized import GeneralizedFit
+from ..models.generalized_mixed import GeneralizedMixedFit
 from .likelihoods import chi_square_p_value
 from .refits import refitted
 from .tabled import Numbers, TestTable
@@ -27,7 +29,7 @@ def compare(
 
     Parameters
     ----------
-    fits : two or more, of linear or linear mixed models.
+    fits : two or more, of linear or linear mixed models, or generalized ones of one family.
     names : labels of the models; default m1, m2, ... in the order given.
     refit : fit models anew by maximum likelihood if any was fitted by REML. False: compare REML criteria, which only
         models of the same fixed effects allow.
@@ -38,8 +40,8 @@ def compare(
 
     Raises
     ------
-    InferenceError : fewer than two models, other rows, responses or weights, names that do not match, or REML criteria
-        of different fixed effects.
+    InferenceError : fewer than two models, other rows, responses, weights or families, names that do not match, or
+        REML criteria of different fixed effects.
     """
     labels = _labels(fits, names)
     _check_rows(fits, labels)
@@ -77,7 +79,7 @@ def _labels(fits: Sequence[Fit], names: Sequence[str] | None) -> list[str]:
 
 
 def _check_rows(fits: Sequence[Fit], labels: Sequence[str]) -> None:
-    """InferenceError unless all have the same rows, response and weights, which likelihoods are of."""
+    """InferenceError unless all have the same rows, response, weights and family, which likelihoods are of."""
     first, one = fits[0], labels[0]
     for fit, other in zip(fits[1:], labels[1:], strict=True):
         n, m = fit.estimate.n, first.estimate.n
@@ -98,6 +100,22 @@ def _check_rows(fits: Sequence[Fit], labels: Sequence[str]) -> None:
             raise InferenceError(f"{one} and {other} have different responses, {words}; likelihoods cannot be compared")
         if not _equal(_weights(first), _weights(fit)):
             raise InferenceError(f"{one} and {other} have different weights; likelihoods cannot be compared")
+        if _family(first) != _family(fit):
+            raise InferenceError(
+                f"{one} is {_family(first)} and {other} {_family(fit)}; likelihoods cannot be compared"
+            )
+    nodes = {fit.n_agq: label for fit, label in zip(fits, labels, strict=True) if isinstance(fit, GeneralizedMixedFit)}
+    if len(nodes) > 1:
+        found = " and ".join(f"{label} has n_agq={n}" for n, label in nodes.items())
+        raise InferenceError(f"{found}: these approximate the likelihood differently; fit all models by the same")
+    for fit, label in zip(fits, labels, strict=True):
+        if isnan(fit.estimate.criterion):
+            raise InferenceError(f"{label} has no likelihood to compare: its family is given by mean and variance only")
+
+
+def _family(fit: Fit) -> str:
+    """The kind of response; links may differ."""
+    return f"a model of family {fit.family.name}" if isinstance(fit, GeneralizedFit) else "a linear model"
 
 
 def _counted(fit: Fit, values: Floats) -> Floats:

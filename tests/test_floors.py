@@ -27,7 +27,7 @@ FLOORS: list[list[set[str]]] = [
     ],
     [{"data"}],
     [{"models"}, {"datasets"}, {"designs"}],
-    [{"effects"}, {"predict", "simulate", "responses", "truth"}],
+    [{"effects"}, {"predict", "simulation", "responses", "truth"}],
     [{"inference"}],
     [
         {"diagnostics", "checks", "summary", "tidy", "generalized_words", "generalized_summary", "generalized_checks"},
@@ -154,4 +154,17 @@ def test_import_loads_nothing_slow() -> None:
     code = "import sys, multilevel\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not SLOW.intersection(loaded)
+    assert "multilevel.fit" not in loaded  # public names are imported when first asked for
+
+
+def test_the_first_fit_loads_nothing_slow() -> None:
+    code = "import sys, multilevel\nmultilevel.lmer\nprint(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not SLOW.intersection(loaded)
     assert "multilevel._core" in loaded
+
+
+def test_every_public_name_has_a_home() -> None:
+    for name in multilevel.__all__:
+        assert getattr(multilevel, name) is not None
+    assert set(multilevel.__all__) <= set(dir(multilevel))

@@ -394,12 +394,17 @@ THE_TUTORIALS = [
 ]
 
 
-def words(line: str) -> list[str]:
-    """Names without our brackets, quotation marks as ASCII."""
-    return re.sub(r"\[(\w+)\]", r"\1", line).translate(str.maketrans("‘’", "''")).split()
+def words(line: str) -> list[str | float]:
+    """Numbers however they are written, names without our brackets, quotation marks as ASCII, no full stops."""
+    plain = re.sub(r"\[(\w+)\]", r"\1", line).translate(str.maketrans("‘’", "''"))
+    return [word_or_number(word.removesuffix(".")) for word in plain.split()]
 
 
-def within(few: list[str], many: list[str]) -> bool:
+def word_or_number(word: str) -> str | float:
+    return float(word) if re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]\d+)?", word) else word
+
+
+def within(few: list[str | float], many: list[str | float]) -> bool:
     """Whether some words are among others, in their order."""
     rest = iter(many)
     return all(word in rest for word in few)

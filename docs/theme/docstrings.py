@@ -26,17 +26,13 @@ class Docstrings(Extension):
 def to_markdown(docstring: str) -> str:
     """Markdown of a docstring without common indentation.
 
-    >>> print(to_markdown("Adds.\\n\\nParameters\\n----------\\nx : a number,\\n    or two.\\n\\n>>> add(1, 2)\\n3"))
+    >>> print(to_markdown("Adds.\\n\\nParameters\\n----------\\nx : a number,\\n    or two.\\ny : another"))
     Adds.
     <BLANKLINE>
     **Parameters**
     <BLANKLINE>
     - `x`: a number, or two.
-    <BLANKLINE>
-    ```pycon
-    >>> add(1, 2)
-    3
-    ```
+    - `y`: another
     """
     pieces = _TITLE.split(docstring)  # what is before the first title, then titles and what is below them
     done = _paragraphs(pieces[0])

@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
-from . import datasets, designs, families, plots
-from .designs import dropout, expand_grid
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .errors import (
     ConvergenceWarning,
     DataError,
@@ -24,17 +25,21 @@ from .errors import (
     SeparationWarning,
     SingularFitWarning,
 )
-from .fit import (
-    GeneralizedLinearMixedModel,
-    GeneralizedLinearModel,
-    LinearMixedModel,
-    LinearModel,
-    glm,
-    glmer,
-    lm,
-    lmer,
-)
-from .truth import Group, Truth, simulate
+
+if TYPE_CHECKING:
+    from . import datasets, designs, families, plots
+    from .designs import dropout, expand_grid
+    from .fit import (
+        GeneralizedLinearMixedModel,
+        GeneralizedLinearModel,
+        LinearMixedModel,
+        LinearModel,
+        glm,
+        glmer,
+        lm,
+        lmer,
+    )
+    from .truth import Group, Truth, simulate
 
 __all__ = [
     "ConvergenceWarning",
@@ -67,11 +72,38 @@ __all__ = [
     "simulate",
 ]  # in reading order
 
+# where each name is at home; it is imported when first asked for, so that `import multilevel` takes no time
+_HOMES = {
+    "GeneralizedLinearMixedModel": "fit",
+    "GeneralizedLinearModel": "fit",
+    "LinearMixedModel": "fit",
+    "LinearModel": "fit",
+    "glm": "fit",
+    "glmer": "fit",
+    "lm": "fit",
+    "lmer": "fit",
+    "Group": "truth",
+    "Truth": "truth",
+    "simulate": "truth",
+    "dropout": "designs",
+    "expand_grid": "designs",
+}
+_MODULES = ("datasets", "designs", "families", "plots")
 
-def __getattr__(name: str) -> str:
-    """`__version__`, looked up only when asked for: that takes longer than the rest of the import."""
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported now; `__version__` is looked up."""
+    if name in _HOMES:
+        value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        return value
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name == "__version__":
         from importlib.metadata import version
 
         return version("multilevel")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -14,7 +14,7 @@ from .formula import Matrices
 from .models.generalized import GeneralizedFit
 from .models.predictor import fixed_part, random_variances
 from .predict import NewLevels, Seed, aligned, new_columns, one_of, predict
-from .simulate import SimulatedGroups, drawn_predictors, new_weights, simulated_rows
+from .simulation import SimulatedGroups, drawn_predictors, new_weights, simulated_rows
 
 Scale: TypeAlias = Literal["link", "response"]
 MeanGroups: TypeAlias = Literal["same", "population", "average"]

@@ -32,7 +32,7 @@ from ..models.inputs import Missing, Weights
 from ..models.likelihood import Curvature
 from ..predict import NewLevels, Seed
 from ..responses import MeanGroups, Scale, predict_generalized, simulate_generalized
-from ..simulate import SimulatedGroups
+from ..simulation import SimulatedGroups
 from ..summary import group_sizes
 from ..varcorr import VarCorr
 from .generalized import GeneralizedModel, warn

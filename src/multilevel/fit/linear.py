@@ -18,7 +18,7 @@ from ..models.inputs import Missing, Weights
 from ..models.linear import fit_linear, r_squared, refit_linear, spread
 from ..pages import FTest, LinearSummary
 from ..predict import Seed, predict
-from ..simulate import simulate
+from ..simulation import simulate
 from ..summary import linear_summary
 from ..tidy import glance_linear, tidy_linear
 from .model import Model, warn

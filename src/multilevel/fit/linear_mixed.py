@@ -20,7 +20,7 @@ from ..models.inputs import Missing, Weights
 from ..models.linear_mixed import criterion_at, fit_linear_mixed, refit_linear_mixed
 from ..pages import MixedSummary
 from ..predict import Groups, NewLevels, Seed, predict
-from ..simulate import SimulatedGroups, simulate
+from ..simulation import SimulatedGroups, simulate
 from ..summary import group_sizes, mixed_summary
 from ..tidy import glance_mixed, tidy_mixed
 from ..varcorr import VarCorr

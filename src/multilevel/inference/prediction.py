@@ -24,7 +24,7 @@ from ..framed import frame
 from ..models.estimate import Fit
 from ..models.predictor import fixed_part, random_part
 from ..predict import Groups, NewLevels, aligned, new_columns, one_of, predict
-from ..simulate import new_weights
+from ..simulation import new_weights
 from .sampling import Sampling
 from .satterthwaite import Satterthwaite, difference_steps
 

@@ -48,7 +48,7 @@ def intervals(m: mlm.LinearMixedModel, counts: Counter[tuple[str, str]], replica
     for method, options in (("profile", {}), ("boot", {"n": replicates, "seed": seed})):
         found = m.confint(method, **options)
         for name, truth in TRUE.items():
-            lower, upper = found[name]
+            _, lower, upper = found[name]
             counts[method, name] += not lower <= truth <= upper
 
 

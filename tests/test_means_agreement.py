@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import reference_data
+from at_theta import as_lmertest
 from means_calls import NotHereError, answer
 
 from multilevel.families import NegativeBinomial, family_of
@@ -74,7 +75,7 @@ def fitted(name: str) -> tuple[Fit, Any]:
     fit = fit_linear_mixed(m["formula"], data, reml=m["REML"], **options)
     if "theta" in m:
         solution = fit.sums.core.solve(np.array(m["theta"]), m["REML"])
-        fit = replace(fit, estimate=estimate_of(solution, fit.sums, reml=m["REML"]))
+        fit = as_lmertest(replace(fit, estimate=estimate_of(solution, fit.sums, reml=m["REML"])))
     return fit, data
 
 

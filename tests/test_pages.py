@@ -23,6 +23,10 @@ from multilevel.pages import FTest, LinearSummary, MixedSummary
 from multilevel.varcorr import GroupTerm, VarCorr
 
 PAGES = json.loads(Path(__file__).with_name("reference").joinpath("pages.json").read_text("utf-8"))["pages"]
+SUMMARIES = {
+    fit["id"]: fit["summary"]
+    for fit in json.loads(Path(__file__).with_name("reference").joinpath("tests.json").read_text("utf-8"))
+}
 MIXED = [page for page in PAGES if page["kind"] == "lmer"]
 LINEAR = [page for page in PAGES if page["kind"] == "lm"]
 Json = dict[str, Any]
@@ -138,34 +142,33 @@ def test_varcorr_prints_and_tabulates_like_lme4(page):
     np.testing.assert_allclose(frame["sdcor"], array(table["sdcor"]), rtol=1e-12)
 
 
-def table_lines(text: str) -> list[str]:
-    """The rows of a fixed-effects table: what stands between its column heads and its legend."""
-    return text.split("\n---")[0].splitlines()[2:]
+LMERTEST = [page for page in MIXED if "satterthwaite" in page and page["id"] in SUMMARIES]
 
 
-# R breaks the wide ones among these tables in two; the others can be compared
-TESTED = [p for p in MIXED if "satterthwaite" in p and len(table_lines(p["satterthwaite"]["text"])) == len(p["names"])]
+def lines_of_lmertest(page: Json) -> list[str]:
+    """lmerTest's page below its title, without what lme4 prints after the tables."""
+    return expected(page | {"text": SUMMARIES[page["id"]].partition("Formula:")[2]})
 
 
-def end_of_row(row: str) -> list[str]:
-    """The end of a row: t value, p-value and stars; `< 2e-16` is one word."""
-    found = row.replace("< ", "<").split()
-    return found[-2:] if found[-1].strip(".*") else found[-3:]
+def lines_with_tests(page: Json) -> list[str]:
+    summary = mixed_page(
+        page | {"text": SUMMARIES[page["id"]]},
+        df=array(page["satterthwaite"]["df"]),
+        p_values=array(page["satterthwaite"]["p"]),
+        tests="Satterthwaite's method",
+    )
+    title, _, text = summary.to_text().partition("\nFormula:")
+    assert title.endswith(". t-tests use Satterthwaite's method")
+    return text.split("\n\nNotes:")[0].split("\n")
 
 
-@pytest.mark.parametrize("page", TESTED, ids=ids(TESTED))
-def test_p_values_and_stars_read_like_lmertest(page):
-    """Only df looks different: lmerTest gives them the decimals of the estimates, here they have two."""
-    tests = page["satterthwaite"]
-    summary = mixed_page(page, df=array(tests["df"]), p_values=array(tests["p"]), df_method="Satterthwaite")
-    text = summary.to_text(200)
-    assert text.split("\n")[0].endswith(". t-tests use Satterthwaite's method")
-    section = text[text.index("Fixed effects:") :].split("\n\n")[0]
-    assert [*map(end_of_row, table_lines(section))] == [*map(end_of_row, table_lines(tests["text"]))]
+@pytest.mark.parametrize("page", LMERTEST, ids=ids(LMERTEST))
+def test_page_with_p_values_reads_like_lmertests(page):
+    assert lines_with_tests(page) == lines_of_lmertest(page)
 
 
-def test_how_many_tables_with_p_values_are_compared():
-    assert len(TESTED) == 114
+def test_how_many_pages_with_p_values_are_compared():
+    assert len(LMERTEST) == 122
 
 
 PAGE = {page["id"]: page for page in PAGES}

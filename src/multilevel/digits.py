@@ -86,23 +86,31 @@ class CoefficientCells(NamedTuple):
     estimates: list[str]
     errors: list[str]
     statistics: list[str]
+    df: list[str]
 
 
 def coefficient_cells(
-    estimates: Sequence[float], errors: Sequence[float], statistics: Sequence[float], digits: int = 4
+    estimates: Sequence[float],
+    errors: Sequence[float],
+    statistics: Sequence[float],
+    digits: int = 4,
+    df: Sequence[float] = (),
 ) -> CoefficientCells:
-    """Estimates and standard errors share their decimals; statistics have theirs (R's `printCoefmat`).
+    """Estimates, standard errors and degrees of freedom share their decimals; statistics have theirs.
 
-    >>> coefficient_cells([251.4051, 10.4673], [6.8246, 1.5458], [36.838, 6.771])
-    CoefficientCells(estimates=['251.405', ' 10.467'], errors=['  6.825', '  1.546'], statistics=['36.838', ' 6.771'])
+    This is R's `printCoefmat`.
+
+    >>> cells = coefficient_cells([251.4051, 10.4673], [6.8246, 1.5458], [36.838, 6.771], df=[17, 17])
+    >>> cells.estimates, cells.errors, cells.df, cells.statistics
+    (['251.405', ' 10.467'], ['  6.825', '  1.546'], [' 17.000', ' 17.000'], ['36.838', ' 6.771'])
     """
     n = len(estimates)
-    both = [*map(float, estimates), *map(float, errors)]
+    both = [*map(float, estimates), *map(float, errors), *map(float, df)]
     sizes = [floor(log10(abs(v))) + 1 for v in both if isfinite(v) and v != 0]
     decimals = max(1, digits - min(sizes, default=0))
     cells = significant([round(v, decimals) for v in both], digits)
     tests = significant([round(float(v), max(1, min(5, digits - 1))) for v in statistics], digits)
-    return CoefficientCells(cells[:n], cells[n:], tests)
+    return CoefficientCells(cells[:n], cells[n : 2 * n], tests, cells[2 * n :])
 
 
 def zap(values: Iterable[float], digits: int) -> list[float]:

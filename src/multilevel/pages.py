@@ -134,7 +134,7 @@ class MixedSummary(Page):
     names : (p,) names of the fixed effects.
     estimates, vcov : (p,) fixed effects and their (p, p) covariance.
     df, p_values : (p,) degrees of freedom and two-sided p-values; None: these columns are left out.
-    df_method : whose degrees of freedom, for the title ("Satterthwaite").
+    tests : what the t tests use, for the title: "Satterthwaite's method".
     data, weights, offset : what the user gave, in words; empty: not printed.
     singular : a variance is zero or a correlation perfect; the page says which.
     n_missing : rows left out because of missing values.
@@ -159,7 +159,7 @@ class MixedSummary(Page):
     vcov: Floats
     df: Floats | None = None
     p_values: Floats | None = None
-    df_method: str = ""
+    tests: str = ""
     data: str = ""
     weights: str = ""
     offset: str = ""
@@ -186,7 +186,7 @@ class MixedSummary(Page):
 
     def _title(self) -> str:
         title = f"Linear mixed model fit by {'REML' if self.reml else 'maximum likelihood'}"
-        return f"{title}. t-tests use {self.df_method}'s method" if self.df_method else title
+        return f"{title}. t-tests use {self.tests}" if self.tests else title
 
     def _criterion_item(self) -> Item:
         if self.reml:
@@ -241,6 +241,7 @@ def coefficient_items(
     estimates: Floats,
     errors: Floats,
     *,
+    statistics: Floats | None = None,
     df: Floats | None = None,
     p: Floats | None = None,
     letter: str = "t",
@@ -251,14 +252,18 @@ def coefficient_items(
     ----------
     names : (p,) row labels.
     estimates, errors : (p,) coefficients and standard errors; NaN prints as NA.
+    statistics : (p,) by default estimates over errors.
     df, p : (p,) degrees of freedom and p-values, or None.
     letter : of the statistic, "t" or "z".
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cells = coefficient_cells(estimates.tolist(), errors.tolist(), (estimates / errors).tolist(), DIGITS)
+    if statistics is None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            statistics = estimates / errors
+    degrees = [] if df is None else df.tolist()
+    cells = coefficient_cells(estimates.tolist(), errors.tolist(), statistics.tolist(), DIGITS, degrees)
     columns = [column("Estimate", cells.estimates), column("Std. Error", cells.errors)]
     if df is not None:
-        columns.append(column("df", [round(v, 2) for v in df.tolist()]))
+        columns.append(column("df", cells.df))
     columns.append(column(f"{letter} value", cells.statistics))
     marked = p is not None and bool((p < 0.1).any())
     if p is not None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .diagnostics import convergence_doubts, zero_weight_words
 from .effects import varcorr
+from .inference.methods import sampling_of
 from .inference.wald import t_p_values, whole_model_test
 from .models.estimate import Fit
 from .models.linear import r_squared, spread
@@ -46,9 +47,11 @@ def linear_summary(fit: Fit, data: Any) -> LinearSummary:
     )
 
 
-def mixed_summary(fit: Fit, data: Any, backend: str) -> MixedSummary:
-    """The page of a linear mixed model."""
+def mixed_summary(fit: Fit, data: Any, backend: str, df: str = "satterthwaite") -> MixedSummary:
+    """The page of a linear mixed model, with t tests by a method of `sampling_of`; `df="none"`: without tests."""
     e = fit.estimate
+    sampling = sampling_of(fit, df)
+    tests = sampling.t_tests(np.eye(len(sampling.beta))) if fit.names and df != "none" else None
     return MixedSummary(
         formula=fit.design.formula.text,
         reml=e.reml,
@@ -62,14 +65,18 @@ def mixed_summary(fit: Fit, data: Any, backend: str) -> MixedSummary:
         nobs=fit.rows.n,
         groups=group_sizes(fit),
         names=fit.names,
-        estimates=e.beta,
-        vcov=e.vcov,
+        estimates=sampling.beta,
+        vcov=sampling.vcov,
+        df=tests and tests.df,
+        p_values=tests and tests.p_value,
+        tests=sampling.words if tests else "",
         data=source_words(data),
         weights=weights_words(fit),
         singular=e.is_singular,
         n_missing=fit.n_missing,
         dropped=fit.dropped,
         doubts=tuple(convergence_doubts(fit)),
+        notes=(sampling.note,) if sampling.note else (),
     )
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from .data.attach import with_columns
 from .effects import varcorr
 from .framed import frame
-from .inference.wald import t_p_values, whole_model_test
+from .inference.methods import sampling_of
+from .inference.wald import whole_model_test
 from .labelled import Floats
 from .models.estimate import Fit
 from .models.linear import r_squared, spread
@@ -22,27 +23,33 @@ from .varcorr import GroupTerm
 
 def tidy_linear(fit: Fit, backend: str) -> Any:
     """`term`, `estimate`, `std_error`, `statistic`, `p_value`; NaN for columns that others determine."""
-    estimates, errors, statistics = _wald(fit)
-    p = t_p_values(statistics, fit.estimate.n - len(fit.kept))
-    values = {"estimate": estimates, "std_error": errors, "statistic": statistics, "p_value": p}
+    tests = sampling_of(fit).t_tests(np.eye(len(fit.names)))
+    values = {
+        "estimate": tests.estimate, "std_error": tests.std_error, "statistic": tests.statistic, "p_value": tests.p_value
+    }  # fmt: skip
     return frame({"term": fit.design.names, **{name: spread(fit, v) for name, v in values.items()}}, backend)
 
 
-def tidy_mixed(fit: Fit, backend: str) -> Any:
-    """`effect`, `group`, `term`, `estimate`, `std_error`, `statistic`: fixed effects, then `sd__` and `cor__` terms."""
+def tidy_mixed(fit: Fit, backend: str, df: str = "satterthwaite") -> Any:
+    """`effect`, `group`, `term`, `estimate`, `std_error`, `statistic`, `df`, `p_value`, by a method of `sampling_of`.
+
+    Fixed effects come first, then `sd__` and `cor__` terms.
+    """
     random = [row for term in varcorr(fit, backend).terms for row in random_rows(term)]
     random.append(("Residual", "sd__Observation", fit.estimate.sigma))
     groups, terms, values = zip(*random, strict=True)
-    estimates, errors, statistics = _wald(fit)
-    p, m = len(estimates), len(random)
+    tests = sampling_of(fit, df).t_tests(np.eye(len(fit.names)))
+    p, m = len(fit.names), len(random)
     none = np.full(m, np.nan)
     columns: dict[str, Sequence[Any] | Floats] = {
         "effect": ["fixed"] * p + ["ran_pars"] * m,
         "group": [None] * p + list(groups),
         "term": [*fit.names, *terms],
-        "estimate": np.concatenate([estimates, values]),
-        "std_error": np.concatenate([errors, none]),
-        "statistic": np.concatenate([statistics, none]),
+        "estimate": np.concatenate([tests.estimate, values]),
+        "std_error": np.concatenate([tests.std_error, none]),
+        "statistic": np.concatenate([tests.statistic, none]),
+        "df": np.concatenate([tests.df, none]),
+        "p_value": np.concatenate([tests.p_value, none]),
     }
     return frame(columns, backend)
 
@@ -76,14 +83,6 @@ def augment(fit: Fit, data: Any) -> Any:
     if fit.design.random:
         added[".fixed"] = fixed_part(fit, fit.rows)
     return with_columns(data, {name: aligned(values, fit.rows) for name, values in added.items()})
-
-
-def _wald(fit: Fit) -> tuple[Floats, Floats, Floats]:
-    """(p,) estimates, standard errors and their ratios."""
-    beta = fit.estimate.beta
-    errors = fit.estimate.sigma * np.sqrt(np.diag(fit.estimate.unscaled_vcov))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return beta, errors, beta / errors
 
 
 def random_rows(term: GroupTerm) -> list[tuple[str, str, float]]:

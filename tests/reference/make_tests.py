@@ -21,9 +21,14 @@ def table(j, columns):
     return {"rows": j["row_names"]} | {new: j["data"][old] for old, new in columns.items() if old in j["data"]}
 
 
+def text(j):
+    return j if isinstance(j, str) and j else None
+
+
 def one(j):
     t = j["lmerTest"]
     out = {"id": j["id"], "criterion": j["criterion"], "dropped": j["dropped_columns"]}
+    out["theta"] = list(j["theta"].values()) if isinstance(j["theta"], dict) else j["theta"]
     for method in ("satterthwaite", "kr"):
         out[f"coef_{method}"] = table(t.get(f"coef_{method}"), COLUMNS)
         for kind in ("I", "II", "III"):
@@ -32,6 +37,9 @@ def one(j):
     adjusted = t.get("vcov_adj_kr")
     out["vcov_kr"] = adjusted["data"] if isinstance(adjusted, dict) and "data" in adjusted else None
     out["summary"] = t.get("summary_text")
+    for kind in ("I", "II", "III"):
+        out[f"anova_{kind}_text"] = text(t.get(f"anova_{kind}_text"))
+    out["ranova_text"] = text(t.get("ranova_text"))
     return {k: v for k, v in out.items() if v is not None}
 
 

@@ -3,6 +3,7 @@
 Methods orchestrate, functions compute: each verb is one line that says where its answer comes from.
 """
 
+from .comparison import compare
 from .generalized_linear import GeneralizedLinearModel, glm
 from .generalized_mixed import GeneralizedLinearMixedModel, glmer
 from .linear import LinearModel, lm
@@ -13,6 +14,7 @@ __all__ = [
     "GeneralizedLinearModel",
     "LinearMixedModel",
     "LinearModel",
+    "compare",
     "glm",
     "glmer",
     "lm",

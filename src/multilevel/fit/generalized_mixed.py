@@ -17,9 +17,11 @@ from ..generalized_pages import GeneralizedMixedSummary
 from ..generalized_summary import generalized_mixed_summary, glance_generalized_mixed, tidy_generalized_mixed
 from ..generalized_words import convergence_generalized, explain_generalized_mixed
 from ..grouped import GroupTables
+from ..inference.deletions import ranova
 from ..inference.explained import IntraClass, RSquared
 from ..inference.generalized_explained import intra_class_generalized, r_squared_generalized
 from ..inference.generalized_prediction import Confidence, predict_generalized_interval
+from ..inference.tabled import TestTable
 from ..labelled import Coefficients, Covariance
 from ..models.generalized import another_response
 from ..models.generalized_mixed import (
@@ -281,6 +283,10 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
         Proportions where the response is one, successes where it is `cbind(successes, failures)`.
         """
         return simulate_generalized(self._fit, n, groups=groups, newdata=newdata, seed=seed)
+
+    def ranova(self) -> TestTable:
+        """Likelihood ratio tests of the random terms: slopes left out of their term, intercepts with it; see `lmer`."""
+        return ranova(self._fit, self._backend)
 
     def r2(self) -> RSquared:
         """Nakagawa's marginal and conditional R squared, on the scale of the link.

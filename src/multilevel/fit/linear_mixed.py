@@ -12,9 +12,11 @@ from ..data.sums import Floats
 from ..diagnostics import Convergence, Explanation, convergence, explain_mixed
 from ..effects import coefficients, random_effects, varcorr
 from ..grouped import GroupTables
+from ..inference.deletions import ranova
 from ..inference.explained import IntraClass, RSquared, intra_class, r_squared_mixed
 from ..inference.methods import sampling_of
 from ..inference.prediction import Interval, Theta, predict_interval
+from ..inference.tabled import TestTable
 from ..labelled import Coefficients, Covariance
 from ..models.inputs import Missing, Weights
 from ..models.linear_mixed import criterion_at, fit_linear_mixed, refit_linear_mixed
@@ -94,9 +96,13 @@ class LinearMixedModel(Model):
         groups = ", ".join(f"{levels} {group}" for group, levels in self.ngroups.items())
         return f"<LinearMixedModel {self.formula}: {self.nobs} rows, {groups}>"
 
-    def summary(self) -> MixedSummary:
-        """The page every reader of lme4 knows, with notes in plain words."""
-        return mixed_summary(self._fit, self._data, self._backend)
+    def summary(self, df: str = "satterthwaite") -> MixedSummary:
+        """The page every reader of lme4 and lmerTest knows, with notes in plain words.
+
+        `df` : whose degrees of freedom the t tests have, `"satterthwaite"`, `"kenward-roger"` (with its standard
+        errors) or `"residual"`; `"none"` for lme4's own page, without p-values.
+        """
+        return mixed_summary(self._fit, self._data, self._backend, df)
 
     @property
     def fixef(self) -> Coefficients:
@@ -241,6 +247,14 @@ class LinearMixedModel(Model):
         """
         return simulate(self._fit, n, groups=groups, newdata=newdata, seed=seed)
 
+    def ranova(self) -> TestTable:
+        """Likelihood ratio tests of the random terms: slopes left out of their term, intercepts with it.
+
+        Two p-values: of the chi-square distribution, too large because a variance cannot be negative; and of the
+        mixture that allows for this (Self & Liang 1987, JASA 82, 605-610; Stram & Lee 1994, Biometrics 50, 1171-1177).
+        """
+        return ranova(self._fit, self._backend)
+
     def r2(self) -> RSquared:
         """Nakagawa's marginal and conditional R squared: variance explained without and with the random effects.
 
@@ -284,12 +298,13 @@ class LinearMixedModel(Model):
         """
         return LinearMixedModel(refit_linear_mixed(self._fit, self._with_response(y)), self._data)
 
-    def tidy(self) -> Any:
-        """A frame with a row for each parameter: `effect`, `group`, `term`, `estimate`, `std_error`, `statistic`.
+    def tidy(self, df: str = "satterthwaite") -> Any:
+        """A frame with a row for each parameter: `effect`, `group`, `term`, `estimate`, `std_error`, `statistic`, `df`,
+        `p_value`.
 
-        Fixed effects first, then standard deviations `sd__` and correlations `cor__`.
+        Fixed effects first, then standard deviations `sd__` and correlations `cor__`; `df` as for `summary`.
         """
-        return tidy_mixed(self._fit, self._backend)
+        return tidy_mixed(self._fit, self._backend, df)
 
     def glance(self) -> Any:
         """A frame of one row: rows, sigma, likelihood, criterion, degrees of freedom."""

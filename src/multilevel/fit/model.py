@@ -18,9 +18,12 @@ from ..data.sums import Floats
 from ..diagnostics import doubts
 from ..errors import DataError
 from ..formula import Design, Matrices
+from ..inference.anova import AnovaTable, anova
 from ..inference.asked import Statistic
 from ..inference.bootstrap import Bootstrap, IntervalMethod
 from ..inference.confidence import ConfintMethod, confint
+from ..inference.deletions import drop1
+from ..inference.hypotheses import Hypothesis, HypothesisTest, linear_hypotheses
 from ..inference.intervals import Intervals
 from ..inference.means import JointTests, MarginalMeans, emmeans, emtrends, joint_tests
 from ..inference.means.axes import Reduce
@@ -30,6 +33,7 @@ from ..inference.means.verbs import Type as MeansType
 from ..inference.parameters import Names
 from ..inference.profile import Profile, profile
 from ..inference.replicates import bootstrap
+from ..inference.tabled import TestTable
 from ..models.estimate import Fit
 from ..models.predictor import fitted
 from ..predict import Residuals, Seed, aligned, residuals
@@ -119,6 +123,61 @@ class Model:
         if self._data is None:
             raise DataError("the data did not travel with this copy of the fit, for they were a query on a connection")
         return augment(self._fit, self._data)
+
+    def anova(self, type: int = 3, df: str | None = None) -> AnovaTable:
+        """F tests of the terms of the formula, whatever the coding of their factors.
+
+        Parameters
+        ----------
+        type : 1, each term after those before it; 2, each term after all that do not contain it; 3, each term after all
+            others, in cells that weigh the same.
+        df : `"satterthwaite"` (default of mixed models), `"kenward-roger"`, `"residual"` (default of linear models) or
+            `"none"`, a chi-square test divided by its degrees of freedom.
+
+        >>> from multilevel import datasets, lmer
+        >>> m = lmer("yield ~ variety * nitro + (1 | block/variety)", datasets.load("oats", "dict"))
+        >>> m.anova()
+        Type III Analysis of Variance Table with Satterthwaite's method
+                       Sum Sq Mean Sq NumDF  DenDF  F value    Pr(>F)
+        variety         655.5   327.8     2 21.575   1.9423    0.1676
+        nitro         19536.4 19536.4     1 51.000 115.7713 1.002e-14 ***
+        variety:nitro   168.3    84.2     2 51.000   0.4988    0.6102
+        ---
+        Signif. codes:  0 ‘***’ 0.001 ‘**’ 0.01 ‘*’ 0.05 ‘.’ 0.1 ‘ ’ 1
+        """
+        return anova(self._fit, type, df, self._backend)
+
+    def drop1(self, test: str | None = None, df: str | None = None) -> TestTable | AnovaTable:
+        """Tests of the fixed terms that no other term contains, each left out in turn.
+
+        Parameters
+        ----------
+        test : `"Chisq"`, likelihood ratios of refits by maximum likelihood (default of mixed models), or `"F"`, without
+            refits (default of linear models).
+        df : of the F tests, as for `anova`.
+        """
+        return drop1(self._fit, test, df, self._backend)
+
+    def test(self, hypothesis: Hypothesis, rhs: float | Sequence[float] = 0.0, df: str | None = None) -> HypothesisTest:
+        """Tests of linear hypotheses: a t test of each, and an F test of all.
+
+        Parameters
+        ----------
+        hypothesis : equations in text, `"days = 10"`, `"b1 - b2 = 0"`, one or several; weights by name, `{"days": 1}`;
+            or a matrix L (k, p) on the identified coefficients.
+        rhs : what weights and matrices are tested against.
+        df : as for `anova`.
+
+        Raises
+        ------
+        InferenceError : an equation cannot be read or names no coefficient, or the hypotheses contradict each other.
+
+        >>> from multilevel import datasets, lmer
+        >>> m = lmer("reaction ~ days + (days | subject)", datasets.load("sleepstudy", "dict"))
+        >>> round(m.test("days = 10").p_value, 3)
+        0.766
+        """
+        return linear_hypotheses(self._fit, hypothesis, rhs, df=df, backend=self._backend)
 
     def confint(
         self,

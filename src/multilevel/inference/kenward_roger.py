@@ -24,32 +24,40 @@ from ..data.sums import Floats
 from ..models.estimate import Fit, estimate_of
 from .sampling import Sampling, pseudo_inverse
 from .satterthwaite import contracted
+from .whitened import free, lower, whitened
 
 STEP = 1e-4  # of a difference, relative to the mean information of a level
+MOMENTLESS = 1e-2  # so near to two denominator degrees of freedom
 FORWARD = (-11.0 / 6.0, 3.0, -1.5, 1.0 / 3.0)  # weights of f(0), f(h), f(2h), f(3h) for h f'(0), of third order
 
 
 @dataclass(frozen=True, eq=False)
 class KenwardRoger(Sampling):
-    """`vcov` is the adjusted covariance, `unadjusted` the usual one, both in units of the response."""
+    """`vcov` is the adjusted covariance."""
 
-    unadjusted: Floats = field(default_factory=lambda: np.zeros((0, 0)))
-    P: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))  # (r, p, p), in units of V
-    W: Floats = field(default_factory=lambda: np.zeros((0, 0)))  # (r, r)
-    sigma2: float = 1.0
+    back: Floats = field(kw_only=True)  # (p, p): from the coordinates of what follows, whitened
+    Phi: Floats = field(kw_only=True)  # (p, p)
+    P: Floats = field(kw_only=True)  # (r, p, p)
+    W: Floats = field(kw_only=True)  # (r, r)
 
     def df(self, L: Floats) -> Floats:
         """(k,) one number for each combination."""
         return np.array([self.joint(row[None])[0] for row in L])
 
     def joint(self, L: Floats) -> tuple[float, float]:
-        """m and lambda of the scaled F statistic (section 3, equations 6 to 8 and the definitions before them)."""
-        q, Phi = len(L), self.unadjusted / self.sigma2
+        """m and lambda of the scaled F statistic (section 3, equations 6 to 8 and the definitions before them).
+
+        They match two moments, and an F distribution with two denominator degrees of freedom has none: lambda is then a
+        ratio of zeros. It is 1, as wherever F has an F distribution.
+        """
+        q, Phi, L = len(L), self.Phi, L @ self.back
         theta_phi = L.T @ np.linalg.solve(L @ Phi @ L.T, L) @ Phi
         parts = np.array([theta_phi @ P @ Phi for P in self.P])
         traces = np.einsum("rii->r", parts)
         a1 = float(traces @ self.W @ traces)
         a2 = float(np.einsum("rs,rij,sji->", self.W, parts, parts))
+        if q == 1:
+            return 2.0 / a2, 1.0  # what the equations say, without their differences
         B = (a1 + 6.0 * a2) / (2.0 * q)
         g = ((q + 1) * a1 - (q + 4) * a2) / ((q + 2) * a2)
         below = 3.0 * q + 2.0 * (1.0 - g)
@@ -58,7 +66,7 @@ class KenwardRoger(Sampling):
         variance = 2.0 / q * (1.0 + c1 * B) / ((1.0 - c2 * B) ** 2 * (1.0 - c3 * B))
         rho = variance / (2.0 * E**2)
         df = 4.0 + (q + 2.0) / (q * rho - 1.0)
-        return df, df / (E * (df - 2.0))
+        return df, df / (E * (df - 2.0)) if abs(df - 2.0) > MOMENTLESS else 1.0
 
 
 class _Pieces(NamedTuple):
@@ -84,6 +92,7 @@ def kenward_roger(fit: Fit) -> KenwardRoger:
             fit.design, fit.rows, fit.sums, estimate_of(solution, fit.sums, reml=True), fit.kept, fit.weights_column,
             fit.missing, fit.counted,
         )  # fmt: skip
+    plain, (fit, back, _) = fit.estimate, whitened(fit)
     directions = _directions(fit)
     here = _pieces(fit, fit.factors, directions)
     t, Q = _second(fit, directions, here)
@@ -93,9 +102,8 @@ def kenward_roger(fit: Fit) -> KenwardRoger:
     information = t / 2 - np.einsum("ij,rsji->rs", Phi, Q) + np.einsum("rij,sji->rs", PhiP, PhiP) / 2
     W = pseudo_inverse(information)
     middle = np.einsum("rs,rsij->ij", W, Q) - np.einsum("rs,rij,sjk->ik", W, P, PhiP)
-    adjusted = Phi + 2.0 * Phi @ middle @ Phi
-    vcov = sigma2 * (adjusted + adjusted.T) / 2.0
-    return KenwardRoger("Kenward-Roger", fit.estimate.beta, vcov, note, sigma2 * Phi, P, W, sigma2)
+    adjusted = sigma2 * back @ (Phi + 2.0 * Phi @ middle @ Phi) @ back.T
+    return KenwardRoger("Kenward-Roger", plain.beta, (adjusted + adjusted.T) / 2.0, note, back=back, Phi=Phi, P=P, W=W)
 
 
 def _directions(fit: Fit) -> list[_Direction]:
@@ -119,8 +127,8 @@ def _directions(fit: Fit) -> list[_Direction]:
 
 
 def _pieces(fit: Fit, factors: tuple[Floats, ...], directions: list[_Direction]) -> _Pieces:
-    free = [_free(factor, part.structure) for factor, part in zip(factors, fit.rows.random, strict=True)]
-    parts = fit.sums.core.contractions(np.concatenate(free))
+    theta = [free(factor, part) for factor, part in zip(factors, fit.rows.random, strict=True)]
+    parts = fit.sums.core.contractions(np.concatenate(theta))
     T = np.array([d.v @ parts[d.term][0] @ d.v for d in directions])
     M = np.array([contracted(parts[d.term][1], np.outer(d.v, d.v)) for d in directions])
     return _Pieces(T, M)
@@ -165,12 +173,4 @@ def _updated(factor: Floats, v: Floats, structure: str) -> Floats:
     """The factor of Lambda Lambda' + vv'; a diagonal one stays so, v having one entry."""
     if structure != "us":
         return np.sqrt(factor**2 + np.diag(v**2))
-    lower: Floats = np.linalg.qr(np.vstack([factor.T, v])).R.T
-    return lower * np.where(np.diag(lower) < 0, -1.0, 1.0)
-
-
-def _free(factor: Floats, structure: str) -> Floats:
-    """The free entries of Lambda, column by column."""
-    if structure != "us":
-        return np.diag(factor)
-    return np.concatenate([factor[j:, j] for j in range(len(factor))])
+    return lower(np.column_stack([factor, v]))

@@ -27,6 +27,7 @@ from ..predict import Groups, NewLevels, aligned, new_columns, one_of, predict
 from ..simulation import new_weights
 from .sampling import Sampling
 from .satterthwaite import Satterthwaite, difference_steps
+from .whitened import Whitened
 
 Interval: TypeAlias = Literal["confidence", "prediction"]
 Theta: TypeAlias = Literal["known", "estimated"]
@@ -115,8 +116,9 @@ def _variances(fit: Fit, sampling: Sampling, targets: _Targets, theta: Theta) ->
     if not isinstance(sampling, Satterthwaite):  # a linear model: nothing but sigma is estimated
         return here, sampling.df(targets.X)
     slopes, moves = [2.0 / e.sigma * here], []
-    for j, h in enumerate(difference_steps(fit.sums, e.theta, e.reml)):
-        ends = [_moved(fit, e.theta, j, step, targets) for step in (h, -h)]
+    there = sampling.whitened
+    for j, h in enumerate(difference_steps(there.fit.sums, there.fit.estimate.theta, e.reml)):
+        ends = [_moved(fit, there, j, step, targets) for step in (h, -h)]
         slopes.append(e.sigma**2 * (ends[0][0] - ends[1][0]) / (2.0 * h))
         moves.append((ends[0][1] - ends[1][1]) / (2.0 * h))
     gradient = np.array(slopes)
@@ -128,15 +130,16 @@ def _variances(fit: Fit, sampling: Sampling, targets: _Targets, theta: Theta) ->
     return here, df
 
 
-def _moved(fit: Fit, theta: Floats, entry: int, step: float, targets: _Targets) -> tuple[Floats, Floats]:
-    """Relative variances and predictions at another theta."""
-    at = theta.copy()
-    at[entry] += step
+def _moved(fit: Fit, there: Whitened, entry: int, step: float, targets: _Targets) -> tuple[Floats, Floats]:
+    """Relative variances and predictions at another theta, a step along one entry in orthogonal columns."""
+    moved = there.fit.estimate.theta.copy()
+    moved[entry] += step
+    at = there.theta(moved)
     solution = fit.sums.core.solve(at, fit.estimate.reml)
     modes = tuple([b.reshape(part.n_levels, -1) for b, part in zip(solution.modes, fit.rows.random, strict=True)])
-    there = replace(fit, estimate=replace(fit.estimate, theta=at, beta=solution.beta, modes=modes))
-    mean = fixed_part(there, targets.rows) + random_part(targets.rows, modes[: len(targets.rows.random)])
-    return _relative(there, at, solution.unscaled_vcov, targets), mean
+    fit = replace(fit, estimate=replace(fit.estimate, theta=at, beta=solution.beta, modes=modes))
+    mean = fixed_part(fit, targets.rows) + random_part(targets.rows, modes[: len(targets.rows.random)])
+    return _relative(fit, at, solution.unscaled_vcov, targets), mean
 
 
 def _relative(fit: Fit, theta: Floats, U: Floats, targets: _Targets) -> Floats:

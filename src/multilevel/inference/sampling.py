@@ -17,19 +17,23 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.sums import Floats
-from .wald import f_p_value
+from .wald import f_p_value, t_p_values
 
 SAME = 1e-8  # relative difference below which degrees of freedom are equal, and combinations implied by others
 FLAT = 1e-7  # share of the largest eigenvalue below which a parameter is not identified
 
 
 class FTestResult(NamedTuple):
-    """A test of several combinations at once; `df2` is infinite for a chi-square test divided by `df1`."""
+    """A test of several combinations at once; `df2` is infinite for a chi-square test divided by `df1`.
+
+    `statistic` is `scale` times Wald's, by Kenward and Roger's method.
+    """
 
     statistic: float
     df1: int
     df2: float
     p_value: float
+    scale: float = 1.0
 
 
 class Estimates(NamedTuple):
@@ -38,6 +42,16 @@ class Estimates(NamedTuple):
     estimate: Floats
     std_error: Floats
     df: Floats
+
+
+class TTests(NamedTuple):
+    """A t test of each combination (k,)."""
+
+    estimate: Floats
+    std_error: Floats
+    df: Floats
+    statistic: Floats
+    p_value: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +65,11 @@ class Sampling(ABC):
     beta: Floats
     vcov: Floats
     note: str = ""
+
+    @property
+    def words(self) -> str:
+        """What tests by this method use: "Satterthwaite's method", "residual degrees of freedom"."""
+        return f"{self.method}'s method" if self.method[0].isupper() else f"{self.method} degrees of freedom"
 
     @abstractmethod
     def df(self, L: Floats) -> Floats:
@@ -67,15 +86,24 @@ class Sampling(ABC):
         variances = np.sum(L @ self.vcov * L, axis=1)
         return Estimates(L @ self.beta, np.sqrt(np.maximum(variances, 0.0)), self.df(L))
 
+    def t_tests(self, L: Floats, rhs: Floats | float = 0.0) -> TTests:
+        """Two-sided tests that each combination (k, p) is `rhs`; normal where its degrees of freedom are infinite."""
+        estimate, error, df = self.estimates(L)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            statistic = (estimate - rhs) / error
+        return TTests(estimate, error, df, statistic, t_p_values(statistic, df))
+
     def f_test(self, L: Floats, rhs: Floats | float = 0.0) -> FTestResult:
         """Wald F test of L beta = rhs, for the combinations among L (k, p) that are not implied by others."""
-        L, gap = _independent(L, L @ self.beta - rhs)
+        units = np.sqrt(np.diag(self.vcov))
+        kept = independent(L * np.where(units > 0, units, 1.0))
+        L, gap = L[kept], (L @ self.beta - rhs)[kept]
         q = len(L)
         if q == 0:
             return FTestResult(nan, 0, nan, nan)
         statistic = float(gap @ np.linalg.solve(L @ self.vcov @ L.T, gap)) / q
         df2, scale = self.joint(L)
-        return FTestResult(scale * statistic, q, df2, f_p_value(scale * statistic, q, df2))
+        return FTestResult(scale * statistic, q, df2, f_p_value(scale * statistic, q, df2), scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +121,8 @@ class FixedDf(Sampling):
         return self.degrees, 1.0
 
 
-def _independent(L: Floats, gap: Floats) -> tuple[Floats, Floats]:
-    """The rows that no rows above imply, with their values."""
+def independent(L: Floats) -> list[int]:
+    """Positions of the rows that no rows above imply; columns should be in comparable units."""
     kept: list[int] = []
     basis = np.zeros((0, L.shape[1]))
     for i, row in enumerate(L):
@@ -104,7 +132,7 @@ def _independent(L: Floats, gap: Floats) -> tuple[Floats, Floats]:
         if length > SAME * max(float(np.linalg.norm(row)), 1e-300):
             basis = np.vstack([basis, rest / length])
             kept.append(i)
-    return L[kept], gap[kept]
+    return kept
 
 
 def pseudo_inverse(information: Floats) -> Floats:

@@ -22,6 +22,7 @@ import numpy as np
 from ..data.sums import Floats, Sums
 from ..models.estimate import Fit
 from .sampling import SAME, Sampling, pseudo_inverse
+from .whitened import Whitened, whitened
 
 STEP = 0.03  # of a difference, in standard errors of the parameter
 
@@ -30,12 +31,14 @@ STEP = 0.03  # of a difference, in standard errors of the parameter
 class Satterthwaite(Sampling):
     """Degrees of freedom by matching the variance of an estimated variance."""
 
-    jacobian: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))  # (1 + m, p, p), of vcov, by phi
-    phi_vcov: Floats = field(default_factory=lambda: np.zeros((0, 0)))  # (1 + m, 1 + m)
+    whitened: Whitened = field(kw_only=True)  # the coordinates of what follows
+    jacobian: Floats = field(kw_only=True)  # (1 + m, p, p), of the covariance, by phi
+    phi_vcov: Floats = field(kw_only=True)  # (1 + m, 1 + m)
 
     def df(self, L: Floats) -> Floats:
         """(k,) one number for each combination."""
-        variances = np.sum(L @ self.vcov * L, axis=1)
+        L = L @ self.whitened.back
+        variances = np.sum(L @ self.whitened.fit.estimate.vcov * L, axis=1)
         slopes = np.sum(L @ self.jacobian * L, axis=2).T
         spread = np.einsum("im,mn,in->i", slopes, self.phi_vcov, slopes)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -54,14 +57,21 @@ class Satterthwaite(Sampling):
         return 2.0 * expected / (expected - q), 1.0
 
 
-def satterthwaite(fit: Fit) -> Satterthwaite:
-    """The sampling distribution of the fixed effects of a mixed model, by Satterthwaite's method."""
-    estimate = fit.estimate
-    sigma, U = estimate.sigma, estimate.unscaled_vcov
-    by_theta = sigma**2 * _vcov_slopes(fit)
-    jacobian = np.concatenate([2.0 * sigma * U[None], by_theta])
+def satterthwaite(fit: Fit, there: Whitened | None = None) -> Satterthwaite:
+    """The sampling distribution of the fixed effects of a mixed model, by Satterthwaite's method.
+
+    `there` is the same fit in the coordinates of the differences, by default orthogonal columns. At an optimum the
+    choice changes rounding errors only; elsewhere the curvature depends on it.
+    """
+    there = there or whitened(fit)
+    sigma, U = there.fit.estimate.sigma, there.fit.estimate.unscaled_vcov
     return Satterthwaite(
-        "Satterthwaite", estimate.beta, estimate.vcov, "", jacobian, 2.0 * pseudo_inverse(_hessian(fit))
+        "Satterthwaite",
+        fit.estimate.beta,
+        fit.estimate.vcov,
+        whitened=there,
+        jacobian=np.concatenate([2.0 * sigma * U[None], sigma**2 * _vcov_slopes(there.fit)]),
+        phi_vcov=2.0 * pseudo_inverse(_hessian(there.fit)),
     )
 
 
@@ -83,7 +93,9 @@ def _vcov_slopes(fit: Fit) -> Floats:
     """(m, p, p) d(Q^-1)/dtheta."""
     U = fit.estimate.unscaled_vcov
     products = [HH for _, HH in fit.sums.core.contractions(fit.estimate.theta)]
-    return np.array([U @ contracted(products[t], slope) @ U for t, slope in psi_slopes(fit)]).reshape(-1, *U.shape)
+    slopes = psi_slopes(fit)
+    made = [U @ contracted(products[t], slope) @ U for t, slope in slopes]
+    return np.array(made).reshape(len(slopes), *U.shape)
 
 
 def contracted(HH: Floats, D: Floats) -> Floats:

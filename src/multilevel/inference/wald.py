@@ -10,17 +10,19 @@ from ..models.linear import sums_of_squares
 from ..pages import FTest
 
 
-def t_p_values(statistics: Floats, df: float) -> Floats:
-    """(p,) two-sided p-values of t statistics with `df` degrees of freedom; NaN where there are none.
+def t_p_values(statistics: Floats, df: Floats | float) -> Floats:
+    """(p,) two-sided p-values of t statistics; NaN where there are no degrees of freedom, normal where infinitely many.
 
-    >>> t_p_values(np.array([2.0]), 30).round(4)
-    array([0.0546])
+    >>> t_p_values(np.array([2.0, 2.0]), np.array([30, np.inf])).round(4)
+    array([0.0546, 0.0455])
     """
-    from scipy.special import betainc
+    from scipy.special import betainc, erfc
 
-    if not df > 0:
-        return np.full(statistics.shape, np.nan)
-    p: Floats = betainc(df / 2, 0.5, df / (df + statistics**2))  # accurate far into the tail
+    df = np.broadcast_to(np.asarray(df, float), statistics.shape)
+    p = np.full(statistics.shape, np.nan)
+    some, many = (df > 0) & (df < np.inf), np.isposinf(df)
+    p[some] = betainc(df[some] / 2, 0.5, df[some] / (df[some] + statistics[some] ** 2))  # accurate far into the tail
+    p[many] = erfc(np.abs(statistics[many]) / np.sqrt(2.0))
     return p
 
 
@@ -37,13 +39,15 @@ def z_p_values(statistics: Floats) -> Floats:
 
 
 def f_p_value(statistic: float, df1: float, df2: float) -> float:
-    """Upper-tail p-value of an F statistic.
+    """Upper-tail p-value of an F statistic; of df1 * F as chi-square where `df2` is infinite.
 
-    >>> round(f_p_value(4.0, 1, 30), 4)
-    0.0546
+    >>> round(f_p_value(4.0, 1, 30), 4), round(f_p_value(4.0, 1, np.inf), 4)
+    (0.0546, 0.0455)
     """
-    from scipy.special import betainc
+    from scipy.special import betainc, gammaincc
 
+    if np.isposinf(df2):
+        return float(gammaincc(df1 / 2, df1 * statistic / 2))
     return float(betainc(df2 / 2, df1 / 2, df2 / (df2 + df1 * statistic)))
 
 

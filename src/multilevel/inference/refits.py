@@ -1,0 +1,70 @@
+"""The model of a fit with columns of X or random effects left out, fitted to the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..data.sums import Floats, Sums
+from ..formula import Design, RandomMatrices
+from ..models.estimate import Estimate, Fit, estimate_of
+from ..models.generalized import GeneralizedFit, taken
+from ..models.generalized_mixed import GeneralizedMixedFit
+from ..models.generalized_mixed import estimate_of as likelihood_estimate
+from ..models.likelihood import Likelihood
+
+
+def refitted(
+    fit: Fit, *, reml: bool, X: tuple[Floats, ...] | None = None, random: tuple[RandomMatrices, ...] | None = None
+) -> Estimate:
+    """The estimate by REML or maximum likelihood; columns and random terms are those of the fit unless given."""
+    if isinstance(fit, GeneralizedFit):
+        return _by_likelihood(fit, fit.sums.X if X is None else X, fit.sums.random if random is None else random)
+    sums = Sums(
+        fit.sums.y,
+        fit.sums.X if X is None else X,
+        fit.sums.weights,
+        fit.sums.random if random is None else random,
+    )
+    return estimate_of(sums.core.fit(reml), sums, reml=reml)
+
+
+def _by_likelihood(fit: GeneralizedFit, X: tuple[Floats, ...], random: tuple[RandomMatrices, ...]) -> Estimate:
+    """That of a generalized model; without random terms, of the same likelihood without them."""
+    if isinstance(fit, GeneralizedMixedFit):
+        rows, n_agq, curvature = fit.likelihood.rows, fit.n_agq if random else 1, fit.likelihood.curvature
+    else:
+        rows, n_agq, curvature = taken(fit.rows, fit.counted), 1, None
+    likelihood = Likelihood(replace(rows, X=X, random=random), fit.family, n_agq, curvature)
+    return likelihood_estimate(likelihood.fit(), likelihood)
+
+
+def without_term(fit: Fit, number: int) -> tuple[Floats, ...]:
+    """The columns of X without those of a term, from 1, as its formula without the term would have them."""
+    design = fit.design
+    kept = tuple([x for x, t in zip(fit.sums.X, design.assign, strict=True) if t != number])
+    others = [term for t, term in enumerate(design.terms, 1) if t != number]
+    if (
+        not design.has_intercept
+        and _is_mean(design, number)
+        and any(_only_factors(design, o.variables) for o in others)
+    ):
+        return np.ones(len(fit.sums.y)), *kept  # the next factor would be coded in full
+    return kept
+
+
+def _is_mean(design: Design, number: int) -> bool:
+    """Whether the columns of a term add up to a constant, as those of a factor coded in full do."""
+    return set(design.terms[number - 1].codings) == {"full"}
+
+
+def _only_factors(design: Design, variables: Sequence[str]) -> bool:
+    return all(variable in design.factors for variable in variables)
+
+
+def droppable(variables: Sequence[Sequence[str]]) -> list[int]:
+    """Positions of the terms that no other term contains (the principle of marginality)."""
+    sets = [set(v) for v in variables]
+    return [i for i, own in enumerate(sets) if not any(own < other for other in sets)]

@@ -80,9 +80,7 @@ def _test(e: MarginalMeans, joint: bool = False, side: str = "two-sided", **rest
 
 
 def _regrid(e: MarginalMeans, transform: str = "response") -> MarginalMeans:
-    if transform != "response":
-        raise NotHereError("regridding to another scale")
-    return e.regrid()
+    return e.regrid(transform)
 
 
 def _effect_size(e: MarginalMeans, **rest: Any) -> None:

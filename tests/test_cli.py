@@ -6,18 +6,22 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from multilevel import datasets
 from multilevel.cli import main
 from multilevel.data.rows import read_columns
-from multilevel.fit import LinearMixedModel, LinearModel, lm, lmer
+from multilevel.fit import LinearMixedModel, LinearModel, glm, glmer, lm, lmer
 
 SLEEP = "reaction ~ days + (days | subject)"
+CBPP = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
 
 
 def named(model: LinearModel | LinearMixedModel) -> str:
@@ -85,6 +89,28 @@ def test_json_has_the_unrounded_numbers_of_glance_and_tidy(capsys: pytest.Captur
     assert estimates["days"] == pytest.approx(10.467285959596, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("words", "direct"),
+    [
+        ([CBPP, "cbpp", "--family", "binomial"], lambda d: glmer(CBPP, d, "binomial")),
+        (
+            [CBPP, "cbpp", "--family", "binomial(probit)", "--agq", "9"],
+            lambda d: glmer(CBPP, d, "binomial(probit)", n_agq=9),
+        ),
+        (["incidence ~ size", "cbpp", "--family", "poisson"], lambda d: glm("incidence ~ size", d, "poisson")),
+    ],
+)
+def test_a_family_makes_a_generalized_model(
+    words: list[str], direct: Callable[[Any], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", *words]) == 0
+    model = direct(datasets.load("cbpp"))
+    assert capsys.readouterr().out == f"{replace(model.summary(), data='cbpp')}\n"
+    assert main(["fit", *words, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["tidy"]
+    assert rows[0]["estimate"] == pytest.approx(float(np.asarray(model.fixef)[0]), rel=1e-12)
+
+
 def test_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "w.csv"
     path.write_text("y,x,w\n1,1,1\n2,2,2\n4,3,1\n3,4,2\n5,5,1\n")
@@ -110,6 +136,12 @@ def _weighted_slope() -> float:
         ([SLEEP, "nowhere/sleepstudy.csv"], "file 'nowhere/sleepstudy.csv' not found"),
         ([SLEEP, "sleepstudy", "--weights", "wait"], "column 'wait' not found"),
         (["reaction ~ days", "sleepstudy", "--ml"], "--ml is for formulas with random effects"),
+        ([SLEEP, "sleepstudy", "--family", "gama"], "no family is called 'gama'; did you mean 'gamma'?"),
+        ([SLEEP, "sleepstudy", "--family", "binomial"], "the response reaction is 249.56 in row 0"),
+        ([SLEEP, "sleepstudy", "--agq", "9"], "--agq is for generalized models with random effects"),
+        (["reaction ~ days", "sleepstudy", "--family", "gamma", "--agq", "9"], "--agq is for generalized models"),
+        ([SLEEP, "sleepstudy", "--family", "gamma", "--agq", "-1"], "n_agq is -1; expected 1 (Laplace)"),
+        ([SLEEP, "sleepstudy", "--family", "gamma", "--ml"], "generalized models are always fitted by maximum"),
     ],
 )
 def test_wrong_input_gets_one_sentence_and_code_2(

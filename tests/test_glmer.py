@@ -171,11 +171,33 @@ def test_verbs_of_inference(cbpp, made):
     assert cbpp.joint_tests()
     t = glm("breaks ~ wool", load("warpbreaks"), "gamma").emmeans("~ wool")
     assert (t.to_frame()["df"] == 52).all()
-    for ask in (lambda: cbpp.profile(), lambda: cbpp.bootstrap(5), lambda: cbpp.confint("profile")):
-        with pytest.raises(InferenceError, match=r"linear \(mixed\) models only"):
-            ask()
     with pytest.raises(InferenceError, match='df="satterthwaite" belongs to linear mixed models'):
         cbpp.confint(df="satterthwaite")
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "line"),
+    [
+        ("cbind(k, 9 - k) ~ x + (1 | g)", "binomial", "k[n] ~ Binomial(9, μ[n])"),
+        ("cbind(k, x2) ~ x + (1 | g)", "binomial", "k[n] ~ Binomial(k[n] + x2[n], μ[n])"),
+        ("b ~ x + (1 | g)", "binomial(probit)", "b[n] ~ Bernoulli(μ[n])"),
+        ("t ~ x + (1 | g)", "gamma(log)", "t[n] ~ Gamma(mean = μ[n], dispersion = {:.4g})"),
+        ("k ~ x + (1 | g)", "negative_binomial", "k[n] ~ NegativeBinomial(mean = μ[n], size = {:.4g})"),
+        ("k ~ x + (1 | g)", "negative_binomial_1", "k[n] ~ NegativeBinomial(mean = μ[n], variance = μ[n](1 + {:.4g}))"),
+        ("t ~ x + (1 | g)", "student_t", "t[n] ~ t(mean = μ[n], scale = {:.4g}, df = {:.4g})"),
+    ],
+)
+def test_equations_have_the_estimates(formula, family, line):
+    rng = np.random.default_rng(4)
+    g = np.repeat(np.arange(20), 12)
+    k = rng.negative_binomial(2, 0.4 + 0.3 * (g % 2)).clip(max=9)
+    data = {"g": g, "x": rng.normal(size=240), "k": k, "x2": 10 - k, "b": k > 2}
+    data["t"] = (3 + 0.5 * rng.normal(size=20)[g] + rng.standard_t(3, 240)).clip(min=0.05)
+    m = glmer(formula, data, family)
+    written = repr(m.equation(numbers=True)).splitlines()[0]
+    assert " ".join(written.split()) == line.format(*m.shape.values())
+    labels = [node.main for node in m.diagram().scene.nodes]
+    assert sum(label in ("σ", "φ", "ν") for label in labels) == 1 + len(m.shape)
 
 
 def test_rows_of_weight_zero_may_hold_any_response(made):

@@ -621,6 +621,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "response of sums": (lambda: emmeans(LOG, PIGS, "source").contrast("identity").response(), "mean nothing on"),
     "sigma": (lambda: emmeans(LOG, PIGS, "source").response(sigma=-1), "zero or positive"),
     "regrid of y": (lambda: warp("wool").regrid(), "the response is not transformed"),
+    "regrid to": (lambda: warp("wool").regrid("logs"), "to is 'logs'; expected 'response' or 'log'; did you mean"),
     "joint test of nothing": (lambda: emmeans(GAPS, WARP.iloc[:40], "wool").joint_test(), "not estimable"),
     "simple of one": (lambda: warp("wool").simple(), "two factors or more"),
     "joint of nothing": (lambda: joint_tests(CELLS, WARP, by=["wool", "tension"]), "no predictor left"),

@@ -453,3 +453,14 @@ def test_constant_fitted_values_and_one_residual_value_still_make_a_picture() ->
         drawn(plots.residuals(mlm.lm("y ~ 1", load("tutorial_d1"))))
         drawn(plots.simulated(mlm.lm("y ~ 1", {"y": [1.0, 2.0, 3.0]}), n=2))
         drawn(plots.effects(mlm.lm("y ~ f", {"y": [1.0, 2.0, 4.0, 3.0], "f": list("aabb")}), "f"))
+
+
+def test_simulated_counts_stand_beside_counts():
+    """Successes beside successes, not beside proportions or deviance residuals."""
+    m = mlm.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", mlm.datasets.load("cbpp"), "binomial")
+    frame = plots.simulated(m, n=2).data
+    data = frame[(frame["source"] == "data") & (frame["what"] == frame["what"].iloc[0])]
+    np.testing.assert_allclose(data["y"], mlm.datasets.load("cbpp")["incidence"])
+    assert plots.residuals(m)
+    with pytest.raises(mlm.DataError, match="shrinkage compares with least squares"):
+        plots.shrinkage(m)

@@ -75,6 +75,31 @@ def test_a_linear_model_has_one_too(tmp_path):
     assert "Pictures" in outline.headings
 
 
+CBPP = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+
+
+@pytest.mark.parametrize(
+    ("make", "there", "not_there"),
+    [
+        (
+            lambda d: mlm.glmer(CBPP, d, "binomial"),
+            ("to the distribution of the response", "Binomial"),
+            "residuals.</p>",
+        ),
+        (lambda d: mlm.glmer("size ~ 1 + (1 | herd)", d, "gamma(inverse)"), ("is not known",), "to the residuals"),
+        (lambda d: mlm.glm("incidence ~ size", d, "quasipoisson"), ("Checks",), "<math"),
+    ],
+    ids=["glmer", "without r2", "quasi"],
+)
+def test_generalized_models_have_one_too(tmp_path, make, there, not_there):
+    text = make(mlm.datasets.load("cbpp")).report(tmp_path / "g.html").read_text(encoding="utf-8")
+    outline = Outline()
+    outline.feed(text)
+    assert {"In words", "The model", "Estimates", "Pictures", "Checks"} <= set(outline.headings)
+    assert all(words in text for words in there)
+    assert not_there not in text
+
+
 def test_names_are_escaped(tmp_path):
     data = mlm.datasets.load("sleepstudy").rename(columns={"days": "a <b> & c"})
     with warnings.catch_warnings():

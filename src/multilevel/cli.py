@@ -65,11 +65,16 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser(
         "fit",
         help="fit a model and print its summary",
-        description="Fit a linear model, or a linear mixed model if the formula has terms like (days | subject).",
+        description="Fit a linear model, or a linear mixed model if the formula has terms like (days | subject); with "
+        "--family a generalized one.",
     )
     fit.add_argument("formula", metavar="FORMULA", help='for example "reaction ~ days + (days | subject)"')
     fit.add_argument("data", metavar="DATA", help="a .csv, .csv.gz or .parquet file, or the name of a bundled data set")
     fit.add_argument("--ml", action="store_true", help="maximum likelihood instead of REML")
+    fit.add_argument(
+        "--family", metavar="NAME", help='of a generalized model: binomial, "binomial(probit)", poisson, ...'
+    )
+    fit.add_argument("--agq", metavar="N", type=int, help="nodes of adaptive quadrature; default 1, Laplace")
     fit.add_argument("--json", action="store_true", help="print one JSON object, numbers unrounded")
     fit.add_argument("--weights", metavar="COL", help="column of prior weights")
     fit.add_argument("--report", metavar="FILE", help="write one self-contained page, FILE.html, as well")
@@ -97,22 +102,34 @@ class _Version(argparse.Action):
 
 def _fit(arguments: argparse.Namespace) -> str:
     """The page, or the JSON, of the model that the arguments ask for."""
-    from .fit import lm, lmer
+    model = _fitted(arguments, _data(arguments.data))
+    if arguments.report:
+        model.report(arguments.report)
+    return _json(model) if arguments.json else str(replace(model.summary(), data=arguments.data))
+
+
+def _fitted(arguments: argparse.Namespace, data: Any) -> Any:
+    """lm or lmer, with a family glm or glmer."""
+    from .fit import glm, glmer, lm, lmer
     from .formula import Formula
 
-    data = _data(arguments.data)
-    if Formula.parse(arguments.formula).random:
-        model: Any = lmer(arguments.formula, data, REML=not arguments.ml, weights=arguments.weights)
-    elif arguments.ml:
+    formula, family, weights = arguments.formula, arguments.family, arguments.weights
+    mixed = bool(Formula.parse(formula).random)
+    if arguments.agq is not None and not (mixed and family):
+        raise FormulaError("--agq is for generalized models with random effects: give --family and a term like (1 | g)")
+    if arguments.ml and family:
+        raise FormulaError("generalized models are always fitted by maximum likelihood; leave --ml out")
+    if arguments.ml and not mixed:
         raise FormulaError(
             "--ml is for formulas with random effects, such as (1 | subject); least squares has no choice between ML "
             "and REML: leave --ml out"
         )
-    else:
-        model = lm(arguments.formula, data, weights=arguments.weights)
-    if arguments.report:
-        model.report(arguments.report)
-    return _json(model) if arguments.json else str(replace(model.summary(), data=arguments.data))
+    if family and mixed:
+        n_agq = 1 if arguments.agq is None else arguments.agq
+        return glmer(formula, data, family, n_agq=n_agq, weights=weights)
+    if family:
+        return glm(formula, data, family, weights=weights)
+    return lmer(formula, data, REML=not arguments.ml, weights=weights) if mixed else lm(formula, data, weights=weights)
 
 
 def _tutorial(arguments: argparse.Namespace) -> str:

@@ -13,7 +13,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from .errors import DataError
+from .errors import DataError, InferenceError
+from .families import Quasi
 
 DPI = 120  # of the pictures, which know their own size
 
@@ -95,6 +96,8 @@ def _parts(model: Any) -> Iterator[tuple[str, str]]:
 
 
 def _on_paper(model: Any) -> str:
+    if not _is_distribution(model):
+        return f'<div class="diagram">{model.diagram().svg}</div>'
     numbers = model.equation(numbers=True)
     return (
         f'<div class="scroll">{model.equation().mathml}</div>'
@@ -104,14 +107,23 @@ def _on_paper(model: Any) -> str:
     )
 
 
+def _is_distribution(model: Any) -> bool:
+    """Whether the model says how responses are distributed; quasi families say mean and variance only."""
+    return not isinstance(getattr(model, "family", None), Quasi)
+
+
 def _variation(model: Any) -> str:
     """How much of the variance lies where, in a sentence and in tables."""
-    r2, icc = model.r2(), model.icc()
+    try:
+        r2, icc = model.r2(), model.icc()
+    except InferenceError as why:  # not every family has them
+        return f"<p>{escape(str(why))}</p>"
     parts = [f"{_per_cent(share)} belong to {escape(term)}" for term, share in zip(icc.terms, icc.shares, strict=True)]
+    rest = "the distribution of the response around its mean" if hasattr(model, "family") else "the residuals"
     words = (
         f"The fixed effects explain {_per_cent(r2.marginal)} of the variance, together with the random effects "
         f"{_per_cent(r2.conditional)}. Of what the fixed effects leave, {', '.join(parts)} and "
-        f"{_per_cent(1 - icc.adjusted)} to the residuals."
+        f"{_per_cent(1 - icc.adjusted)} to {rest}."
     )
     return f"<p>{words}</p>{r2.to_html()}{icc.to_html()}"
 
@@ -126,17 +138,18 @@ def _figures(model: Any) -> Iterator[str]:
 
     mixed = hasattr(model, "ranef")
     drawn: list[tuple[str, Callable[[], Any]]] = []
+    if mixed and not hasattr(model, "family"):
+        caption = (
+            "Each group's own estimate beside the one that borrows from the others: groups with little to say for "
+            "themselves are drawn further to the middle."
+        )
+        drawn.append((caption, lambda: plots.shrinkage(model)))
     if mixed:
-        drawn += [
-            ("Each group's own estimate beside the one that borrows from the others: groups with little to say for "
-             "themselves are drawn further to the middle.", lambda: plots.shrinkage(model)),
-            ("Random effects, sorted, with 95 % intervals.", lambda: plots.caterpillar(model.ranef())),
-        ]  # fmt: skip
-    drawn += [
-        ("Data beside data simulated from the fit: if the model is right, they look alike.",
-         lambda: plots.simulated(model)),
-        ("Residuals: no trend, even spread, a straight line of quantiles.", lambda: plots.residuals(model)),
-    ]  # fmt: skip
+        drawn.append(("Random effects, sorted, with 95 % intervals.", lambda: plots.caterpillar(model.ranef())))
+    if _is_distribution(model):
+        caption = "Data beside data simulated from the fit: if the model is right, they look alike."
+        drawn.append((caption, lambda: plots.simulated(model)))
+    drawn.append(("Residuals: no trend, even spread, a straight line of quantiles.", lambda: plots.residuals(model)))
     for caption, draw in drawn:
         image = f'<img alt="{escape(caption)}" src="{_picture(draw())}">'
         yield f"<figure>{image}<figcaption>{caption}</figcaption></figure>"

@@ -114,6 +114,11 @@ def simulate_generalized(
     return aligned(np.column_stack(drawn), rows)
 
 
+def measured(fit: GeneralizedFit) -> Floats:
+    """(rows of the data,) the response on the scale that simulated ones have; NaN for rows left out."""
+    return aligned(fit.y * fit.weights if fit.paired else fit.y, fit.rows)
+
+
 def _new_trials(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats | None:
     """Prior weights of new rows; of a pair of counts their sum, times the weights."""
     given = new_weights(fit, newdata, rows) if fit.weighted else None

@@ -1,9 +1,11 @@
-"""Writes means.json: what R's emmeans says of marginal means of lm and lmer fits, and the data sets it needs.
+"""Writes means.json: what R's emmeans says of marginal means of fits of lm, lmer, glm, glmer, glmer.nb and glmmTMB, and
+the data sets it needs.
 
     python make_means.py REFERENCE_FOLDER
 
 REFERENCE_FOLDER holds `fits/emmeans/*.json`, the output of R 4.2.2 with emmeans 1.8.4-1, lme4 1.1-31, lmerTest 3.1-3
-and pbkrtest 0.5.2, and `data/`. Fits of lmer are at lme4's default optimum. emmeans rounds F ratios to three decimals.
+and pbkrtest 0.5.2, and `data/`. Fits of lmer and glmer are at lme4's default optimum. emmeans rounds F ratios to three
+decimals.
 Results of two-sided formulas (lists of two) have their linear functions only, as R printed them.
 """
 
@@ -13,6 +15,7 @@ import re
 import sys
 
 HERE = pathlib.Path(__file__).parent
+KINDS = ("lm", "lmer", "glm", "glmer", "glmer.nb", "glmmTMB")
 NAMES = {
     "emmean": "estimate", "response": "estimate", "prob": "estimate", "ratio": "estimate", "odds.ratio": "estimate",
     "prediction": "estimate", "SE": "se", "df": "df", "lower.CL": "lower", "upper.CL": "upper", "asymp.LCL": "lower",
@@ -60,25 +63,39 @@ def one(c):
 
 
 def thetas(folder):
-    """lme4's default optimum by formula, data and criterion, of the fits that were also made alone."""
+    """lme4's default optimum by function, formula, data and criterion, of the fits that were also made alone."""
     found = {}
-    for part in ("lmer", "tutorial"):
+    for part in ("lmer", "glmer", "tutorial"):
         for path in sorted((pathlib.Path(folder) / "fits" / part).glob("*.json")):
             j = json.loads(path.read_text())
             if "theta" in j and not re.search(r"contrasts=|weights=|subset=", j["call"]):
-                found[j["formula"], str(j["data"]), j["REML"]] = list(j["theta"].values())
+                at = {"theta": list(j["theta"].values())} | ({"size": j["theta_nb"]} if "theta_nb" in j else {})
+                found[j["kind"], j["formula"], str(j["data"]), j.get("REML", True)] = at
     return found
 
 
 def model(j):
     call = j["model"].removeprefix("lmerTest::")
     kind, rest = call.split("(", 1)
-    formula, rest = rest.split(", data=")
+    before, rest = rest.split(", data=")
+    formula, *options = before.split(", family=")
     out = {"id": j["id"], "kind": kind, "formula": formula, "data": re.match(r"\w+", rest).group()}
     out["contrasts"] = dict(re.findall(r"(\w+)='contr\.(\w+)'", rest))
     if found := re.search(r"weights=(\w+)", rest):
         out["weights"] = found.group(1)
+    if kind not in ("lm", "lmer"):
+        out["family"] = family(kind, ", ".join([*(f"family={text}" for text in options), rest]))
     return out | {"REML": "REML=FALSE" not in rest, "coef": j["coef"]}
+
+
+def family(kind, rest):
+    """The family by our name for it."""
+    found = re.search(r"family=(\w+)(?:\(link='(\w+)'\))?", rest)
+    if found is None:
+        return "negative_binomial" if kind == "glmer.nb" else "gaussian"
+    name, link = found.groups()
+    name = {"Gamma": "gamma", "nbinom2": "negative_binomial"}.get(name, name)
+    return f"{name}({link})" if link else name
 
 
 def copy_data(folder, names):
@@ -102,10 +119,10 @@ def main(folder):
     made, known = [], thetas(folder)
     for path in sorted((pathlib.Path(folder) / "fits" / "emmeans").glob("*.json")):
         j = json.loads(path.read_text())
-        if j["model"].removeprefix("lmerTest::").split("(")[0] in ("lm", "lmer"):
+        if j["model"].removeprefix("lmerTest::").split("(")[0] in KINDS:
             m = model(j)
-            if m["kind"] == "lmer" and (theta := known.get((m["formula"], m["data"], m["REML"]))):
-                m["theta"] = theta
+            if at := known.get((m["kind"], m["formula"], m["data"], m["REML"])):
+                m |= at
             made.append(m | {"results": [one(c) for c in j["results"]]})
     copy_data(folder, {j["data"] for j in made})
     rows = [json.dumps(m, ensure_ascii=False) for m in made]

@@ -11,6 +11,8 @@ import numpy as np
 from ..data.sums import Floats
 from ..errors import FitError, InferenceError
 from ..models.estimate import Fit
+from ..models.generalized import GeneralizedFit
+from ..models.generalized_likelihood import refit_generalized
 from ..models.inputs import response_of
 from ..models.linear import refit_linear
 from ..models.linear_mixed import refit_linear_mixed
@@ -46,6 +48,10 @@ class Asked:
 
     def _refitted(self, y: Floats) -> Fit:
         rows = self.fit.rows
+        if isinstance(self.fit, GeneralizedFit):
+            full = self.fit.y.copy()
+            full[slice(None) if self.fit.counted is None else self.fit.counted] = y
+            return refit_generalized(self.fit, replace(rows, y=full))
         full = response_of(rows).copy()
         counted = slice(None) if self.fit.counted is None else self.fit.counted
         full[counted] = y if rows.offset is None else y + rows.offset[counted]

@@ -27,7 +27,7 @@ def large(fit: Fit) -> bool:
 
 def numbers(size: int, noise_df: float, count: int, seed: Seed) -> Iterator[Floats]:
     """Blocks (r, size + 1): standard normals, and a chi-squared number with `noise_df` degrees of freedom."""
-    for block in _generators(count, max(1, CHUNK // (size + 1)), seed):
+    for block in generators(count, max(1, CHUNK // (size + 1)), seed):
         drawn = np.empty((len(block), size + 1))
         for row, generator in zip(drawn, block, strict=True):
             generator.standard_normal(out=row[:-1])
@@ -45,7 +45,7 @@ def responses(fit: Fit, count: int, seed: Seed) -> Iterator[Floats]:
     sd = sigma if w is None else sigma / np.sqrt(w)
     parts = fit.sums.random
     sizes = [part.n_levels * len(part.names) for part in parts]
-    for block in _generators(count, max(1, CHUNK // (rows + sum(sizes))), seed):
+    for block in generators(count, max(1, CHUNK // (rows + sum(sizes))), seed):
         drawn = np.empty((len(block), sum(sizes) + rows))
         for row, generator in zip(drawn, block, strict=True):
             generator.standard_normal(out=row)
@@ -58,7 +58,7 @@ def responses(fit: Fit, count: int, seed: Seed) -> Iterator[Floats]:
         yield Y
 
 
-def _generators(count: int, block: int, seed: Seed) -> Iterator[list[np.random.Generator]]:
+def generators(count: int, block: int, seed: Seed) -> Iterator[list[np.random.Generator]]:
     """A generator for each replicate, some at a time."""
     entropy = seed.integers(2**32, size=4).tolist() if isinstance(seed, np.random.Generator) else seed
     root = np.random.SeedSequence(entropy)

@@ -74,7 +74,8 @@ def parameters(fit: Fit) -> tuple[Parameter, ...]:
 
 
 def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats) -> Floats:
-    """(r, P) all parameters, from r rows of theta (r, m), sigma (r,) and beta (r, p).
+    """(r, P) all parameters, from r rows of theta (r, m), sigma (r,) and beta (r, p). Generalized models have no sigma;
+    give ones.
 
     With C = sigma Lambda of a term: sd_i = |C_i|, corr_ij = C_i'C_j / (sd_i sd_j); NaN where a sd is zero.
     """
@@ -93,14 +94,19 @@ def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats) -> Floats:
             columns.append(sigma * length[:, j])
             if part.structure == "us":
                 columns += [np.clip(np.einsum("rc,rc->r", unit[:, i], unit[:, j]), -1.0, 1.0) for i in range(j + 1, k)]
-    return np.column_stack([*columns, sigma, beta])
+    return np.column_stack([*columns, beta] if isinstance(fit, GeneralizedFit) else [*columns, sigma, beta])
 
 
 def estimates(fit: Fit) -> Floats:
     """(P,) all parameters at the estimate."""
     e = fit.estimate
-    found: Floats = values(fit, e.theta[None, :], np.array([e.sigma]), e.beta[None, :])[0]
-    return np.delete(found, len(found) - len(e.beta) - 1) if isinstance(fit, GeneralizedFit) else found
+    found: Floats = values(fit, e.theta[None, :], np.array([_unit(fit)]), e.beta[None, :])[0]
+    return found
+
+
+def _unit(fit: Fit) -> float:
+    """What theta is measured in."""
+    return 1.0 if isinstance(fit, GeneralizedFit) else fit.estimate.sigma
 
 
 def select(known: Sequence[Parameter], names: Names) -> tuple[int, ...]:

@@ -24,11 +24,15 @@ from ..framed import frame
 from ..labelled import unknown_name
 from ..layout import Page, Section
 from ..models.estimate import Fit
+from ..models.generalized import GeneralizedFit
+from ..models.generalized_linear import GeneralizedLinearFit
 from ..progress import Progress
+from .generalized_holding import GeneralizedHolder
+from .holding import Held, LinearHolder
 from .intervals import Intervals, checked_level
 from .parameters import Names, Parameter, select, values
 from .parameters import parameters as all_parameters
-from .walk import Held, Walk
+from .walk import Walk
 
 BETTER = 1e-6  # a minimum lower by this is another one than the fit's
 
@@ -165,7 +169,7 @@ def normal_quantile(level: float) -> float:
 
 
 def profile(fit: Fit, *, parameters: Names = None, level: float = 0.99, backend: str = "pandas") -> Profile:
-    """Profile the likelihood of a linear (mixed) model.
+    """Profile the likelihood of a linear, generalized or mixed model.
 
     Parameters
     ----------
@@ -188,29 +192,23 @@ def profile(fit: Fit, *, parameters: Names = None, level: float = 0.99, backend:
 
 def profile_to(fit: Fit, cutoff: float, chosen: tuple[int, ...], backend: str = "pandas") -> Profile:
     """Profiles of the chosen parameters, up to |zeta| = `cutoff`."""
-    if fit.estimate.n <= len(fit.kept):
-        raise InferenceError(
-            f"{len(fit.kept)} coefficients for {fit.estimate.n} rows leave no residuals, so there is no likelihood to "
-            "profile"
-        )
+    holder = GeneralizedHolder(fit) if isinstance(fit, GeneralizedFit) else LinearHolder(fit)
     known = all_parameters(fit)
     notes = list(_notes(fit))
-    start = fit.estimate.theta if fit.rows.random and not fit.estimate.is_singular else None
+    start: Held | None = None
     for attempt in range(4):
-        best = fit.sums.core.fit(False, start)
-        centre = Held(nan, best.criterion, 0.0, best.theta, best.sigma, best.beta)
-        spread = np.sqrt(np.diag(best.unscaled_vcov)) * best.sigma
+        centre, spread = holder.best(start)
         at = values(fit, centre.theta[None, :], np.array([centre.sigma]), centre.beta[None, :])[0]
-        walks = [Walk(fit, known[n], centre._replace(value=float(at[n])), spread, cutoff) for n in chosen]
+        walks = [Walk(fit, holder, known[n], centre._replace(value=float(at[n])), spread, cutoff) for n in chosen]
         with Progress("profile", len(walks)) as progress:
             points = []
             for walk in walks:
                 points.append(walk.points())
                 progress.advance(1)
         lowest = min((point for some in points for point in some), key=lambda p: p.criterion, default=centre)
-        if lowest.criterion > best.criterion - BETTER:
+        if lowest.criterion > centre.criterion - BETTER:
             break
-        start = lowest.theta
+        start = lowest
         if not attempt:
             notes.append("The profile found a better fit than the one it started from, and is centred there.")
     curves = tuple([_curve(fit, known, walk, some) for walk, some in zip(walks, points, strict=True)])
@@ -219,12 +217,14 @@ def profile_to(fit: Fit, cutoff: float, chosen: tuple[int, ...], backend: str = 
             notes.append(
                 f"{curve.parameter.name} is not identified: a standard deviation it belongs to is estimated as zero."
             )
-    return Profile(curves, known, best.criterion, tuple(notes), backend)
+    return Profile(curves, known, centre.criterion, tuple(notes), backend)
 
 
 def _notes(fit: Fit) -> Iterator[str]:
     if fit.estimate.reml:
         yield "The fit is by REML; its likelihood is profiled, so estimates are those of maximum likelihood."
+    if isinstance(fit, GeneralizedLinearFit) and fit.family.estimates_dispersion:
+        yield "The likelihood is profiled over the dispersion too, at its maximum instead of Pearson's estimate."
 
 
 def _curve(fit: Fit, known: tuple[Parameter, ...], walk: Walk, points: list[Held]) -> Curve:

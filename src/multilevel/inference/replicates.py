@@ -10,11 +10,13 @@ import numpy as np
 from ..data.sums import Floats
 from ..errors import InferenceError
 from ..models.estimate import Fit
+from ..models.generalized import GeneralizedFit
 from ..predict import Seed
 from ..progress import Progress
 from .asked import Asked, Statistic
 from .bootstrap import Bootstrap
 from .drawing import large, numbers, responses
+from .generalized_replicates import refits_generalized
 from .parameters import estimates, parameters, values
 
 
@@ -28,7 +30,7 @@ def bootstrap(
     threads: int | None = None,
     backend: str = "pandas",
 ) -> Bootstrap:
-    """Draw n responses from a linear (mixed) model and refit it to each.
+    """Draw n responses from a model and refit it to each.
 
     Parameters
     ----------
@@ -77,6 +79,9 @@ def bootstrap(
 
 def _refits(fit: Fit, count: int, seed: Seed, team: int, *, rows: bool) -> Iterator[tuple[Floats, Any]]:
     """Blocks of what was drawn, a row for each replicate, and what the core made of it."""
+    if isinstance(fit, GeneralizedFit):
+        yield from refits_generalized(fit, count, seed, team)
+        return
     core, e = fit.sums.core, fit.estimate
     reml = e.reml or not fit.rows.random  # sigma of a linear model: r2 / (n - p)
     start = None if e.is_singular or not fit.rows.random else e.theta

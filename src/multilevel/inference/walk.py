@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from math import asin, copysign, isfinite, nan, sin, sqrt
-from typing import NamedTuple
-
-import numpy as np
 
 from ..data.sums import Floats
 from ..models.estimate import Fit
+from .holding import Held, Holder
 from .parameters import Parameter
 
 STEP = 0.5  # in zeta, from one point to the next
@@ -19,22 +17,13 @@ HALVINGS = 10
 MOST_STEPS = 60
 
 
-class Held(NamedTuple):
-    """The best fit with one parameter held."""
-
-    value: float
-    criterion: float
-    slope: float  # d criterion / d value; NaN: not known
-    theta: Floats
-    sigma: float
-    beta: Floats
-
-
 class Walk:
     """The points of one curve, found outwards from the estimate."""
 
-    def __init__(self, fit: Fit, parameter: Parameter, centre: Held, spread: Floats, cutoff: float) -> None:
-        self.fit, self.parameter, self.centre, self.cutoff = fit, parameter, centre, cutoff
+    def __init__(
+        self, fit: Fit, holder: Holder, parameter: Parameter, centre: Held, spread: Floats, cutoff: float
+    ) -> None:
+        self.fit, self.holder, self.parameter, self.centre, self.cutoff = fit, holder, parameter, centre, cutoff
         self.bounds = parameter.bounds
         self.first = self._first_step(spread)
         self.without: list[Held] = []  # corr: the best fits without one of the two effects
@@ -44,7 +33,7 @@ class Walk:
         # three effects or more may correlate in several ways, and the way from the estimate may lead to the wrong one
         self.valleys = self.kinks and len(fit.rows.random[parameter.term].names) > 2
         if parameter.kind == "corr":
-            self.without = [self._held("sd", 0.0, centre, i) for i in (parameter.i, parameter.j)]
+            self.without = [holder.hold("sd", 0.0, centre, parameter, i) for i in (parameter.i, parameter.j)]
 
     def points(self) -> list[Held]:
         """All points, in the order of their values."""
@@ -130,23 +119,14 @@ class Walk:
     def at(self, value: float, start: Held) -> Held:
         """The best fit with the parameter at a value."""
         p = self.parameter
-        found = self._held(p.kind, value, start, p.i)
+        found = self.holder.hold(p.kind, value, start, p, p.i)
         if self.valleys:
-            other = self._held(p.kind, value, self.centre, p.i)
+            other = self.holder.hold(p.kind, value, self.centre, p, p.i)
             found = min(found, other, key=lambda held: held.criterion)
         for without in self.without:  # any correlation is possible with an effect that does not vary
             if without.criterion < found.criterion:
                 found = without._replace(value=value, slope=0.0)
         return found
-
-    def _held(self, kind: str, value: float, start: Held, i: int) -> Held:
-        p, core = self.parameter, self.fit.sums.core
-        contrast = None
-        if kind == "coefficient":
-            contrast = np.zeros(core.p)
-            contrast[i] = 1.0
-        h = core.hold(kind, value, start.theta, start.sigma, p.term, i, p.j, contrast)  # type: ignore[arg-type]
-        return Held(value, h.criterion, h.slope, h.theta, h.sigma, h.beta)
 
     def _first_step(self, spread: Floats) -> float:
         """A guess of the distance at which zeta is STEP; `_first` corrects it."""

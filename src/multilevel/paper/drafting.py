@@ -10,8 +10,9 @@ import numpy as np
 
 from ..formula.levels import Codes
 from ..models.estimate import Fit
-from .ink import GREEK
+from .ink import GREEK, Plain
 from .placing import Cell, nesting, place
+from .response import counted
 from .scene import HEIGHT, LABEL, Node, Plate, Scene, text_width
 from .sheet import GroupTerm, Sheet
 
@@ -120,21 +121,22 @@ class _Rows:
 
     def __init__(self, sheet: Sheet, fit: Fit, scene: Scene, effects: list[Node], grouping: set[str]) -> None:
         self.scene = scene
-        self.response = Node(_short(sheet.response.text), "n", "data")
+        response, trials = _response(sheet)
+        self.response = Node(_short(response), "n", "data")
         self.mean = None if sheet.is_plain else Node("μ", "n", "mean")
-        self.sigma = Node("σ", "", "parameter")
+        self.spread = [Node(GREEK[name], "", "parameter") for name in sheet.spread]
         self.free = _free_coefficients(sheet)
         self.data = [] if self.mean is None else [Node(name, "n", "data") for name in _predictors(fit, grouping)]
         target = self.mean or self.response
         scene.arrows += [(node, target) for node in (*effects, *self.free, *self.data)]
-        if sheet.weights is not None:
-            self.data.append(Node(_short(sheet.weights or "weight"), "n", "data"))
+        if trials:
+            self.data.append(Node(_short(trials), "n", "data"))
             scene.arrows.append((self.data[-1], self.response))
         if self.mean is not None:
             scene.arrows.append((self.mean, self.response))
-        scene.arrows.append((self.sigma, self.response))
+        scene.arrows += [(node, self.response) for node in self.spread]
         own = [self.mean] if self.mean is not None else []
-        scene.nodes += [*self.free, *self.data, *own, self.response, self.sigma]
+        scene.nodes += [*self.free, *self.data, *own, self.response, *self.spread]
         self.label = f"row n = 1, …, {sheet.n}"
 
     @property
@@ -168,6 +170,15 @@ class _Rows:
         plate = Plate(self.label, "left", left, top, right, bottom, group=False)
         self.scene.plates.append(plate)
         return plate
+
+
+def _response(sheet: Sheet) -> tuple[str, str]:
+    """Names of the response and of the trials or weights it depends on, the latter empty without any."""
+    counts = counted(sheet.response.node, Plain())
+    if counts is None:
+        return sheet.response.text, "" if sheet.weights is None else sheet.weights or "weight"
+    successes, trials = (text.replace("[n]", "") for text in counts)  # in a node the n stands below
+    return successes, trials
 
 
 def _free_coefficients(sheet: Sheet) -> list[Node]:
@@ -215,10 +226,11 @@ def _side_by_side(nodes: Sequence[Node], x: float, y: float) -> None:
 
 def _row_above(rows: _Rows) -> None:
     """Parameters of a model without groups: side by side over the rows."""
-    nodes = [*rows.free, rows.sigma]
+    nodes = [*rows.free, *rows.spread]
     _side_by_side(nodes, rows.target.x, rows.target.y - 96)
     if rows.mean is not None:  # past the mean
-        rows.sigma.x = max(rows.sigma.x, rows.mean.x + 90)
+        for position, node in enumerate(rows.spread):
+            node.x = max(node.x, rows.mean.x + 90 + position * (node.width + GAP))
 
 
 def _arrange(scene: Scene, groups: list[Group], rows: _Rows) -> None:
@@ -270,12 +282,12 @@ def _column_centres(groups: list[Group], cells: Sequence[Cell], rows: _Rows) -> 
 
 def _to_the_right(rows: _Rows, left: float) -> None:
     """Parameters that vary over nothing: beside what they point to."""
-    widest = max(node.width for node in (*rows.free, rows.sigma))
+    widest = max((node.width for node in (*rows.free, *rows.spread)), default=0.0)
     x = left + widest / 2
     for position, node in enumerate(reversed(rows.free)):
         node.x, node.y = x, rows.target.y - position * (HEIGHT + 14)
-    rows.sigma.x = x
-    rows.sigma.y = rows.response.y
+    for position, node in enumerate(rows.spread):
+        node.x, node.y = x + position * (widest + GAP), rows.response.y
     if rows.mean is None and rows.free:
         for node in rows.free:
             node.y -= HEIGHT + 14

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..formula.parse import Call
 from ..lettering import display_width
 from ..models.estimate import Fit
 from .expressions import expression
 from .ink import Ink, Latex, Plain
 from .mathml import Mathml, typeset
-from .response import linked, response_line
+from .response import counted, linked, response_line
 from .sheet import Coefficient, GroupEffect, GroupTerm, Sheet
 
 TERMS_PER_LINE = 4
@@ -140,11 +139,12 @@ class _Scribe:
         summands = self.summands()
         inside = sheet.is_plain and self.link == "identity"
         y, trials = self.response()
-        sigma = self.value("sigma", "", sheet.sigma)
+        sigma, phi, nu = map(self.spread, ("sigma", "phi", "nu"))
         if sheet.weights is not None and not trials:
             sigma = ink.over_root(sigma, ink.of_row(sheet.weights or "w"))
         around = self.sum_of(summands)[0] if inside else mean
-        lines = [Line(y, "~", (response_line(self.family, ink, mean=around, sigma=sigma, trials=trials),))]
+        line = response_line(self.family, ink, mean=around, sigma=sigma, phi=phi, nu=nu, trials=trials)
+        lines = [Line(y, "~", (line,))]
         if not inside:
             lines.append(Line(linked(self.link, mean, ink), "=", self.sum_of(summands)))
         lines += [line for coefficient in sheet.fixed for line in self.reference(coefficient)]
@@ -154,11 +154,9 @@ class _Scribe:
 
     def response(self) -> tuple[str, str]:
         """What stands left of `~`, and the number of trials of a binomial response."""
-        node = self.sheet.response.node
-        if isinstance(node, Call) and node.function == "cbind":
-            successes, failures = (expression(argument, self.ink) for _, argument in node.arguments)
-            return successes, f"{successes} + {failures}"
-        y = expression(node, self.ink)
+        if (counts := counted(self.sheet.response.node, self.ink)) is not None:
+            return counts
+        y = expression(self.sheet.response.node, self.ink)
         weights = self.sheet.weights
         if self.family in ("binomial", "betabinomial") and weights is not None:
             trials = self.ink.of_row(weights or "w")
@@ -207,6 +205,11 @@ class _Scribe:
     def value(self, letter: str, index: str, number: float) -> str:
         """A parameter as symbol or as number."""
         return self.ink.number(number) if self.numbers else self.ink.symbol(letter, index)
+
+    def spread(self, symbol: str) -> str:
+        """A parameter of the response besides its mean; its symbol too where the model has no such number."""
+        number = self.sheet.spread.get(symbol)
+        return self.ink.symbol(symbol) if number is None else self.value(symbol, "", number)
 
     def reference(self, c: Coefficient) -> list[Line]:
         """That the coefficient of the reference level is zero."""

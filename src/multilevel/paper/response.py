@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ..errors import nearest
+from ..formula.parse import Call, Node, Operation
+from .expressions import expression
 from .ink import Ink
 
 # name in print, then each parameter: its label and its symbol; the mean is always mu
@@ -10,7 +12,7 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "gaussian": ("N", (("", "mean"), ("", "sigma"))),
     "binomial": ("Binomial", (("", "trials"), ("", "mean"))),
     "poisson": ("Poisson", (("", "mean"),)),
-    "Gamma": ("Gamma", (("mean", "mean"), ("shape", "phi"))),
+    "Gamma": ("Gamma", (("mean", "mean"), ("dispersion", "phi"))),
     "inverse.gaussian": ("InverseGaussian", (("mean", "mean"), ("dispersion", "phi"))),
     "nbinom1": ("NegativeBinomial", (("mean", "mean"), ("variance", "linear"))),
     "nbinom2": ("NegativeBinomial", (("mean", "mean"), ("size", "phi"))),
@@ -22,8 +24,12 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
 LINKS = ("identity", "log", "logit", "probit", "cloglog", "cauchit", "inverse", "1/mu^2", "sqrt")
 
 
-def response_line(family: str, ink: Ink, *, mean: str, sigma: str, trials: str = "") -> str:
+def response_line(
+    family: str, ink: Ink, *, mean: str, sigma: str, phi: str = "", nu: str = "", trials: str = ""
+) -> str:
     """The distribution of a response around its mean; `trials` empty makes a binomial response one of yes and no.
+
+    `sigma`, `phi` and `nu` are what stands for the parameters besides the mean; empty: their symbols.
 
     >>> from .ink import Plain
     >>> response_line("gaussian", Plain(), mean="μ[n]", sigma="σ")
@@ -36,11 +42,30 @@ def response_line(family: str, ink: Ink, *, mean: str, sigma: str, trials: str =
     name, parameters = FAMILIES[family]
     if family == "binomial" and not trials:
         name, parameters = "Bernoulli", (("", "mean"),)
-    symbols = {"mean": mean, "sigma": sigma, "trials": trials or "1"}
-    symbols["linear"] = f"{mean}(1 + {ink.symbol('phi')})"
+    phi = phi or ink.symbol("phi")
+    symbols = {"mean": mean, "sigma": sigma, "phi": phi, "nu": nu, "trials": trials or "1"}
+    symbols["linear"] = f"{mean}(1 + {phi})"
     shown = [(label, symbols.get(symbol) or ink.symbol(symbol)) for label, symbol in parameters]
     labelled = [ink.relation(ink.name(label), "=", symbol) if label else symbol for label, symbol in shown]
     return ink.distribution(name, labelled)
+
+
+def counted(response: Node, ink: Ink) -> tuple[str, str] | None:
+    """The successes and the trials of cbind(successes, failures); None for other responses.
+
+    >>> from ..formula import Formula
+    >>> from .ink import Plain
+    >>> counted(Formula.parse("cbind(k, size - k) ~ 1").response.node, Plain())
+    ('k[n]', 'size[n]')
+    """
+    if not (isinstance(response, Call) and response.function == "cbind"):
+        return None
+    (_, successes), (_, failures) = response.arguments
+    y = expression(successes, ink)
+    match failures:
+        case Operation("-", (total, taken)) if expression(taken, ink) == y:
+            return y, expression(total, ink)
+    return y, f"{y} + {expression(failures, ink)}"
 
 
 def linked(link: str, mean: str, ink: Ink) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ..formula.planning import Recipe
 from ..formula.variables import Variable
 from ..labelled import Floats
 from ..models.estimate import Fit
+from ..models.generalized import GeneralizedFit
 from .expressions import Predictors
 
 DEVIATIONS = ("gamma", "delta", "zeta", "eta", "kappa", "lambda", "nu", "xi", "tau", "phi", "psi", "omega")
@@ -72,7 +74,7 @@ class Sheet:
     terms: tuple[GroupTerm, ...]
     offsets: tuple[Variable, ...]
     weights: str | None  # the column of prior weights; empty: an array without a name; None: no weights
-    sigma: float
+    spread: dict[str, float]  # parameters of the response besides its mean, by symbol: sigma, phi, nu
     predictors: Predictors
 
     @staticmethod
@@ -86,8 +88,8 @@ class Sheet:
         assert formula.response is not None  # a fit has one
         weights = None if fit.prior_weights is None else fit.weights_column or ""
         terms = tuple(_terms(fit, order, fixed))
-        sigma = fit.estimate.sigma
-        return Sheet(formula.response, fit.rows.n, fixed, terms, formula.offsets, weights, sigma, Predictors.of(design))
+        recipes = Predictors.of(design)
+        return Sheet(formula.response, fit.rows.n, fixed, terms, formula.offsets, weights, _spread(fit), recipes)
 
     @property
     def carried(self) -> set[Recipe]:
@@ -107,6 +109,17 @@ class Sheet:
         """Whether the mean is nothing but intercepts, few enough to stand in the distribution itself."""
         summands = len(self.fixed) + sum(e.mean is None for term in self.terms for e in term.effects)
         return not any(recipe for _, recipe in self.columns()) and summands <= FEW and not self.offsets
+
+
+def _spread(fit: Fit) -> dict[str, float]:
+    """The parameters of the response besides its mean, as response.py calls them, and their estimates."""
+    if not isinstance(fit, GeneralizedFit):
+        return {"sigma": fit.estimate.sigma}
+    shape = fit.estimate.shape.tolist()
+    if fit.family.name == "gaussian":
+        return {"sigma": sqrt(shape[0])}
+    names = ("sigma", "nu") if fit.family.name == "student_t" else ("phi",)
+    return dict(zip(names, shape, strict=False))
 
 
 def _carrying_order(fit: Fit) -> list[int]:

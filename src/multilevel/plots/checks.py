@@ -21,6 +21,7 @@ from plotnine import (
 from plotnine.themes.elements import element_blank
 
 from ..errors import InferenceError
+from ..families import Quasi
 from .look import (
     BLUE,
     DRAWN,
@@ -51,11 +52,11 @@ def residuals(m: Any, kind: Kind = "all") -> ggplot:
     `"fitted"`: residuals against fitted values, a curve through them should be flat; `"qq"`: scaled residuals against
     normal quantiles, with the 95 % band of a normal sample, point by point; `"scale"`: the root of their size against
     fitted values, flat if the variance is constant; `"ranef"`: the same as `"qq"` for the random effects, a panel for
-    each; `"all"`: all of them.
+    each; `"all"`: all of them. Those of generalized models are quantile residuals, normal if the model holds.
 
     Parameters
     ----------
-    m : what `lm` or `lmer` returns.
+    m : what `lm`, `lmer`, `glm` or `glmer` returns.
     kind : one of these. Default: all.
 
     Raises
@@ -72,7 +73,7 @@ def residuals(m: Any, kind: Kind = "all") -> ggplot:
     whole = kind == "all"
     panels: list[_Panel] = []
     if kind != "ranef":
-        fitted, r, scaled = (np.asarray(v) for v in (m.fitted(), m.residuals(), m.residuals("scaled")))
+        fitted, r, scaled = (np.asarray(v) for v in (m.fitted(), *_residuals(m)))
         known = np.isfinite(fitted) & np.isfinite(scaled) & _that_count(m, len(fitted))
         fitted, r, scaled = fitted[known], r[known], scaled[known]
         makers: dict[str, Callable[[str], _Panel]] = {
@@ -109,6 +110,15 @@ def residuals(m: Any, kind: Kind = "all") -> ggplot:
         + look(*size)
         + theme(**hidden)
     )  # fmt: skip
+
+
+def _residuals(m: Any) -> tuple[Floats, Floats]:
+    """Residuals, and those that should be standard normal."""
+    family = getattr(m, "family", None)
+    if family is None or isinstance(family, Quasi):
+        return m.residuals(), m.residuals("scaled")
+    quantile = m.residuals("quantile", seed=1)
+    return quantile, quantile
 
 
 def _that_count(m: Any, n: int) -> Any:

@@ -25,6 +25,7 @@ from plotnine.themes.elements import element_blank
 from ..errors import DataError
 from ..labelled import unknown_name
 from ..models.estimate import Fit
+from ..models.generalized import GeneralizedFit
 from ..models.predictor import fixed_part, random_part
 from .look import (
     BLUE,
@@ -54,7 +55,7 @@ def shrinkage(m: Any, group: str | None = None) -> ggplot:
 
     Raises
     ------
-    DataError : `m` has no groups.
+    DataError : `m` has no groups, or is a generalized model.
     InferenceError : there is no such grouping factor.
 
     >>> from multilevel import datasets, lmer, plots
@@ -64,6 +65,11 @@ def shrinkage(m: Any, group: str | None = None) -> ggplot:
     fit = getattr(m, "_fit", m)
     if not isinstance(fit, Fit) or not fit.design.random:
         raise DataError(f"shrinkage takes a model with groups, as lmer returns it; found {_what(m)}")
+    if isinstance(fit, GeneralizedFit):
+        raise DataError(
+            "shrinkage compares with least squares, which generalized models do not have; "
+            "plots.caterpillar(m.ranef()) shows their random effects"
+        )
     groups = list(dict.fromkeys(part.group for part in fit.rows.random))
     if group is not None and group not in groups:
         raise unknown_name("grouping factor", group, groups)

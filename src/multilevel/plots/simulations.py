@@ -25,6 +25,8 @@ from plotnine.themes.elements import element_blank
 from ..data.rows import read_columns
 from ..errors import DataError
 from ..formula.levels import labelled
+from ..models.generalized import GeneralizedFit
+from ..responses import measured
 from .look import (
     BLUE,
     COLOURED,
@@ -47,7 +49,7 @@ def simulated(m: Any, *, by: str | None = None, n: int = SIMULATIONS, seed: Any 
 
     Parameters
     ----------
-    m : what `lm` or `lmer` returns.
+    m : what `lm`, `lmer`, `glm` or `glmer` returns. Of counts of successes and failures the successes are drawn.
     by : name of a column whose levels have a density each. Default: the first grouping factor if it has at most seven
         levels; `lm` has none.
     n : simulations that are drawn where the groups are not; 20.
@@ -64,7 +66,8 @@ def simulated(m: Any, *, by: str | None = None, n: int = SIMULATIONS, seed: Any 
     check_verbs(m, "simulated", ("simulate", "fitted", "residuals"))
     if not (isinstance(n, int | np.integer) and n >= 1):
         raise DataError(f"n is {n!r}; expected the number of simulations, 1 or more")
-    y = np.asarray(m.fitted()) + np.asarray(m.residuals())
+    fit = getattr(m, "_fit", None)
+    y = measured(fit) if isinstance(fit, GeneralizedFit) else np.asarray(m.fitted()) + np.asarray(m.residuals())
     sources: dict[str, dict[str, Any]] = {"simulated": {}}
     if hasattr(m, "ranef"):
         sources = {"simulated, same groups": {"groups": "same"}, "simulated, new groups": {"groups": "new"}}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import EllipsisType
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -27,9 +27,10 @@ from .families import Method, Reference
 from .functions import LinearFunctions, Shown
 from .joint import JointTests, factorial_terms, rows_test, term_tests
 from .pages import inference_columns, marginal_notes, table_of
-from .scales import Scale, bias_adjusted
+from .scales import LOG, Scale, bias_adjusted
 from .specs import Names, as_names, check_level
 
+Regridded: TypeAlias = Literal["response", "log"]
 SIDES = ("two-sided", "less", "greater")
 
 
@@ -123,17 +124,40 @@ class MarginalMeans(LinearFunctions, Page):
         note = f"Bias adjustment applied based on sigma = {significant([sigma], 5)[0]}"
         return replace(self, on_response=True, scale=bias_adjusted(self.scale, sigma), bias=note)
 
-    def regrid(self) -> MarginalMeans:
-        """Means on the scale of the response as new linear functions, with a covariance by the delta method.
+    def regrid(self, to: Regridded = "response") -> MarginalMeans:
+        """Means on another scale as new linear functions, with a covariance by the delta method.
 
-        Contrasts of the result are differences of means on the scale of the response, not ratios.
+        Parameters
+        ----------
+        to : `"response"`: contrasts of the result are differences of means on the scale of the response, not ratios.
+            `"log"`: its logarithm, so that contrasts shown by `.response()` are ratios of means: risk ratios of a
+            logistic model.
+
+        >>> from multilevel import datasets, glm
+        >>> m = glm("cbind(incidence, size - incidence) ~ period", datasets.load("cbpp", "dict"), "binomial")
+        >>> m.emmeans("period", at={"period": ["1", "2"]}).regrid("log").pairs().response()
+         contrast          ratio    SE  df null z.ratio p.value
+         period1 / period2  2.74 0.708 Inf    1   3.892  0.0001
+        <BLANKLINE>
+        Tests are performed on the log scale
         """
+        if to not in ("response", "log"):
+            raise InferenceError(f"to is {to!r}; expected 'response' or 'log'{nearest(str(to), ('response', 'log'))}")
         if self.scale is None:
             raise InferenceError("the response is not transformed; these are on its scale already")
         eta = np.where(self.estimable, self.linear.estimate, np.nan)
-        basis, L = self.basis.transformed(self.L, self.scale.inverse(eta), self.scale.derivative(eta))
-        what, constant = self.scale.response, np.zeros(len(L))
-        return replace(self, basis=basis, L=L, constant=constant, what=what, scale=None, on_response=False, bias="")
+        mu, slopes = self.scale.inverse(eta), self.scale.derivative(eta)
+        what, scale, on_response = self.scale.response, None, False
+        if to == "log":
+            if (mu <= 0).any():
+                raise InferenceError("some means are not positive; they have no logarithm")
+            mu, slopes, scale, on_response = np.log(mu), slopes / mu, replace(LOG, response=what), self.on_response
+            what = self.what
+        basis, L = self.basis.transformed(self.L, mu, slopes)
+        constant = np.zeros(len(L))
+        return replace(
+            self, basis=basis, L=L, constant=constant, what=what, scale=scale, on_response=on_response, bias=""
+        )
 
     def _shown_as(self, by: Names | EllipsisType, adjust: str | None, **changes: Any) -> MarginalMeans:
         if adjust is not None:

@@ -59,7 +59,7 @@ class Scale:
 def bias_adjusted(scale: Scale, sigma: float) -> Scale:
     """The scale whose inverse is the mean of y, not its median: mu + sigma^2 / 2 d^2 mu / d eta^2 (second order).
 
-    >>> round(float(bias_adjusted(_LOG, 0.5).inverse(np.array([0.0]))[0]), 9)  # 1 + 0.5^2 / 2
+    >>> round(float(bias_adjusted(LOG, 0.5).inverse(np.array([0.0]))[0]), 9)  # 1 + 0.5^2 / 2
     1.125
     """
 
@@ -94,7 +94,7 @@ def link_scale(link: Link, response: str = "response") -> Scale | None:
     """The scale of a generalized model; None for the identity. `response` is what mu is, "prob" or "rate"."""
     if link.name == "identity":
         return None
-    differences = {"log": _LOG.differences, "logit": _LOGIT.differences}.get(link.name)
+    differences = {"log": LOG.differences, "logit": _LOGIT.differences}.get(link.name)
     return Scale(link.name, link.inverse, link.derivative, response, differences)
 
 
@@ -149,7 +149,7 @@ def _logarithm(name: str, base: float) -> Scale:
     return Scale(name, inverse, derivative, differences=Scale(name, inverse, derivative, "ratio"))
 
 
-_LOG = _logarithm("log", e)
+LOG = _logarithm("log", e)
 _LOGIT = Scale(
     "logit",
     _expit,
@@ -157,7 +157,7 @@ _LOGIT = Scale(
     differences=Scale("log odds ratio", np.exp, np.exp, "odds.ratio"),
 )
 _SCALES = {
-    "log": _LOG,
+    "log": LOG,
     "log2": _logarithm("log2", 2.0),
     "log10": _logarithm("log10", 10.0),
     "log1p": Scale("log1p", np.expm1, np.exp),

@@ -476,7 +476,7 @@ def test_a_cluster_too_large_for_cr2() -> None:
     assert np.isnan(sampling_of(m._fit, vcov="CR3", cluster="g", data=d).df(np.eye(2))).all()
 
 
-# ---- the front desk ---------------------------------------------------------------------------------------------------
+# ---- the front desk -----------------------------------------------------------------------------------------------
 
 
 def test_every_test_takes_a_robust_covariance():

@@ -24,7 +24,7 @@ import multilevel as mlm
 Floats = NDArray[np.float64]
 
 GROUPS, ROWS = 30, 10
-NODES = {"Laplace": 1, "AGQ, 9 nodes": 9}
+NODES = {"Laplace": 1, "AGQ": 9}
 COEFFICIENTS = ("(Intercept)", "treated", "x")
 NORMAL = 1.959963984540054  # the 97.5 % quantile
 

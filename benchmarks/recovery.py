@@ -5,7 +5,7 @@
 Data sets of 30 groups with 10 rows each; half of the groups are treated and x varies within groups. The responses are
 0 or 1 (binomial, logit) or counts (Poisson, log). Groups differ in level, (1 | g), or also in their slope of x,
 (x | g). Each data set is fitted by the Laplace approximation and by adaptive Gauss-Hermite quadrature with 9 nodes a
-dimension. Results as a Markdown table on standard output; the seeds are fixed.
+dimension. Results as Markdown tables on standard output; the seeds are fixed.
 """
 
 from __future__ import annotations
@@ -97,18 +97,19 @@ def add(found: Found, m: mlm.GeneralizedLinearMixedModel) -> None:
 
 
 def rows(truth: Truth, found: dict[str, Found]) -> Iterator[str]:
-    """The lines of one truth in the first table."""
+    """The lines of the table of one truth."""
     for j, name in enumerate(COEFFICIENTS):
         errors = {method: np.array(f.beta)[:, j] - truth.beta[j] for method, f in found.items()}
         held = [np.abs(errors[method]) <= NORMAL * np.array(f.se)[:, j] for method, f in found.items()]
-        yield line(*named(truth), name, truth.beta[j], *map(mean, errors.values()), *map(per_cent, held))
+        yield line(name, truth.beta[j], *map(mean, errors.values()), *map(per_cent, held))
     for j, value in enumerate(truth.sd):
         errors = {method: np.array(f.sd)[:, j] - value for method, f in found.items()}
-        yield line(*named(truth), f"sd {COEFFICIENTS[::2][j]}", value, *map(mean, errors.values()), *[""] * len(found))
+        yield line(f"sd {COEFFICIENTS[::2][j]}", value, *map(mean, errors.values()), *[""] * len(found))
 
 
-def named(truth: Truth) -> tuple[str, str]:
-    return truth.family, truth.random.replace("|", r"\|")
+def caption(truth: Truth, found: dict[str, Found]) -> str:
+    singular = ", ".join(f"{per_cent(np.array(f.singular))} % ({method})" for method, f in found.items())
+    return f"**{truth.family}, `{truth.random}`**; singular fits: {singular}"
 
 
 def line(*cells: object) -> str:
@@ -131,19 +132,15 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=500, help="data sets of each truth (default: 500)")
     runs = parser.parse_args().runs
     warnings.simplefilter("ignore", mlm.MultilevelWarning)
-    begun, singular, doubtful = time.perf_counter(), [], 0
+    begun, doubtful = time.perf_counter(), 0
     columns = [f"{what}, {method}" for what in ("bias", "coverage %") for method in NODES]
-    print(line("family", "random part", "parameter", "truth", *columns))
-    print("|---|---|---|" + "--:|" * (1 + len(columns)))
+    header = line("parameter", "truth", *columns) + "\n|---|" + "--:|" * (1 + len(columns))
     for seed, truth in enumerate(TRUTHS):
         found = study(truth, runs, seed)
-        print("\n".join(rows(truth, found)), flush=True)
-        singular.append(line(*named(truth), *(per_cent(np.array(f.singular)) for f in found.values())))
+        print("\n".join([caption(truth, found), "", header, *rows(truth, found), ""]), flush=True)
         doubtful += sum(f.doubtful for f in found.values())
-    print("\n" + line("family", "random part", *(f"singular fits %, {method}" for method in NODES)))
-    print("|---|---|" + "--:|" * len(NODES) + "\n" + "\n".join(singular))
     fits, seconds = runs * len(TRUTHS) * len(NODES), time.perf_counter() - begun
-    print(f"\n{runs} data sets each, {fits:,} fits, {doubtful} without a certified optimum; {seconds:.0f} s.")
+    print(f"{runs} data sets each, {fits:,} fits, {doubtful} without a certified optimum; {seconds:.0f} s.")
 
 
 if __name__ == "__main__":

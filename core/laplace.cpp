@@ -192,7 +192,9 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   if (!random()) slopes.G = Mat(0, 0), slopes.HT = Mat(p + s, 0);
   model_hessian(slopes, cross, at.beta_inside, out);
   if (random()) cov_.add_curvature(at.maps, out.hessian, out.D);
-  return at.nodes > 1 ? integrate(at, want, out) : true;  // the Hessian of Laplace is a good enough model
+  if (at.nodes == 1) return true;
+  out.D.clear();  // of Laplace, whose slope at a boundary is not that of quadrature; its Hessian is a good enough model
+  return integrate(at, want, out);
 }
 
 // [G + HT'Q^-1 HT, 2 HT'; 2 HT, 2 Q]: profiled over (beta, shape) this is the average information of engine.hpp. With beta

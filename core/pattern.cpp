@@ -18,6 +18,7 @@ namespace multilevel {
 namespace {
 
 constexpr double kNearlyDense = 0.05;   // a factor whose levels meet each other this often belongs to the dense core
+constexpr double kFillShare = 1.0 / 256.0; // entries of fill for each byte of memory: with values, some tenths of it
 constexpr double kDenseSpeedup = 16.0;  // a dense flop costs about a sixteenth of a scattered one
 
 double physical_memory() {
@@ -105,7 +106,8 @@ struct Symbolic {
       double depth = fac.K;
       for (std::int32_t t : found) depth += rows.factors[factor_of(t)].K;
       if ((cost += depth * depth * fac.K) > limit) return false;
-      if (f > 0 && static_cast<double>(columns[f].node.size()) > kNearlyDense * fac.levels * fac.levels) return false;
+      if (f > 0 && static_cast<double>(columns[f].node.size()) > std::min(kNearlyDense * fac.levels * fac.levels, kFillShare * physical_memory()))
+        return false;
       NodeColumns& c = columns[f];
       c.node.insert(c.node.end(), found.begin(), found.end());
       c.ptr.push_back(static_cast<std::int64_t>(c.node.size()));

@@ -247,7 +247,23 @@ def test_simulated_shows_the_response_of_the_model() -> None:
     picture = plots.simulated(mlm.lm("log(reaction) ~ days", load("sleepstudy")), n=2)
     assert picture.labels.x == "log(reaction)"
     data = picture.data[picture.data["source"] == "data"]
-    assert np.allclose(data["y"], np.log(load("sleepstudy")["reaction"]))
+    logs = np.log(load("sleepstudy")["reaction"])
+    assert np.average(data["y"], weights=data["height"]) == pytest.approx(logs.mean(), rel=1e-3)
+    assert np.trapezoid(data["height"], data["y"]) == pytest.approx(1, abs=0.01)
+
+
+def test_simulated_counts_are_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    m = mlm.lm("y ~ 1", {"y": np.repeat([0.0, 1.0, 2.0], [50, 30, 20])})
+    monkeypatch.setattr(type(m), "simulate", lambda self, n, **how: np.ones((100, n)))
+    frame = plots.simulated(m, n=1).data
+    shares = frame[frame["source"] == "data"].set_index("y")["height"]
+    assert shares.to_dict() == {0.0: 0.5, 1.0: 0.3, 2.0: 0.2}
+
+
+def test_simulated_holds_curves_and_not_the_rows() -> None:
+    """A hundred thousand rows and twenty simulations are a picture of a few thousand points."""
+    y = np.random.default_rng(1).normal(size=100_000)
+    assert len(plots.simulated(mlm.lm("y ~ 1", {"y": y})).data) == 21 * 512
 
 
 def test_residuals_are_those_of_the_model(slopes: Any) -> None:
@@ -460,7 +476,8 @@ def test_simulated_counts_stand_beside_counts():
     m = mlm.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", mlm.datasets.load("cbpp"), "binomial")
     frame = plots.simulated(m, n=2).data
     data = frame[(frame["source"] == "data") & (frame["what"] == frame["what"].iloc[0])]
-    np.testing.assert_allclose(data["y"], mlm.datasets.load("cbpp")["incidence"])
+    shares = mlm.datasets.load("cbpp")["incidence"].value_counts(normalize=True)
+    np.testing.assert_allclose(data["height"], shares.reindex(data["y"], fill_value=0.0))
     assert plots.residuals(m)
     with pytest.raises(mlm.DataError, match="shrinkage compares with least squares"):
         plots.shrinkage(m)

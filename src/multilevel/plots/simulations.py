@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from plotnine import (
     aes,
-    after_stat,
     facet_wrap,
     geom_line,
     ggplot,
@@ -27,6 +26,8 @@ from ..errors import DataError
 from ..formula.levels import labelled
 from ..models.generalized import GeneralizedFit
 from ..responses import measured
+from .densities import Smoothing
+from .distributions import Sample
 from .look import (
     BLUE,
     COLOURED,
@@ -39,13 +40,16 @@ from .look import (
 from .stats import stat_slab
 
 SIMULATIONS = 20  # curves of simulated data
+POINTS = 512  # of a curve
+FEW = 100  # counts at most that have a share each
 
 
 def simulated(m: Any, *, by: str | None = None, n: int = SIMULATIONS, seed: Any = 1) -> ggplot:
     """The data beside data simulated from the fit: does the model make what was measured?
 
     With few groups a density for each of them, of the data, of data simulated for the same groups and of data simulated
-    for new ones. With many, the density of all data as a line over those of `n` simulations.
+    for new ones. With many, the density of all data as a line over those of `n` simulations; for counts, the shares of
+    the values.
 
     Parameters
     ----------
@@ -94,22 +98,25 @@ def simulated(m: Any, *, by: str | None = None, n: int = SIMULATIONS, seed: Any 
 
 
 def _overlaid(m: Any, y: Floats, sources: dict[str, dict[str, Any]], n: int, seed: Any, label: str) -> ggplot:
-    """One density of the data over those of several simulations."""
+    """One curve of the data over those of several simulations."""
     pieces = []
     for what, how in sources.items():
         many = m.simulate(n, seed=seed, **how)
-        for i in range(n):
-            pieces.append(pd.DataFrame({"what": what, "curve": str(i), "source": "simulated", "y": many[:, i]}))
-        pieces.append(pd.DataFrame({"what": what, "curve": "data", "source": "data", "y": y}))
-    frame = pd.concat(pieces, ignore_index=True).dropna()
+        drawn = [("data", "data", y), *(("simulated", str(i), many[:, i]) for i in range(n))]
+        curve_of = _shares if _counts(y) and _counts(many[:, 0]) else _density
+        pieces += [
+            curve_of(values[np.isfinite(values)]).assign(what=what, source=source, curve=curve)
+            for source, curve, values in drawn
+        ]
+    frame = pd.concat(pieces, ignore_index=True)
     frame["what"] = pd.Categorical(frame["what"], list(sources))
     frame["source"] = pd.Categorical(frame["source"], ["data", "simulated"])
-    curve = aes(x="y", y=after_stat("density"), group="curve", color="source", size="source", alpha="source")
+    curve = aes(x="y", y="height", group="curve", color="source", size="source", alpha="source")
     return (
         ggplot(frame, curve)
         + facet_wrap("what", ncol=1)
-        + geom_line(data=frame[frame["source"] == "simulated"], stat="density")
-        + geom_line(data=frame[frame["source"] == "data"], stat="density")
+        + geom_line(data=frame[frame["source"] == "simulated"])
+        + geom_line(data=frame[frame["source"] == "data"])
         + scale_color_manual({"simulated": BLUE, "data": INK})
         + scale_size_manual({"simulated": 0.4, "data": 1.0})
         + scale_alpha_manual({"simulated": 0.6, "data": 1.0})
@@ -118,6 +125,24 @@ def _overlaid(m: Any, y: Floats, sources: dict[str, dict[str, Any]], n: int, see
         + look(6.4, 2.0 * len(sources) + 1.2, grid="x")
         + _without_densities()
     )
+
+
+def _counts(values: Floats) -> bool:
+    """Whether these are whole numbers (up to the rounding of proportions times trials) within a short range."""
+    known = values[np.isfinite(values)]
+    return bool(np.ptp(known) < FEW and np.allclose(known, np.round(known), rtol=0, atol=1e-9))
+
+
+def _shares(values: Floats) -> pd.DataFrame:
+    whole = np.round(values).astype(int)
+    heights = np.bincount(whole - whole.min()) / len(whole)
+    return pd.DataFrame({"y": whole.min() + np.arange(len(heights)), "height": heights})
+
+
+def _density(values: Floats) -> pd.DataFrame:
+    """Positions and heights, not left to plotnine, whose densities take time in proportion to rows x positions."""
+    slab = Sample(values, Smoothing(bandwidth="nrd0", bounded=False, trim=False)).density(POINTS)
+    return pd.DataFrame({"y": slab.at, "height": slab.height})
 
 
 def _without_densities() -> theme:

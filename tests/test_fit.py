@@ -77,6 +77,7 @@ MIXED_ERRORS = [
     ("y ~ x + (1 | g)", {"weights": {"a": 1}}, mlm.DataError, "name of a column or an array"),
     ("holes ~ x + (1 | g)", {"missing": "error"}, mlm.DataError, r"4 of 60 rows have missing values \(holes 4\)"),
     ("y ~ x + (1 | g)", {"missing": "omit"}, mlm.DataError, 'missing is \'omit\'; expected "drop" or "error"'),
+    ("y ~ x + (1 | g)", {"REML": "no"}, mlm.FitError, r"REML is 'no'; expected True .* or False"),
     ("y ~ x + (1 | g)", {"start": [1, 2]}, mlm.FitError, "start should hold 1 finite numbers"),
     ("y ~ x + (1 | g)", {"contrasts": {"h": "sum"}}, mlm.FormulaError, "contrasts are given for 'h'"),
     ("y ~ h + (1 | g)", {"contrasts": {"h": "sm"}}, mlm.FormulaError, "did you mean 'sum'"),

@@ -137,6 +137,8 @@ def test_no_grouping_factor_is_needed_for_the_population(sleep: mlm.LinearMixedM
         ({"subject": ["308"]}, {"groups": "population"}, "column 'days' not found"),
         ({"days": ["a"], "subject": ["308"]}, {}, "was a number when the model was fitted"),
         (None, {"groups": "all"}, "groups is 'all'; expected 'same' or 'population'"),
+        ([{"days": 1, "subject": "308"}], {}, r"data of type list cannot be read; .* by pandas.DataFrame\(data\)$"),
+        ({"days": [1], "subject": ["new"]}, {"new_levels": "draw", "seed": "x"}, "seed is 'x'"),
         (None, {"new_levels": "zero"}, "new_levels is 'zero'; expected 'error', 'population' or 'draw'"),
     ],
 )

@@ -354,7 +354,7 @@ def test_bad_data_gets_one_clear_sentence(data: Any, message: str) -> None:
 def test_an_unknown_column_is_named_with_the_nearest(data: Any) -> None:
     frame = data({"reaction": [1.0], "days": [2]})
     with pytest.raises(
-        DataError, match=r"^column 'Dayz' not found; did you mean 'days'\?; the columns are reaction, days"
+        DataError, match=r"^column 'Dayz' not found; did you mean 'days'\? \(the columns are reaction, days"
     ):
         read_columns(frame, ["reaction", "Dayz"])
 
@@ -401,6 +401,8 @@ def test_missing_files_are_named_with_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "sleepstudy.csv").write_text("x\n1\n")
     with pytest.raises(DataError, match=r"sleepstdy.csv' not found; did you mean 'sleepstudy.csv'\?$"):
         read_columns(tmp_path / "sleepstdy.csv")
+    with pytest.raises(DataError, match=r"'sleepstudy' not found; .* loaded by datasets.load\(name\)$"):
+        read_columns("sleepstudy")
     with pytest.raises(DataError, match="is a folder"):
         column_names(tmp_path)
 

@@ -17,8 +17,9 @@ from .formula.levels import Codes, Crossing, Levels, learn_crossing
 from .models.estimate import Fit
 from .models.inputs import response_of
 from .models.predictor import fitted, fixed_part, random_part
+from .seeds import Seed as Seed
+from .seeds import generator
 
-Seed: TypeAlias = "int | np.random.Generator | None"  # as text: numpy.random takes 15 ms to import
 Groups: TypeAlias = Literal["same", "population"]
 NewLevels: TypeAlias = Literal["error", "population", "draw"]
 Residuals: TypeAlias = Literal["response", "pearson", "scaled"]
@@ -112,7 +113,7 @@ def _unseen_part(
     if new_levels == "error":
         advice = 'new_levels="population" predicts their population mean, new_levels="draw" draws their effects'
         refuse_unseen(fit.design, columns, rows, advice)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     total = np.zeros(rows.n)
     for t, (levels, codes) in enumerate(group_codes(fit.design, columns, rows)):
         part, drawn = rows.random[t], draw_effects(fit, t, len(levels), rng)

@@ -13,7 +13,8 @@ from .families import Link
 from .formula import Matrices
 from .models.generalized import GeneralizedFit
 from .models.predictor import fixed_part, random_variances
-from .predict import NewLevels, Seed, aligned, new_columns, one_of, predict
+from .predict import NewLevels, aligned, new_columns, one_of, predict
+from .seeds import Seed, generator
 from .simulation import SimulatedGroups, drawn_predictors, new_weights, simulated_rows
 
 Scale: TypeAlias = Literal["link", "response"]
@@ -80,7 +81,7 @@ def residuals_generalized(fit: GeneralizedFit, kind: GeneralizedResiduals, seed:
         from scipy.special import ndtri
 
         low, high = family.below(y, mu, weights, shape), family.cdf(y, mu, weights, shape)
-        u = low + np.random.default_rng(seed).random(len(y)) * (high - low)
+        u = low + generator(seed).random(len(y)) * (high - low)
         scores: Floats = ndtri(np.clip(u, 1e-300, 1 - 1e-16))
         return np.where(weights > 0, scores, np.nan)
     r = y - mu
@@ -104,7 +105,7 @@ def simulate_generalized(
     """(rows, n) simulated responses; successes where the response is cbind(successes, failures)."""
     columns, rows = simulated_rows(fit, newdata)
     weights = fit.prior_weights if newdata is None else _new_trials(fit, newdata, rows)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     factor = np.ones(rows.n) if weights is None else weights
     drawn = []
     for eta in drawn_predictors(fit, n, groups, columns, rows, rng):

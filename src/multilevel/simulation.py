@@ -14,7 +14,6 @@ from .formula import Column, Matrices
 from .models.estimate import Fit
 from .models.predictor import fixed_part, random_part
 from .predict import (
-    Seed,
     aligned,
     draw_effects,
     group_codes,
@@ -22,6 +21,7 @@ from .predict import (
     one_of,
     refuse_unseen,
 )
+from .seeds import Seed, generator
 
 SimulatedGroups: TypeAlias = Literal["new", "same"]
 
@@ -36,7 +36,7 @@ def simulate(
     """
     columns, rows = simulated_rows(fit, newdata)
     weights = fit.prior_weights if newdata is None else new_weights(fit, newdata, rows)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     with np.errstate(divide="ignore"):
         sd = fit.estimate.sigma if weights is None else fit.estimate.sigma / np.sqrt(weights)
     etas = drawn_predictors(fit, n, groups, columns, rows, rng)

@@ -41,7 +41,8 @@ def existing(path: str | os.PathLike[str]) -> str:
     if not file.is_file():
         beside = [other.name for other in file.parent.iterdir()] if file.parent.is_dir() else []
         what = "is a folder, not a file" if file.is_dir() else f"not found{nearest(file.name, beside)}"
-        raise DataError(f"file {str(path)!r} {what}")
+        hint = "" if file.suffix else "; a bundled data set is loaded by datasets.load(name)"
+        raise DataError(f"file {str(path)!r} {what}{hint}")
     if not str(file).lower().endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"file {str(path)!r} cannot be read; expected a name that ends in .csv, .csv.gz or .parquet")
     return str(file)

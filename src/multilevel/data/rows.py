@@ -112,7 +112,7 @@ def _unknown(name: str, known: list[Any], index: Iterable[Any]) -> DataError:
     if name in index:
         return DataError(f"column {name!r} not found; it is in the index: data.reset_index() makes it a column")
     texts = [str(other) for other in known]
-    listed = f"; the columns are {', '.join(texts)}" if 0 < len(texts) <= FEW else ""
+    listed = f" (the columns are {', '.join(texts)})" if 0 < len(texts) <= FEW else ""
     return DataError(f"column {name!r} not found{nearest(name, texts)}{listed}")
 
 
@@ -171,7 +171,9 @@ def _narwhals(data: Any) -> Any:
     try:
         return nw.from_native(data)
     except TypeError:
-        raise DataError(f"data of type {type(data).__name__} cannot be read; expected {ACCEPTED}") from None
+        rows = isinstance(data, list | np.ndarray) and len(data) > 0
+        hint = ": rows become columns by pandas.DataFrame(data)" if rows else ""
+        raise DataError(f"data of type {type(data).__name__} cannot be read; expected {ACCEPTED}{hint}") from None
 
 
 def _materialised(frame: Any) -> Any:

@@ -40,11 +40,13 @@ def fit_linear_mixed(
     parsed = Formula.parse(formula)
     if not parsed.random:
         raise FormulaError(f"{parsed.text!r} has no random term, such as (1 | group); add one, or use lm")
+    if not isinstance(reml, bool | np.bool_):
+        raise FitError(f"REML is {reml!r}; expected True (restricted maximum likelihood) or False (maximum likelihood)")
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=False)
     design, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=inputs.extra)
     dropped = inputs.missing(rows, missing)
     check_groups(rows)
-    return _minimised(design, rows, inputs.weights_column, dropped, reml, start)
+    return _minimised(design, rows, inputs.weights_column, dropped, bool(reml), start)
 
 
 def refit_linear_mixed(fit: Fit, rows: Matrices) -> Fit:

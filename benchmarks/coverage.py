@@ -77,9 +77,10 @@ def main() -> None:
                 if arguments.replicates:
                     intervals(m, counts, arguments.replicates, run)
             for name in TRUE:
+                shown = formula.replace("|", r"\|")  # else a new column of the table
                 cells = " | ".join(f"{100 * counts[method, name] / arguments.runs:.1f}" for method in methods)
                 print(
-                    f"| {formula} | {groups} | {name} | {cells} | {100 * singular / arguments.runs:.0f} % |", flush=True
+                    f"| `{shown}` | {groups} | {name} | {cells} | {100 * singular / arguments.runs:.0f} % |", flush=True
                 )
     error = 100 * np.sqrt(0.05 * 0.95 / arguments.runs)
     seconds = time.perf_counter() - begun

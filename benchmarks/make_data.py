@@ -10,6 +10,9 @@ single     N rows, N / 10 groups             y ~ x + (x | g)
 crossed    N rows, 5000 x 2000 groups        y ~ x + (1 | a) + (1 | b)
 nested     N rows, N / 10 groups in N / 100  y ~ x + (1 | outer/inner)
 lm         N rows                            y ~ x1 + ... + x10
+cbpp, contraception, verbagg, grouseticks   bundled; the response, and what else the models need, as numbers
+binomial   N / 10 rows, N / 500 groups       y ~ x + (x | g), y 0 or 1
+poisson    N / 10 rows, 1000 x 500 groups    y ~ x + (1 | a) + (1 | b), y counts
 
 N is a million. Everything is seeded: the same NumPy gives the same data. Simulated grouping columns are integers
 from 1; a categorical column is two arrays in the .npz: its codes, and its levels under NAME.levels.
@@ -117,8 +120,69 @@ def lm(n: int) -> Columns:
     return {f"x{j + 1}": x[:, j].copy() for j in range(10)} | {"y": np.round(y, 6)}
 
 
-FIXED: dict[str, Callable[[int], Columns]] = {"responses": responses, "maximal": maximal}
-SIMULATED: dict[str, Callable[[int], Columns]] = {"single": single, "crossed": crossed, "nested": nested, "lm": lm}
+def cbpp(_: int) -> Columns:
+    herds = bundled("cbpp")
+    incidence, size = herds["incidence"], herds["size"]
+    return herds | {"failures": size - incidence, "proportion": incidence / size}
+
+
+def contraception(_: int) -> Columns:
+    women = bundled("contraception")
+    return women | {"y": is_level(women, "use", "Y"), "age2": np.round(women["age"] ** 2, 6)}
+
+
+def verbagg(_: int) -> Columns:
+    answers = bundled("verbagg")
+    return answers | {"y": is_level(answers, "r2", "Y")}
+
+
+def grouseticks(_: int) -> Columns:
+    chicks = bundled("grouseticks")
+    return chicks | {"c_height": np.round(chicks["c_height"], 6)}
+
+
+def is_level(columns: Columns, name: str, level: str) -> np.ndarray:
+    found: np.ndarray = columns[f"{name}.levels"][columns[name]] == level
+    return found.astype(np.int64)
+
+
+def binomial(n: int) -> Columns:
+    rng = np.random.default_rng(20240607)
+    rows, groups = max(10, n // 10), max(2, n // 500)
+    g = rng.integers(0, groups, rows)
+    x = np.round(rng.standard_normal(rows), 6)
+    z = rng.standard_normal((groups, 2))
+    level, slope = 0.8 * z[:, 0], 0.4 * (0.3 * z[:, 0] + np.sqrt(1 - 0.3**2) * z[:, 1])
+    eta = -0.5 + 0.6 * x + level[g] + slope[g] * x
+    return {"g": g + 1, "x": x, "y": rng.binomial(1, 1 / (1 + np.exp(-eta)))}
+
+
+def poisson(n: int) -> Columns:
+    rng = np.random.default_rng(20240608)
+    rows, na, nb = max(10, n // 10), 1000, 500
+    a = rng.integers(0, na, rows)
+    b = rng.integers(0, nb, rows)
+    x = np.round(rng.standard_normal(rows), 6)
+    ua, ub = 0.5 * rng.standard_normal(na), 0.3 * rng.standard_normal(nb)
+    return {"a": a + 1, "b": b + 1, "x": x, "y": rng.poisson(np.exp(0.2 + 0.3 * x + ua[a] + ub[b]))}
+
+
+FIXED: dict[str, Callable[[int], Columns]] = {
+    "responses": responses,
+    "maximal": maximal,
+    "cbpp": cbpp,
+    "contraception": contraception,
+    "verbagg": verbagg,
+    "grouseticks": grouseticks,
+}
+SIMULATED: dict[str, Callable[[int], Columns]] = {
+    "single": single,
+    "crossed": crossed,
+    "nested": nested,
+    "lm": lm,
+    "binomial": binomial,
+    "poisson": poisson,
+}
 NAMES = (*BUNDLED, *FIXED, *SIMULATED)
 
 

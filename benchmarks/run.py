@@ -26,12 +26,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cases import CASES, COMPARED_REFITS, WARM_UPS, Case
+from cases import CASES, COMPARED_REFITS, ENGINES, WARM_UPS, Case
 from make_data import data_path, make
 from table import markdown
 
 HERE = Path(__file__).resolve().parent
-ENGINES = ("multilevel", "lme4", "glmm", "mixedlm", "statsmodels")
+ALL_ENGINES = tuple(dict.fromkeys(engine for engines in ENGINES.values() for engine in engines))
+R_ENGINES = ("lme4", "glmmTMB")
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -54,7 +55,7 @@ def main() -> None:
         outcomes: dict[str, Any] = {}
         described = {"title": case.title, "formula": case.formula, "kind": case.kind}
         results["cases"][name] = described | {"engines": outcomes}
-        for engine in arguments.engine:
+        for engine in (engine for engine in ENGINES[case.kind] if engine in arguments.engine):
             outcomes[engine] = outcome = measure(engine, case, arguments)
             print(f"{name:12} {engine:12} {in_words(outcome)}", flush=True)
             arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
@@ -65,7 +66,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--case", nargs="+", choices=CASES, default=list(CASES), metavar="CASE", help=", ".join(CASES))
-    add("--engine", nargs="+", choices=ENGINES, default=ENGINES, metavar="ENGINE", help=", ".join(ENGINES))
+    add("--engine", nargs="+", choices=ALL_ENGINES, default=ALL_ENGINES, metavar="ENGINE", help=", ".join(ALL_ENGINES))
     add("--rows", type=int, default=1_000_000, help="of simulated data (default: a million)")
     add("--seconds", type=float, default=3, help="time to repeat short fits in (default: 3)")
     add("--limit", type=float, default=600, help="seconds after which an engine is stopped (default: 600)")
@@ -84,7 +85,7 @@ def prepare(case: Case, folder: Path, rows: int) -> None:
 
 def measure(engine: str, case: Case, arguments: argparse.Namespace) -> dict[str, Any]:
     """What one engine reports about one case; if it is stopped or fails, what it had reported, and why."""
-    if engine == "lme4" and shutil.which("Rscript") is None:
+    if engine in R_ENGINES and shutil.which("Rscript") is None:
         return {"skipped": "R is not installed"}
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE), *absolute(os.environ.get("PYTHONPATH"))])}
     if case.cores is not None:
@@ -110,7 +111,7 @@ def measure(engine: str, case: Case, arguments: argparse.Namespace) -> dict[str,
 
 
 def command(engine: str, case: Case, arguments: argparse.Namespace) -> list[str]:
-    if engine != "lme4":
+    if engine not in R_ENGINES:
         settings = [f"--data={arguments.data}", f"--rows={arguments.rows}", f"--seconds={arguments.seconds}"]
         return [sys.executable, "-m", f"engines.{engine}", case.name, *settings]
 
@@ -124,12 +125,14 @@ def command(engine: str, case: Case, arguments: argparse.Namespace) -> list[str]
         "warm_up": csv(warm_up.data),
         "formula": case.formula,
         "warm_up_formula": warm_up.formula,
+        "family": case.family,
+        "warm_up_family": warm_up.family,
         "factors": ",".join({*case.factors, *warm_up.factors}),
         "kind": case.kind,
         "seconds": arguments.seconds,
         "compared": COMPARED_REFITS,
     }
-    return ["Rscript", str(HERE / "engines/lme4.R"), *[f"{name}={value}" for name, value in words.items()]]
+    return ["Rscript", str(HERE / f"engines/{engine}.R"), *[f"{name}={value}" for name, value in words.items()]]
 
 
 def stay_on(cores: int | None) -> Callable[[], None] | None:

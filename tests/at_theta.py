@@ -38,7 +38,8 @@ def as_lmertest(found: Fit) -> Fit:
     """
     roots = tuple(np.eye(len(factor)) for factor in found.factors)
     own = Whitened(found, np.eye(len(found.names)), roots)
-    methods._known.setdefault(found, {})["satterthwaite"] = satterthwaite(found, own)
+    made = methods._known.setdefault(found, {})["satterthwaite"] = satterthwaite(found, own)
+    assert methods.sampling_of(found, "satterthwaite") is made  # that is where it is looked for
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.linalg as sl
+from scipy import stats
 
 import multilevel as mlm
 from multilevel.errors import DataError, InferenceError
@@ -473,3 +474,31 @@ def test_a_cluster_too_large_for_cr2() -> None:
     ):
         sampling_of(m._fit, vcov="CR2", cluster="g", data=d)
     assert np.isnan(sampling_of(m._fit, vcov="CR3", cluster="g", data=d).df(np.eye(2))).all()
+
+
+# ---- the front desk -----------------------------------------------------------------------------------------------
+
+
+def test_every_test_takes_a_robust_covariance():
+    data = mlm.datasets.load("sleepstudy").drop(index=[0, 5, 30, 31, 32, 99])
+    m = mlm.lmer("reaction ~ days + (1 | subject)", data)
+    robust = sampling_of(m._fit, vcov="CR2").estimates(np.eye(2))
+    error, df = robust.std_error[1], robust.df[1]
+    assert error != pytest.approx(m.se["days"], rel=1e-2)
+    assert m.test("days = 0", vcov="CR2").each.std_error[0] == pytest.approx(error)
+    assert m.anova(vcov="CR2").df2[0] == pytest.approx(df, rel=1e-6)
+    limits = m.confint(vcov="CR2")["days"]
+    assert limits.upper - limits.lower == pytest.approx(2 * error * stats.t.ppf(0.975, df), rel=1e-9)
+    means = m.emmeans("~ days", at={"days": [0, 1]}, vcov="CR2").contrast("revpairwise")
+    assert means.estimates.std_error[0] == pytest.approx(error, rel=1e-9)
+    page = str(m.summary(vcov="CR2"))
+    assert "Standard errors are cluster-robust: CR2, 18 clusters of subject." in page
+    with pytest.raises(mlm.InferenceError, match="add vcov="):
+        m.test("days = 0", cluster="subject")
+
+
+def test_a_linear_model_with_clusters_by_name():
+    data = mlm.datasets.load("sleepstudy")
+    m = mlm.lm("reaction ~ days", data)
+    found = m.test("days = 0", vcov="CR2", cluster="subject")
+    assert found.each.df[0] == pytest.approx(17, rel=1e-6)

@@ -1,4 +1,4 @@
-"""glmm (PyPI). Satterthwaite's degrees of freedom are switched off: no other engine's fit computes them."""
+"""glmm (PyPI), without what no other engine's fit computes: Satterthwaite's degrees of freedom, likelihood ratios."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ class Glmm:
         self.glmm = require("glmm")
 
     def fit(self, case: Case, frame: pd.DataFrame) -> Any:
+        if case.kind == "glmer":
+            return self.glmm.fit(frame, case.formula, case.family, anova_test="Wald")
         return self.glmm.fit(frame, case.formula, satterthwaite=False)
 
     def answer(self, case: Case, model: Any) -> dict[str, Any]:
-        return {"criterion": -2 * model.loglik, "evaluations": model.n_eval if case.kind == "lmer" else None}
+        return {"criterion": -2 * model.loglik, "evaluations": None if case.kind == "lm" else model.n_eval}
 
     def refits(self, model: Any, frame: pd.DataFrame, Y: np.ndarray, seconds: float) -> tuple[float, np.ndarray, str]:
         response = model.formula.split("~")[0].strip()

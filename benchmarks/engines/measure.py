@@ -37,7 +37,7 @@ class Engine(Protocol):
         """From the frame to the fitted model."""
 
     def answer(self, case: Case, model: Any) -> dict[str, Any]:
-        """`criterion` (-2 log-likelihood; REML unless least squares), and `evaluations` if they are counted."""
+        """`criterion` (-2 log-likelihood with all constants; REML for lmer), and `evaluations` if they are counted."""
 
     def refits(self, model: Any, frame: pd.DataFrame, Y: np.ndarray, seconds: float) -> tuple[float, np.ndarray, str]:
         """Seconds per refit for as many rows of `Y` as there is time for, the first criteria, and a note."""

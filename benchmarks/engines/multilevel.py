@@ -19,6 +19,8 @@ class Multilevel:
         self.mlm = require("multilevel")
 
     def fit(self, case: Case, frame: pd.DataFrame) -> Any:
+        if case.kind == "glmer":
+            return self.mlm.glmer(case.formula, frame, case.family)
         return self.mlm.lm(case.formula, frame) if case.kind == "lm" else self.mlm.lmer(case.formula, frame)
 
     def answer(self, case: Case, model: Any) -> dict[str, Any]:

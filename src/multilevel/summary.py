@@ -10,6 +10,7 @@ import numpy as np
 from .diagnostics import convergence_doubts, zero_weight_words
 from .effects import varcorr
 from .inference.methods import sampling_of
+from .inference.sampling import Sampling
 from .inference.wald import t_p_values, whole_model_test
 from .models.estimate import Fit
 from .models.linear import r_squared, spread
@@ -47,7 +48,7 @@ def linear_summary(fit: Fit, data: Any) -> LinearSummary:
     )
 
 
-def mixed_summary(fit: Fit, data: Any, backend: str, df: str = "satterthwaite") -> MixedSummary:
+def mixed_summary(fit: Fit, data: Any, backend: str, df: str | Sampling = "satterthwaite") -> MixedSummary:
     """The page of a linear mixed model, with t tests by a method of `sampling_of`; `df="none"`: without tests."""
     e = fit.estimate
     sampling = sampling_of(fit, df)

@@ -96,13 +96,15 @@ class LinearMixedModel(Model):
         groups = ", ".join(f"{levels} {group}" for group, levels in self.ngroups.items())
         return f"<LinearMixedModel {self.formula}: {self.nobs} rows, {groups}>"
 
-    def summary(self, df: str = "satterthwaite") -> MixedSummary:
+    def summary(self, df: str | None = None, *, vcov: str | None = None, cluster: Any = None) -> MixedSummary:
         """The page every reader of lme4 and lmerTest knows, with notes in plain words.
 
-        `df` : whose degrees of freedom the t tests have, `"satterthwaite"`, `"kenward-roger"` (with its standard
-        errors) or `"residual"`; `"none"` for lme4's own page, without p-values.
+        `df` : whose degrees of freedom the t tests have, `"satterthwaite"` (default), `"kenward-roger"` (with its
+        standard errors), `"between-within"` or `"residual"`; `"none"` for lme4's own page, without p-values. `vcov`,
+        `cluster` : a cluster-robust covariance, as for `anova`.
         """
-        return mixed_summary(self._fit, self._data, self._backend, df)
+        judged = self._judged(df, vcov, cluster)
+        return mixed_summary(self._fit, self._data, self._backend, "satterthwaite" if judged is None else judged)
 
     @property
     def fixef(self) -> Coefficients:

@@ -30,9 +30,11 @@ from ..inference.means.axes import Reduce
 from ..inference.means.grid import At
 from ..inference.means.specs import Names as Predictors
 from ..inference.means.verbs import Type as MeansType
+from ..inference.methods import sampling_of
 from ..inference.parameters import Names
 from ..inference.profile import Profile, profile
 from ..inference.replicates import bootstrap
+from ..inference.sampling import Sampling
 from ..inference.tabled import TestTable
 from ..models.estimate import Fit
 from ..models.predictor import fitted
@@ -63,6 +65,12 @@ class Model:
     @property
     def _backend(self) -> str:
         return backend_of(self._data)
+
+    def _judged(self, df: str | None, vcov: str | None, cluster: Any) -> str | Sampling | None:
+        """What estimates are judged by: a method by name, or a cluster-robust sampling distribution."""
+        if vcov is None and cluster is None:
+            return df
+        return sampling_of(self._fit, df, vcov, cluster, self._data)
 
     @property
     def formula(self) -> str:
@@ -124,7 +132,9 @@ class Model:
             raise DataError("the data did not travel with this copy of the fit, for they were a query on a connection")
         return augment(self._fit, self._data)
 
-    def anova(self, type: int = 3, df: str | None = None) -> AnovaTable:
+    def anova(
+        self, type: int = 3, df: str | None = None, *, vcov: str | None = None, cluster: Any = None
+    ) -> AnovaTable:
         """F tests of the terms of the formula, whatever the coding of their factors.
 
         Parameters
@@ -133,6 +143,9 @@ class Model:
             others, in cells that weigh the same.
         df : `"satterthwaite"` (default of mixed models), `"kenward-roger"`, `"residual"` (default of linear models) or
             `"none"`, a chi-square test divided by its degrees of freedom.
+        vcov, cluster : `"CR0"`, `"CR1"`, `"CR1S"`, `"CR2"` or `"CR3"` for a cluster-robust covariance, with its own
+            degrees of freedom, and its clusters: a column or grouping factor by name, or an array. Default, for mixed
+            models: the grouping factor in which all others are nested.
 
         >>> from multilevel import datasets, lmer
         >>> m = lmer("yield ~ variety * nitro + (1 | block/variety)", datasets.load("oats", "dict"))
@@ -145,7 +158,7 @@ class Model:
         ---
         Signif. codes:  0 ‘***’ 0.001 ‘**’ 0.01 ‘*’ 0.05 ‘.’ 0.1 ‘ ’ 1
         """
-        return anova(self._fit, type, df, self._backend)
+        return anova(self._fit, type, self._judged(df, vcov, cluster), self._backend)
 
     def drop1(self, test: str | None = None, df: str | None = None) -> TestTable | AnovaTable:
         """Tests of the fixed terms that no other term contains, each left out in turn.
@@ -158,7 +171,15 @@ class Model:
         """
         return drop1(self._fit, test, df, self._backend)
 
-    def test(self, hypothesis: Hypothesis, rhs: float | Sequence[float] = 0.0, df: str | None = None) -> HypothesisTest:
+    def test(
+        self,
+        hypothesis: Hypothesis,
+        rhs: float | Sequence[float] = 0.0,
+        df: str | None = None,
+        *,
+        vcov: str | None = None,
+        cluster: Any = None,
+    ) -> HypothesisTest:
         """Tests of linear hypotheses: a t test of each, and an F test of all.
 
         Parameters
@@ -166,7 +187,7 @@ class Model:
         hypothesis : equations in text, `"days = 10"`, `"b1 - b2 = 0"`, one or several; weights by name, `{"days": 1}`;
             or a matrix L (k, p) on the identified coefficients.
         rhs : what weights and matrices are tested against.
-        df : as for `anova`.
+        df, vcov, cluster : as for `anova`.
 
         Raises
         ------
@@ -177,7 +198,7 @@ class Model:
         >>> round(m.test("days = 10").p_value, 3)
         0.766
         """
-        return linear_hypotheses(self._fit, hypothesis, rhs, df=df, backend=self._backend)
+        return linear_hypotheses(self._fit, hypothesis, rhs, df=self._judged(df, vcov, cluster), backend=self._backend)
 
     def confint(
         self,
@@ -186,6 +207,8 @@ class Model:
         parameters: Names = None,
         *,
         df: str | None = None,
+        vcov: str | None = None,
+        cluster: Any = None,
         n: int = 1000,
         boot: IntervalMethod = "percentile",
         seed: Seed = None,
@@ -201,6 +224,7 @@ class Model:
         parameters : a name, several, `"theta_"` (the random part) or `"beta_"` (fixed effects). Default: all.
         df : wald: `"satterthwaite"` (default of mixed models), `"kenward-roger"` (with its standard errors),
             `"residual"` (default of linear models) or `"none"`, the normal distribution as in lme4.
+        vcov, cluster : wald: as for `anova`.
         n, boot, seed, threads : boot: number of replicates; `"percentile"`, `"basic"` or `"bca"`; see `bootstrap`.
 
         Raises
@@ -225,7 +249,7 @@ class Model:
             method,
             level,
             parameters,
-            df=df,
+            df=self._judged(df, vcov, cluster),
             n=n,
             boot=boot,
             seed=seed,
@@ -293,6 +317,8 @@ class Model:
         offset: float | None = None,
         nested: bool = True,
         df: str | None = None,
+        vcov: str | None = None,
+        cluster: Any = None,
         level: float = 0.95,
         type: MeansType = "link",
     ) -> MarginalMeans:
@@ -311,6 +337,7 @@ class Model:
         nested : whether factors nested in others are averaged within these and named with them (a note says which).
         df : `"kenward-roger"` (default of mixed models), `"satterthwaite"`, `"residual"` (default of linear models) or
             `"none"`.
+        vcov, cluster : as for `anova`.
         level : of confidence intervals.
         type : `"response"` shows means on the scale of the response, where it was transformed in the formula.
 
@@ -335,7 +362,7 @@ class Model:
         """
         return emmeans(
             self._fit, self._data, specs, by=by, at=at, cov_reduce=cov_reduce, weights=weights, offset=offset,
-            nested=nested, df=df, level=level, type=type, backend=self._backend,
+            nested=nested, df=self._judged(df, vcov, cluster), level=level, type=type, backend=self._backend,
         )  # fmt: skip
 
     def emtrends(

@@ -93,7 +93,7 @@ class AnovaTable(Page):
         return frame({"term": self.terms, **columns}, self.backend)
 
 
-def anova(fit: Fit, type: int = 3, df: str | None = None, backend: str = "pandas") -> AnovaTable:
+def anova(fit: Fit, type: int = 3, df: str | Sampling | None = None, backend: str = "pandas") -> AnovaTable:
     """Tests of the fixed terms of a linear or linear mixed model, whatever the coding of its factors.
 
     Parameters

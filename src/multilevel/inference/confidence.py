@@ -15,6 +15,7 @@ from .parameters import Names, estimates, select
 from .parameters import parameters as all_parameters
 from .profile import normal_quantile, profile_to
 from .replicates import bootstrap
+from .sampling import Sampling
 
 ConfintMethod: TypeAlias = Literal["wald", "profile", "boot"]
 MARGIN = 1.05  # profiles go so much further than the level needs
@@ -26,7 +27,7 @@ def confint(
     level: float = 0.95,
     parameters: Names = None,
     *,
-    df: str | None = None,
+    df: str | Sampling | None = None,
     n: int = 1000,
     boot: IntervalMethod = "percentile",
     seed: Seed = None,
@@ -63,7 +64,7 @@ def confint(
     return _wald(fit, level, chosen, df, backend)
 
 
-def _wald(fit: Fit, level: float, chosen: tuple[int, ...], df: str | None, backend: str) -> Intervals:
+def _wald(fit: Fit, level: float, chosen: tuple[int, ...], df: str | Sampling | None, backend: str) -> Intervals:
     from scipy.special import stdtrit
 
     sampling = sampling_of(fit, df)

@@ -18,7 +18,7 @@ from ..models.estimate import Fit
 from ..pages import DIGITS, coefficient_items
 from .linear import read_equations
 from .methods import sampling_of
-from .sampling import FTestResult, TTests, independent
+from .sampling import FTestResult, Sampling, TTests, independent
 
 Hypothesis: TypeAlias = str | Mapping[str, float] | Sequence[Any] | Floats
 SHOWN = 44  # letters of a label
@@ -81,7 +81,11 @@ class HypothesisTest(Page):
 
 
 def linear_hypotheses(
-    fit: Fit, hypotheses: Hypothesis, rhs: float | Sequence[float] = 0.0, df: str | None = None, backend: str = "pandas"
+    fit: Fit,
+    hypotheses: Hypothesis,
+    rhs: float | Sequence[float] = 0.0,
+    df: str | Sampling | None = None,
+    backend: str = "pandas",
 ) -> HypothesisTest:
     """t tests of linear hypotheses about the fixed effects, and the F test of all of them.
 

@@ -26,7 +26,7 @@ _known: WeakKeyDictionary[Fit, dict[Key, Sampling]] = WeakKeyDictionary()  # a f
 
 
 def sampling_of(
-    fit: Fit, df: str | None = None, vcov: str | None = None, cluster: Any = None, data: Any = None
+    fit: Fit, df: str | Sampling | None = None, vcov: str | None = None, cluster: Any = None, data: Any = None
 ) -> Sampling:
     """The sampling distribution of the fixed effects of a fit, computed once.
 
@@ -34,8 +34,8 @@ def sampling_of(
     ----------
     fit : of any model.
     df : `"satterthwaite"`, `"kenward-roger"`, `"between-within"`, `"residual"` or `"none"` (normal and chi-square
-        references). Default: Satterthwaite for linear mixed models and cluster-robust covariances, residual where glm
-        or lm estimates a dispersion, else none.
+        references); or a sampling distribution, which then is the answer. Default: Satterthwaite for linear mixed
+        models and cluster-robust covariances, residual where glm or lm estimates a dispersion, else none.
     vcov : covariance, by default that of the model; `"CR0"`, `"CR1"`, `"CR1S"`, `"CR2"`, `"CR3"` for cluster-robust
         ones, see `robust`. Satterthwaite's degrees of freedom are then those of that covariance, and tests of several
         combinations HTZ.
@@ -55,6 +55,8 @@ def sampling_of(
     >>> found.note
     'Standard errors are cluster-robust: CR2, 18 clusters of subject.'
     """
+    if isinstance(df, Sampling):
+        return df
     if vcov is None and cluster is not None:
         raise InferenceError('cluster is given but no covariance that uses it; add vcov="CR2"')
     method = df or (_default(fit) if vcov is None else "satterthwaite")

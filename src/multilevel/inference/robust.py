@@ -112,8 +112,8 @@ def cluster_robust(fit: Fit, kind: Kind, clusters: Clusters, reference: Sampling
     alone = sums.alone[0]
     belonging = [name for name, touched in zip(fit.names, touching(sums.root, alone), strict=True) if touched]
     if belonging:
-        listed = ", ".join(belonging[:FEW]) + (", ..." if len(belonging) > FEW else "")
-        note += f" They say nothing of coefficients that single clusters determine: {listed}."
+        listed = ", ".join(belonging[:FEW]) + (", ..." if len(belonging) > FEW else ".")
+        note += f" They say nothing of coefficients that single clusters determine: {listed}"
     return ClusterRobust(method, fit.estimate.beta, S.T @ S, note, sums.root, pieces, alone, reference)
 
 

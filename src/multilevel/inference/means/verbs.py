@@ -13,6 +13,7 @@ from ...errors import InferenceError, nearest
 from ...models.estimate import Fit
 from ...models.generalized import GeneralizedFit
 from ..methods import sampling_of
+from ..sampling import Sampling
 from .averaging import Averages, averages, counts
 from .axes import Reduce
 from .basis import Basis
@@ -45,7 +46,7 @@ def emmeans(
     weights: Any = "equal",
     offset: float | None = None,
     nested: bool = True,
-    df: str | None = None,
+    df: str | Sampling | None = None,
     level: float = 0.95,
     type: Type = "link",
     scale: Scale | None = None,
@@ -116,7 +117,7 @@ def emtrends(
     weights: Any = "equal",
     delta: float | None = None,
     nested: bool = True,
-    df: str | None = None,
+    df: str | Sampling | None = None,
     level: float = 0.95,
     backend: str = "pandas",
 ) -> MarginalMeans:
@@ -165,7 +166,7 @@ def joint_tests(
     at: At = None,
     cov_reduce: Reduce = "around",
     nested: bool = True,
-    df: str | None = None,
+    df: str | Sampling | None = None,
     backend: str = "pandas",
 ) -> JointTests:
     """F tests of the terms of a model, by contrasts among the means of its reference grid.
@@ -208,7 +209,7 @@ def _labels(made: Averages, names: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _averaged(
-    fit: Fit, grid: Grid, X: Floats, spec: Spec, weights: Any, df: str | None, what: str, backend: str
+    fit: Fit, grid: Grid, X: Floats, spec: Spec, weights: Any, df: str | Sampling | None, what: str, backend: str
 ) -> MarginalMeans:
     by = carried(spec.by, grid.nests)
     made = averages(grid, X, (*carried(spec.over, grid.nests, by), *by), weights)
@@ -217,7 +218,7 @@ def _averaged(
     return MarginalMeans(basis, made.keys, by, made.L, made.constant, what, made.averaged, cautions=cautions)
 
 
-def _basis(fit: Fit, df: str | None, backend: str) -> Basis:
+def _basis(fit: Fit, df: str | Sampling | None, backend: str) -> Basis:
     mixed = bool(fit.design.random)
     generalized = isinstance(fit, GeneralizedFit)
     default = None if generalized else "kenward-roger" if mixed else "residual"

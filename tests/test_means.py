@@ -15,7 +15,9 @@ import pytest
 import reference_data
 from numpy.testing import assert_allclose
 
+from multilevel import datasets
 from multilevel.errors import DataError, InferenceError
+from multilevel.families import family_of
 from multilevel.inference.means import MarginalMeans, emmeans, emtrends, joint_tests
 from multilevel.inference.means.adjust import Statements, adjusted
 from multilevel.inference.means.arrows import arrows
@@ -33,6 +35,7 @@ from multilevel.inference.means.ranges import (
 from multilevel.inference.means.scales import bias_adjusted, link_scale, response_scale
 from multilevel.inference.means.specs import read_spec
 from multilevel.inference.sampling import FixedDf
+from multilevel.models.generalized_linear import fit_generalized_linear
 from multilevel.models.linear import fit_linear
 from multilevel.models.linear_mixed import fit_linear_mixed
 
@@ -291,6 +294,19 @@ def test_offsets() -> None:
     b = fit.estimate.beta
     assert emmeans(fit, MADE, "g").estimates.estimate[0] == pytest.approx(b[0] + 2 * np.mean(MADE["x"]))
     assert emmeans(fit, MADE, "g", offset=0).estimates.estimate[0] == pytest.approx(b[0])
+    fit = fit_linear("y ~ g + offset(x^2)", MADE)
+    b, x = fit.estimate.beta, np.asarray(MADE["x"])
+    assert emmeans(fit, MADE, "g").estimates.estimate[0] == pytest.approx(b[0] + np.mean(x**2))
+    assert emmeans(fit, MADE, "g", at={"x": 3}).estimates.estimate[0] == pytest.approx(b[0] + 9)
+
+
+def test_a_logarithmic_offset_as_in_emmeans() -> None:
+    """R 4.2.2, emmeans 1.8.4: emmeans(glm(incidence ~ period + offset(log(size)), poisson, cbpp), ~ period)."""
+    cbpp = datasets.load("cbpp", "dict")
+    fit = fit_generalized_linear("incidence ~ period + offset(log(size))", cbpp, family_of("poisson"))
+    means = emmeans(fit, cbpp, "period", type="response").estimates
+    assert_allclose(means.estimate, [2.776, 1.015, 0.899, 0.571], atol=6e-4)
+    assert_allclose(means.std_error, [0.355, 0.246, 0.240, 0.216], atol=6e-4)
 
 
 # ---- estimability ---------------------------------------------------------------------------------------------------

@@ -77,7 +77,8 @@ def reference_grid(
     at : `{"x": [1, 2]}` replaces values of some predictors.
     cov_reduce : for numeric predictors `"mean"`, `"median"`, `"range"` (the two ends), `"unique"` (all values), or
         `"around"` (mean - 1 and mean + 1); or one of these for each, `{"x": "range"}`.
-    offset : in place of the offset in the formula, which is otherwise evaluated at the grid.
+    offset : in place of the offset in the formula. That is the mean of the offset over the rows, as in emmeans, or is
+        evaluated at the grid where `at` has a column of it.
     nested : whether to look for nested factors; without, all are taken as crossed.
 
     Raises
@@ -99,7 +100,13 @@ def reference_grid(
         )
     X, offsets = evaluate(fit, axes)
     nests = nesting(axes, [columns_of(fit, term) for term in fit.design.formula.fixed.terms]) if nested else {}
+    if offset is None and fit.rows.offset is not None and not _offset_columns(fit) & set(at):
+        offset = float(fit.rows.offset.mean())
     return Grid(axes, X, offsets if offset is None else np.full(size, float(offset)), fit.prior_weights, nests)
+
+
+def _offset_columns(fit: Fit) -> set[str]:
+    return {name for variable in fit.design.formula.offsets for name in variable.names}
 
 
 def evaluate(fit: Fit, axes: Sequence[Axis], shifts: Mapping[str, float] | None = None) -> tuple[Floats, Floats]:

@@ -65,7 +65,8 @@ def emmeans(
         `"around"` (mean - 1, mean + 1), or one for each, `{"x": "range"}`.
     weights : of what is averaged over: `"equal"`; `"proportional"` to the rows at their combinations, `"outer"` to the
         product of their margins, `"cells"` to the rows in each cell, `"flat"` over cells with rows; or numbers.
-    offset : in place of the formula's offset.
+    offset : in place of the formula's offset, whose mean over the rows it is by default; where `at` has one of its
+        columns, the offset there.
     nested : whether factors that are nested in others, as drugs in routes, are averaged within these and named with
         them; a note says which. False: all factors are taken as crossed.
     df : `"kenward-roger"` (default of mixed models, as in emmeans), `"satterthwaite"`, `"residual"` (default of linear
@@ -151,7 +152,8 @@ def emtrends(
     if not np.isfinite(delta) or delta == 0:
         raise InferenceError(f"delta is {delta:g}; expected a step that is not zero")
     X, offset = evaluate(fit, grid.axes, {var: delta})
-    slopes = replace(grid, X=(X - grid.X) / delta, offset=(offset - grid.offset) / delta)
+    before = evaluate(fit, grid.axes)[1]
+    slopes = replace(grid, X=(X - grid.X) / delta, offset=(offset - before) / delta)
     made = _averaged(fit, slopes, slopes.X, spec, weights, df, f"{var}.trend", backend)
     return replace(made, shown=Shown(level=float(level)))
 

@@ -217,6 +217,9 @@ class GeneralizedMixed:
     the log-likelihood.
     curvature: the weights of Omega are "expected" (lme4) or "observed" (glmmTMB) information. None: expected for
     binomial and poisson, observed for the families with a shape. With a canonical link they are the same.
+    shape_models: columns of linear predictors for each shape, in the order above, and then, if zeros are inflated, of
+    logit P(zero not drawn from the family); no columns: one number. `shape` holds all coefficients one after the other;
+    `curvature` has to be observed with inflation. Continuous families have no zeros but the inflated ones.
     """
 
     def __init__(
@@ -230,6 +233,7 @@ class GeneralizedMixed:
         family: str,
         link: str,
         curvature: str | None = None,
+        shape_models: Sequence[Sequence[Floats]] = (),
     ) -> None: ...
     def fit(
         self,

@@ -14,7 +14,7 @@ namespace {
 constexpr double kFlat = 1e-9;    // of the largest curvature
 constexpr double kUnseen = 1e-6;  // share of beta in a direction
 
-// 2 H^-1 restricted to beta, without the directions that H does not see (a rotation of effects whose variance is zero);
+// 2 H^-1 restricted to p parameters from `first` on, without the directions that H does not see (a rotation of effects whose variance is zero);
 // NaN where H has negative curvature: no minimum.
 Mat covariance(const Mat& H, int first, int p) {
   const int n = H.rows;
@@ -139,6 +139,7 @@ void GeneralizedMixed::report_slopes(const Parameters& q, const LaplacePoint& at
       for (int i = 0; i < p; ++i) wide(m + i, m + j) = 2.0 * at.Q(i, j);
   out.hessian = transpose(J) * wide * J;
   out.vcov = beta_map_ * covariance(wide, m, p) * transpose(beta_map_);
+  out.vcov_shape = covariance(wide, m + p, n_shape());
 }
 
 GeneralizedSolution GeneralizedMixed::report(const Vec& theta, const Vec& beta, const Vec& shape, const LaplacePoint& at) {

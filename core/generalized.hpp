@@ -13,7 +13,7 @@ struct GeneralizedSolution {
   double criterion = 0.0;  // -2 log-likelihood
   Vec gradient;            // theta, beta, shape
   Mat hessian;             // the same; empty unless asked for
-  Mat vcov, vcov_rx;
+  Mat vcov, vcov_rx, vcov_shape;
   std::vector<Vec> modes;  // per term, levels x k row-major
   Vec eta;                 // of the user's rows
   double conditional_deviance = 0.0, conditional_log_likelihood = 0.0, logdet = 0.0, penalty = 0.0;

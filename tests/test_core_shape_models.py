@@ -47,9 +47,11 @@ class Case:
         if inflation:
             self.models.append(design)
             shape += [-0.8, 0.5]
+        factors = [(s.codes, s.levels) for s in self.terms]
+        columns = [[np.ascontiguousarray(z) for z in s.Z.T] for s in self.terms]
+        terms = [(i, z, int(s.structure == "diag")) for i, (z, s) in enumerate(zip(columns, self.terms, strict=True))]
         self.model = _core.GeneralizedMixed(
-            self.y, [np.broadcast_to(1.0, (N,)), x], self.weights, self.offset, [(s.codes, s.levels) for s in self.terms],
-            [(i, [np.ascontiguousarray(z) for z in s.Z.T], int(s.structure == "diag")) for i, s in enumerate(self.terms)],
+            self.y, [np.broadcast_to(1.0, (N,)), x], self.weights, self.offset, factors, terms,
             family, link, "observed",
             [[] if D is None else [np.ascontiguousarray(d) for d in D.T] for D in self.models],
         )  # fmt: skip

@@ -40,6 +40,8 @@ class Solution:
     @property
     def logdet_rx(self) -> float: ...  # log|X'V^-1 X|
     @property
+    def vcov_shape(self) -> Floats: ...  # (s, s) as vcov, of the shapes or the coefficients of their models
+    @property
     def modes(self) -> list[Floats]: ...  # per term (l * k,): conditional modes of the random effects, level by level
     @property
     def gradient(self) -> Floats: ...  # (m,), from solve() only
@@ -176,6 +178,8 @@ class GeneralizedSolution:
     def vcov(self) -> Floats: ...  # (p, p) from 2 hessian^-1 (use.hessian = TRUE); (0, 0) without hessian
     @property
     def vcov_rx(self) -> Floats: ...  # (p, p) (X'V^-1X)^-1 at the modes (use.hessian = FALSE)
+    @property
+    def vcov_shape(self) -> Floats: ...  # (s, s) as vcov, of the shapes or the coefficients of their models
     @property
     def modes(self) -> list[Floats]: ...  # per term (l * k,): conditional modes of the random effects, level by level
     @property

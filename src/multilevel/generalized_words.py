@@ -97,6 +97,8 @@ def shape_lines(fit: GeneralizedFit) -> tuple[str, ...]:
     words = SHAPES.get(fit.family.name, fit.family.shape_names)
     lines = []
     for what, value, given in zip(words, fit.estimate.shape.tolist(), fit.family.given_shape().tolist(), strict=True):
+        if value != value:  # it has a model of its own
+            continue
         short, _, meaning = what.partition("; ")
         number = f"{significant([value], 4)[0]}{'' if given != given else ' (given)'}"
         meaning = f"; {meaning}" if meaning else ""
@@ -109,7 +111,7 @@ def limit_words(fit: GeneralizedFit) -> tuple[str, ...]:
     if fit.family.name not in LIMITS or np.isfinite(fit.family.given_shape()[-1:]).any():
         return ()
     simpler, low, high = LIMITS[fit.family.name]
-    if low < fit.estimate.shape[-1] < high:
+    if fit.modelled or low < fit.estimate.shape[-1] < high:
         return ()
     what = fit.family.shape_names[-1]
     return (f"The {what} is estimated at its limit: the data do not vary more than {simpler} responses.",)

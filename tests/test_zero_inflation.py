@@ -52,6 +52,12 @@ def test_glmmtmb(reference):
     np.testing.assert_allclose(found, reference["sds"], rtol=1e-3)
     np.testing.assert_allclose(m.fitted()[:10], reference["fitted"], rtol=1e-4)
     assert m._fit.estimate.certificate.minimum
+    for answer in (m.summary(), m.explain(), m.check(), m.varcorr(), m.anova()):
+        assert str(answer)
+    r = m.residuals("quantile", seed=1)
+    assert 0.85 < r.std() < 1.15
+    y = m.simulate(200, seed=1)
+    assert ((y == 0).mean() > 0) == bool(reference["zi"] or reference["family"] == "negative_binomial")
     if reference["zi"] and reference["family"] != "gamma":
         np.testing.assert_allclose(m.residuals("pearson")[:10], reference["pearson"], rtol=1e-3)
 

@@ -114,7 +114,7 @@ def _part_formulas(fit: GeneralizedMixedFit) -> Iterator[tuple[str, str]]:
     for part in PARTS:
         model = _part(fit, part)
         if model:
-            yield f"{part.capitalize():>14}", model.design.formula.text
+            yield part.capitalize(), model.design.formula.text
 
 
 def _part(fit: GeneralizedMixedFit, part: Part) -> ShapeModel | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from .diagnostics import (
@@ -167,6 +169,7 @@ def explain_generalized_mixed(fit: GeneralizedMixedFit) -> Explanation:
         f"The parameters were estimated by maximum likelihood ({method_words(fit)}) from {fit.estimate.n} rows. "
         "Standard deviations of random effects are on the scale of the linear predictor.",
         *[f"{line}." for line in shape_lines(fit)],
+        *_model_sentences(fit),
         *limit_words(fit),
     )
     return Explanation(
@@ -178,6 +181,16 @@ def explain_generalized_mixed(fit: GeneralizedMixedFit) -> Explanation:
             ("The optimum", () if fit.estimate.separation else (sentence(optimum_words(fit)),)),
         )
     )
+
+
+def _model_sentences(fit: GeneralizedFit) -> Iterator[str]:
+    """What the models beside that of the mean describe."""
+    if fit.models and fit.models.inflation:
+        text = fit.models.inflation.design.formula.text
+        yield f"The probability that a row is zero whatever its mean follows {text}, on the scale of the logit."
+    if fit.models and fit.models.dispersion:
+        text = fit.models.dispersion.design.formula.text
+        yield f"The {fit.family.shape_names[0]} of the {fit.family.name} family follows {text}, on the scale of the logarithm."
 
 
 def _mean_sentence(fit: GeneralizedFit, what: str) -> str:

@@ -139,7 +139,8 @@ class Exponential(Family):
         return y
 
     def variance(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return self.dispersion(shape) * self.unit_variance(mu) / weights
+        factor = at(shape, 0) if self.estimates_dispersion else 1.0
+        return factor * self.unit_variance(mu) / weights
 
     def deviance(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         return weights * self.unit_deviance(y, mu)

@@ -36,6 +36,8 @@ Link link_named(const std::string& name) { return named<Link>(kLinks, name, "lin
 struct Likelihood::Chunk {
   int n;
   const double *y, *omega, *eta;
+  const double* shape;
+  int stride;  // of shape, from row to row
   Means means;
   double *r, *w, *dw, *observed, *r_shape[kMostShapes], *w_shape[kMostShapes];
   double l_shape[kMostShapes];
@@ -51,13 +53,9 @@ Likelihood::Likelihood(Family family, Link link, Curvature curvature) : family_(
     throw Refused("the expected information of this family has no closed form; use the observed one");
 }
 
-int Likelihood::shapes() const {
+int Likelihood::own_shapes() const {
   if (family_ == Family::binomial || family_ == Family::poisson) return 0;
   return family_ == Family::student_t ? 2 : 1;
-}
-
-void Likelihood::set_shape(const double* log_shape) {
-  for (int j = 0; j < shapes(); ++j) shape_[j] = std::exp(log_shape[j]);
 }
 
 // Binomial with logit, Poisson with log.
@@ -112,11 +110,11 @@ double Likelihood::by_mean(Chunk& c, Detail detail) const {
   double sum = 0.0;
   const bool expected = curvature_ == Curvature::expected;
   const bool root = link_ == Link::sqrt;
-  const int s = shapes();
+  const int s = own_shapes();
   const auto all = [&](auto family) {
     for (int i = 0; i < c.n; ++i) {
       ByMean o;
-      decltype(family)::at(c.y[i], c.omega[i], means.mu[i], means.nu[i], shape_, detail, o);
+      decltype(family)::at(c.y[i], c.omega[i], means.mu[i], means.nu[i], c.shape + i * c.stride, detail, o);
       // the square root has one branch: across eta = 0 lies the mirror image of a positive response
       if (root && c.eta[i] < 0.0 && c.y[i] > 0.0) o.f = std::numeric_limits<double>::quiet_NaN();
       sum += o.f;
@@ -153,15 +151,21 @@ double Likelihood::by_mean(Chunk& c, Detail detail) const {
 }
 
 double Likelihood::evaluate(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const {
-  const int s = shapes();
+  return models_.empty() ? own_rows(n, y, omega, eta, detail, out) : modelled_rows(n, y, omega, eta, detail, out);
+}
+
+double Likelihood::own_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const {
+  const int s = own_shapes();
   if (detail != Detail::value) out.r.resize(n), out.observed.resize(n);
   if (detail == Detail::full) {
     out.w.resize(n), out.dw.resize(n);
-    for (int j = 0; j < s; ++j) out.r_shape[j].resize(n), out.w_shape[j].resize(n), out.l_shape[j] = 0.0;
+    out.r_shape.resize(s), out.w_shape.resize(s), out.l_shape.assign(s, 0.0);
+    for (int j = 0; j < s; ++j) out.r_shape[j].resize(n), out.w_shape[j].resize(n);
   }
   if (out.by_row) {
     out.l.resize(n);
-    for (int j = 0; j < s; ++j) out.l_shape_row[j].resize(n);
+    out.l_shape_row.resize(s);
+    for (Vec& l : out.l_shape_row) l.resize(n);
   }
   double sum = 0.0;
   Chunk c;
@@ -169,9 +173,11 @@ double Likelihood::evaluate(std::int64_t n, const double* y, const double* omega
     c.n = static_cast<int>(std::min<std::int64_t>(kRows, n - at));
     c.y = y + at, c.omega = omega + at, c.eta = eta + at;
     c.r = out.r.data() + at, c.observed = out.observed.data() + at, c.w = out.w.data() + at, c.dw = out.dw.data() + at;
+    c.shape = row_shape_.empty() ? shape_ : row_shape_.data() + at * kMostShapes;
+    c.stride = row_shape_.empty() ? 0 : kMostShapes;
     c.l = out.by_row ? out.l.data() + at : nullptr;
     for (int j = 0; j < s; ++j) c.l_shape_row[j] = out.by_row ? out.l_shape_row[j].data() + at : nullptr;
-    for (int j = 0; j < s; ++j) c.r_shape[j] = out.r_shape[j].data() + at, c.w_shape[j] = out.w_shape[j].data() + at, c.l_shape[j] = 0.0;
+    for (int j = 0; detail == Detail::full && j < s; ++j) c.r_shape[j] = out.r_shape[j].data() + at, c.w_shape[j] = out.w_shape[j].data() + at, c.l_shape[j] = 0.0;
     sum += family_ == Family::binomial ? binomial(c, detail) : by_mean(c, detail);
     if (detail == Detail::full)
       for (int j = 0; j < s; ++j) out.l_shape[j] += c.l_shape[j];
@@ -200,6 +206,7 @@ double Likelihood::mean_of(double eta) const {
 
 double Likelihood::deviance(double y, double omega, double eta) const {
   const double mu = mean_of(eta);
+  if (!models_.empty()) return std::numeric_limits<double>::quiet_NaN();
   switch (family_) {
     case Family::binomial: {
       const LogMean s = log_mean(link_, eta);
@@ -247,7 +254,7 @@ double Likelihood::eta_near(double y, double omega, double mean) const {
   return 0.0;
 }
 
-void Likelihood::start_shape(double mean, double variance, double* log_shape) const {
+void Likelihood::own_start(double mean, double variance, double* log_shape) const {
   const double m = std::max(mean, 1e-8), v = std::max(variance, 1e-12);
   const auto within = [](double x, double lo, double hi) { return std::log(std::clamp(x, lo, hi)); };
   switch (family_) {

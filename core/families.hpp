@@ -21,6 +21,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "linalg.hpp"
 
@@ -41,10 +42,17 @@ constexpr int kMostShapes = 2;
 // Per row. `observed` is -d2l/deta2; w the weight of Omega, dw = dw/deta; by shape: d2l/deta dshape and dw/dshape.
 struct RowDerivatives {
   Vec r, w, dw, observed;
-  Vec r_shape[kMostShapes], w_shape[kMostShapes];
-  double l_shape[kMostShapes] = {0.0, 0.0};  // summed over the rows
-  bool by_row = false;                       // fill these two as well
-  Vec l, l_shape_row[kMostShapes];
+  std::vector<Vec> r_shape, w_shape;
+  Vec l_shape;          // summed over the rows
+  bool by_row = false;  // fill these two as well
+  Vec l;
+  std::vector<Vec> l_shape_row;
+};
+
+// A shape that differs between rows: log shape = D coefficients, or logit of the zero inflation.
+struct ShapeModel {
+  std::vector<Vec> columns;  // of D, a row each; none: one number for all rows
+  int size() const { return columns.empty() ? 1 : static_cast<int>(columns.size()); }
 };
 
 enum class Detail {
@@ -60,11 +68,17 @@ class Likelihood {
 
   Family family() const { return family_; }
   Link link() const { return link_; }
-  int shapes() const;
+  int shapes() const;      // parameters besides those of the mean: coefficients of all shape models
+  // Linear predictors (shape_models.cpp) for the family's shapes in their order, and one more for zero inflation, which
+  // goes with the observed information only. Columns of every row, or none; before the rows are merged.
+  void set_models(std::vector<ShapeModel> models, std::int64_t n);
+  void arrange(const std::vector<std::int32_t>& row_of);  // the rows of the columns as Observations has them
+  // A zero that is not a draw from the family, for the family has none: the zero inflation of a continuous response.
+  bool stands_apart(double y) const { return inflated_ && y == 0.0 && !counts(); }
   // Equal linear predictors add up: a weighted mean of y with the sum of the weights has the same likelihood in eta.
-  bool merges() const { return family_ == Family::binomial || family_ == Family::poisson; }
+  bool merges() const { return models_.empty() && (family_ == Family::binomial || family_ == Family::poisson); }
   bool same_curvature() const { return same_; }  // w is `observed`
-  void set_shape(const double* log_shape);
+  void set_shape(const double* parameters);  // logarithms, or coefficients of the models one after the other
 
   // Sum of l over n rows, without constant(); -inf outside the domain.
   double evaluate(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const;
@@ -73,8 +87,8 @@ class Likelihood {
   double deviance(double y, double omega, double eta) const;  // NaN where the family has none
   // A linear predictor near the row's own response, to start from.
   double eta_near(double y, double omega, double mean) const;
-  // Shapes to start from, given the weighted mean and variance of the response.
-  void start_shape(double mean, double variance, double* log_shape) const;
+  // Shape parameters to start from, given the weighted mean and variance of the response and its share of zeros.
+  Vec start_shape(double mean, double variance, double zeros) const;
 
  private:
   Family family_;
@@ -82,8 +96,18 @@ class Likelihood {
   Curvature curvature_;
   bool same_;
   double shape_[kMostShapes] = {1.0, 1.0};
+  std::vector<ShapeModel> models_;  // none: numbers for all rows
+  bool inflated_ = false;
+  std::int64_t rows_ = 0;
+  Vec row_shape_, inflation_;       // kMostShapes for each row; logits
 
   struct Chunk;
+  int own_shapes() const;
+  bool counts() const;
+  double own_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const;
+  double modelled_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const;
+  void inflate(std::int64_t i, double y, double omega, Detail detail, RowDerivatives& own, double& l_g, double& r_g, double& w_g) const;
+  void own_start(double mean, double variance, double* log_shape) const;
   double canonical(Chunk& c, Detail detail) const;
   double binomial(Chunk& c, Detail detail) const;
   double by_mean(Chunk& c, Detail detail) const;

@@ -14,7 +14,7 @@ namespace {
 constexpr double kFlat = 1e-9;    // of the largest curvature
 constexpr double kUnseen = 1e-6;  // share of beta in a direction
 
-// 2 H^-1 restricted to beta, without the directions that H does not see (a rotation of effects whose variance is zero);
+// 2 H^-1 restricted to p parameters from `first` on, without the directions that H does not see (a rotation of effects whose variance is zero);
 // NaN where H has negative curvature: no minimum.
 Mat covariance(const Mat& H, int first, int p) {
   const int n = H.rows;
@@ -46,29 +46,39 @@ Mat covariance(const Mat& H, int first, int p) {
 }  // namespace
 
 GeneralizedMixed::GeneralizedMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors, const double* offset,
-                                   Family family, Link link, Curvature curvature)
+                                   Family family, Link link, Curvature curvature, std::vector<ShapeModel> models)
     : rows_(std::move(rows)), offset_(offset ? Vec(offset, offset + rows_.n) : Vec()), has_offset_(offset != nullptr) {
-  const Likelihood likelihood(family, link, curvature);
+  Likelihood likelihood(family, link, curvature);
+  if (!models.empty()) likelihood.set_models(std::move(models), rows_.n);
   prepare(rows_, factors);
   cov_ = Covariances(rows_);
   to_inner_ = cov_.maps_to_inner();
   beta_map_ = rows_.fixed.map.full;
   if (rows_.p && !inverse(beta_map_, beta_to_inner_)) throw Refused("the columns of the fixed effects cannot be told apart");
-  laplace_ = std::make_unique<Laplace>(rows_, cov_, observe(rows_, has_offset_ ? offset_.data() : nullptr, likelihood), likelihood);
+  Observations observed = observe(rows_, has_offset_ ? offset_.data() : nullptr, likelihood);
+  likelihood.arrange(observed.row_of);
+  laplace_ = std::make_unique<Laplace>(rows_, cov_, std::move(observed), likelihood);
   describe_response();
 }
 
 GeneralizedMixed::GeneralizedMixed(const GeneralizedMixed& o)
     : rows_(o.rows_), offset_(o.offset_), has_offset_(o.has_offset_), cov_(o.cov_), laplace_(std::make_unique<Laplace>(*o.laplace_)),
-      to_inner_(o.to_inner_), beta_map_(o.beta_map_), beta_to_inner_(o.beta_to_inner_), mean_(o.mean_), variance_(o.variance_) {}
+      to_inner_(o.to_inner_), beta_map_(o.beta_map_), beta_to_inner_(o.beta_to_inner_), mean_(o.mean_), variance_(o.variance_), zeros_(o.zeros_) {}
 
 void GeneralizedMixed::describe_response() {
   const Observations& o = laplace_->observations();
-  double total = 0.0, sum = 0.0, squares = 0.0;
-  for (std::int64_t i = 0; i < o.n; ++i) total += o.weight[i], sum += o.weight[i] * o.y[i];
+  double total = 0.0, sum = 0.0, squares = 0.0, all = 0.0, zeros = 0.0;
+  const auto own = [&](std::int64_t i) { return !laplace_->family().stands_apart(o.y[i]); };
+  for (std::int64_t i = 0; i < o.n; ++i) {
+    all += o.weight[i];
+    if (o.y[i] == 0.0) zeros += o.weight[i];
+    if (own(i)) total += o.weight[i], sum += o.weight[i] * o.y[i];
+  }
   mean_ = sum / total;
-  for (std::int64_t i = 0; i < o.n; ++i) squares += o.weight[i] * (o.y[i] - mean_) * (o.y[i] - mean_);
+  for (std::int64_t i = 0; i < o.n; ++i)
+    if (own(i)) squares += o.weight[i] * (o.y[i] - mean_) * (o.y[i] - mean_);
   variance_ = squares / total;
+  zeros_ = zeros / all;
 }
 
 void GeneralizedMixed::set_response(const Column& y) {
@@ -129,6 +139,7 @@ void GeneralizedMixed::report_slopes(const Parameters& q, const LaplacePoint& at
       for (int i = 0; i < p; ++i) wide(m + i, m + j) = 2.0 * at.Q(i, j);
   out.hessian = transpose(J) * wide * J;
   out.vcov = beta_map_ * covariance(wide, m, p) * transpose(beta_map_);
+  out.vcov_shape = covariance(wide, m + p, n_shape());
 }
 
 GeneralizedSolution GeneralizedMixed::report(const Vec& theta, const Vec& beta, const Vec& shape, const LaplacePoint& at) {

@@ -13,7 +13,7 @@ struct GeneralizedSolution {
   double criterion = 0.0;  // -2 log-likelihood
   Vec gradient;            // theta, beta, shape
   Mat hessian;             // the same; empty unless asked for
-  Mat vcov, vcov_rx;
+  Mat vcov, vcov_rx, vcov_shape;
   std::vector<Vec> modes;  // per term, levels x k row-major
   Vec eta;                 // of the user's rows
   double conditional_deviance = 0.0, conditional_log_likelihood = 0.0, logdet = 0.0, penalty = 0.0;
@@ -32,7 +32,7 @@ struct GeneralizedStart {
 class GeneralizedMixed {
  public:
   GeneralizedMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors, const double* offset, Family family,
-                   Link link, Curvature curvature);
+                   Link link, Curvature curvature, std::vector<ShapeModel> models = {});
   GeneralizedMixed(const GeneralizedMixed& other);
 
   int n_theta() const { return cov_.size(); }
@@ -56,7 +56,7 @@ class GeneralizedMixed {
   std::unique_ptr<Laplace> laplace_;
   std::vector<Mat> to_inner_;
   Mat beta_map_, beta_to_inner_;  // beta = map * inner beta
-  double mean_ = 0.0, variance_ = 1.0;
+  double mean_ = 0.0, variance_ = 1.0, zeros_ = 0.0;  // of the response; zeros that stand apart count as zeros only
 
   struct Search;
   void describe_response();

@@ -195,9 +195,7 @@ GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& sta
   fast.beta_inside = true;
 
   Search search{*this, *laplace_, cov_, {}, {}, {}, {}, {}};
-  search.shape.assign(n_shape(), 0.0);
-  if (start.shape) search.shape = *start.shape;
-  else laplace_->family().start_shape(mean_, variance_, search.shape.data());
+  search.shape = start.shape ? *start.shape : laplace_->family().start_shape(mean_, variance_, zeros_);
   if (start.beta) search.beta = times(beta_to_inner_, *start.beta);
   else if (!start_beta(search.shape, search.beta))
     throw Refused("no start found: the model without random effects has no finite estimates, or the link does not reach this response");

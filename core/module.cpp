@@ -328,7 +328,8 @@ using Fixed = std::variant<bool, std::vector<bool>>;
 class Generalized {
  public:
   Generalized(InColumn y, std::vector<InColumn> X, std::optional<InVector> weights, std::optional<InVector> offset, Factors factors,
-              Terms terms, const std::string& family, const std::string& link, const std::optional<std::string>& curvature)
+              Terms terms, const std::string& family, const std::string& link, const std::optional<std::string>& curvature,
+              const std::vector<std::vector<InColumn>>& shape_models)
       : arrays_(std::move(y), std::move(X), std::move(weights), std::move(factors), std::move(terms)) {
     const auto fs = arrays_.factors();
     multilevel::Rows rows = arrays_.rows();
@@ -337,10 +338,18 @@ class Generalized {
     const multilevel::Link l = multilevel::link_named(link);
     const bool exponential = f == multilevel::Family::binomial || f == multilevel::Family::poisson;
     if (curvature && *curvature != "expected" && *curvature != "observed") throw nb::value_error("curvature: 'expected' or 'observed'");
-    const bool expected = curvature ? *curvature == "expected" : exponential;
+    const bool expected = curvature ? *curvature == "expected" : exponential && shape_models.empty();
+    std::vector<multilevel::ShapeModel> models(shape_models.size());
+    for (std::size_t k = 0; k < models.size(); ++k)
+      for (const InColumn& column : shape_models[k]) {
+        if (static_cast<std::int64_t>(column.shape(0)) != arrays_.n()) throw nb::value_error("shape_models: one number per row expected");
+        Vec& out = models[k].columns.emplace_back(arrays_.n());
+        for (std::int64_t i = 0; i < arrays_.n(); ++i) out[i] = column.data()[i * column.stride(0)];
+      }
     nb::gil_scoped_release release;
     model_ = std::make_unique<multilevel::GeneralizedMixed>(std::move(rows), fs, offset ? offset->data() : nullptr, f, l,
-                                                            expected ? multilevel::Curvature::expected : multilevel::Curvature::observed);
+                                                            expected ? multilevel::Curvature::expected : multilevel::Curvature::observed,
+                                                            std::move(models));
   }
 
   GeneralizedSolution fit(int n_agq, std::optional<InVector> theta, std::optional<InVector> beta, std::optional<InVector> shape, const Fixed& fixed) {
@@ -541,6 +550,7 @@ NB_MODULE(_core, m) {
       .def_prop_ro("hessian", matrix(&GeneralizedSolution::hessian), nb::rv_policy::move)
       .def_prop_ro("vcov", matrix(&GeneralizedSolution::vcov), nb::rv_policy::move)
       .def_prop_ro("vcov_rx", matrix(&GeneralizedSolution::vcov_rx), nb::rv_policy::move)
+      .def_prop_ro("vcov_shape", matrix(&GeneralizedSolution::vcov_shape), nb::rv_policy::move)
       .def_prop_ro("eta", vector(&GeneralizedSolution::eta), nb::rv_policy::move)
       .def_prop_ro("path", vector(&GeneralizedSolution::path), nb::rv_policy::move)
       .def_prop_ro("smallest", vector(&GeneralizedSolution::smallest), nb::rv_policy::move)
@@ -563,8 +573,9 @@ NB_MODULE(_core, m) {
 
   nb::class_<Generalized>(m, "GeneralizedMixed")
       .def(nb::init<InColumn, std::vector<InColumn>, std::optional<InVector>, std::optional<InVector>, Factors, Terms, const std::string&,
-                    const std::string&, const std::optional<std::string>&>(),
-           "y"_a, "X"_a, "weights"_a.none(), "offset"_a.none(), "factors"_a, "terms"_a, "family"_a, "link"_a, "curvature"_a.none() = nb::none())
+                    const std::string&, const std::optional<std::string>&, const std::vector<std::vector<InColumn>>&>(),
+           "y"_a, "X"_a, "weights"_a.none(), "offset"_a.none(), "factors"_a, "terms"_a, "family"_a, "link"_a, "curvature"_a.none() = nb::none(),
+           "shape_models"_a = std::vector<std::vector<InColumn>>())
       .def("fit", &Generalized::fit, "n_agq"_a = 1, "start_theta"_a.none() = nb::none(), "start_beta"_a.none() = nb::none(),
            "start_shape"_a.none() = nb::none(), "fixed_shape"_a = false)
       .def("solve", &Generalized::solve, "theta"_a, "beta"_a, "shape"_a, "n_agq"_a = 1, "hessian"_a = false)

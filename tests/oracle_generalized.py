@@ -75,17 +75,47 @@ def slopes(f, x, h=0.02):
     return first, np.tensordot([8 / 5, -1 / 5, 8 / 315, -1 / 560], even, 1) / h**2
 
 
-def evaluate(theta, beta, shape, y, X, terms: list[Term], family, link, *, weights, offset, curvature, nodes=1):
-    """-2 log-likelihood, and the linear predictor at the modes."""
+def by_row(shape, models, n):
+    """Linear predictors of the shapes, and of zero inflation, in every row."""
+    out = []
+    for D in models:
+        D = np.ones((n, 1)) if D is None else D
+        out.append(D @ shape[: D.shape[1]])
+        shape = shape[D.shape[1] :]
+    return out
+
+
+def inflated(family, y, w, mu, s, g):
+    """Row by row; g the logits of the zero inflation. Weights that multiply do so from outside."""
+    divides = family in ("gaussian", "gamma", "inverse_gaussian", "binomial", "beta_binomial")
+    outside, inside = (np.ones(len(y)), w) if divides else (w, np.ones(len(y)))
+    continuous = family in ("gaussian", "gamma", "inverse_gaussian", "beta", "student_t")
+    f = log_density(family, np.where(y == 0, 0.5, y) if continuous else y, inside, mu, s)
+    zeros = np.log(sp.expit(g)) if continuous else np.logaddexp(np.log(sp.expit(g)), np.log(sp.expit(-g)) + f)
+    return outside * np.where(y == 0, zeros, np.log(sp.expit(-g)) + f)
+
+
+def evaluate(
+    theta, beta, shape, y, X, terms: list[Term], family, link, *,
+    weights, offset, curvature, nodes=1, models=None, inflation=False,
+):  # fmt: skip
+    """-2 log-likelihood, and the linear predictor at the modes. `models`: designs of the shapes, and of inflation."""
     w, s = np.ones(len(y)) if weights is None else weights, np.exp(shape)
+    if models is not None:
+        predictors = by_row(shape, models, len(y))
+        g = predictors.pop() if inflation else None
+        s = [np.exp(p) for p in predictors]
     fixed = X @ beta + (0 if offset is None else offset)
     lam = lambda_blocks(terms, theta)
     U = np.hstack(
         [t.dense() @ np.kron(np.eye(t.levels), L) for t, L in zip(terms, lam, strict=True)] or [np.zeros((len(y), 0))]
     )
 
-    def density(eta):
-        return log_density(family, y, w, INVERSE[link](eta), s)
+    def density(eta, rows=slice(None)):
+        mu, own = INVERSE[link](eta), [v[rows] if np.ndim(v) else v for v in s]
+        if inflation:
+            return inflated(family, y[rows], w[rows], mu, own, g[rows])
+        return log_density(family, y[rows], w[rows], mu, own)
 
     def joint(u):
         return density(fixed + U @ u).sum() - u @ u / 2
@@ -118,8 +148,8 @@ def evaluate(theta, beta, shape, y, X, terms: list[Term], family, link, *, weigh
         values = []
         for pick in product(range(nodes), repeat=k):
             ui = u[at] + R @ x[list(pick)]
-            mu = INVERSE[link](fixed[rows] + U[rows][:, at] @ ui)
-            ll = np.nan_to_num(log_density(family, y[rows], w[rows], mu, s), nan=-np.inf).sum()  # beyond the domain
+            ll = density(fixed[rows] + U[rows][:, at] @ ui, rows)
+            ll = np.nan_to_num(ll, nan=-np.inf).sum()  # beyond the domain
             values.append(ll - ui @ ui / 2 + x[list(pick)] @ x[list(pick)] / 2 + np.log(v[list(pick)]).sum())
         total += sp.logsumexp(values) + np.log(np.linalg.det(R)) - k / 2 * np.log(2 * np.pi)
     return -2 * total, eta

@@ -40,6 +40,8 @@ class Solution:
     @property
     def logdet_rx(self) -> float: ...  # log|X'V^-1 X|
     @property
+    def vcov_shape(self) -> Floats: ...  # (s, s) as vcov, of the shapes or the coefficients of their models
+    @property
     def modes(self) -> list[Floats]: ...  # per term (l * k,): conditional modes of the random effects, level by level
     @property
     def gradient(self) -> Floats: ...  # (m,), from solve() only
@@ -177,6 +179,8 @@ class GeneralizedSolution:
     @property
     def vcov_rx(self) -> Floats: ...  # (p, p) (X'V^-1X)^-1 at the modes (use.hessian = FALSE)
     @property
+    def vcov_shape(self) -> Floats: ...  # (s, s) as vcov, of the shapes or the coefficients of their models
+    @property
     def modes(self) -> list[Floats]: ...  # per term (l * k,): conditional modes of the random effects, level by level
     @property
     def eta(self) -> Floats: ...  # (n,) linear predictor at the modes, offset included
@@ -217,6 +221,9 @@ class GeneralizedMixed:
     the log-likelihood.
     curvature: the weights of Omega are "expected" (lme4) or "observed" (glmmTMB) information. None: expected for
     binomial and poisson, observed for the families with a shape. With a canonical link they are the same.
+    shape_models: columns of linear predictors for each shape, in the order above, and then, if zeros are inflated, of
+    logit P(zero not drawn from the family); no columns: one number. `shape` holds all coefficients one after the other;
+    `curvature` has to be observed with inflation. Continuous families have no zeros but the inflated ones.
     """
 
     def __init__(
@@ -230,6 +237,7 @@ class GeneralizedMixed:
         family: str,
         link: str,
         curvature: str | None = None,
+        shape_models: Sequence[Sequence[Floats]] = (),
     ) -> None: ...
     def fit(
         self,

@@ -38,7 +38,7 @@ def _separation(fit: GeneralizedFit) -> Iterator[Check]:
 
 def _dispersion(fit: GeneralizedFit) -> Iterator[Check]:
     """Pearson's X^2 per degree of freedom, at the conditional modes; families that estimate it always fit."""
-    if fit.family.shape_names:
+    if fit.family.shape_names or fit.modelled:
         return
     r = residuals_generalized(fit, "pearson")
     df = fit.estimate.n - fit.estimate.n_parameters
@@ -52,8 +52,12 @@ def _zeros(fit: GeneralizedFit) -> Iterator[Check]:
     """Zeros among counts beside their expectation given the modes."""
     if not fit.family.discrete or fit.family.trials or isinstance(fit.family, Quasi):
         return
-    y, mu = (fit.y, fit.mean) if fit.counted is None else (fit.y[fit.counted], fit.mean[fit.counted])
-    p = np.exp(fit.family.loglik(np.zeros_like(y), mu, np.ones_like(y), fit.estimate.shape))
+    y, mu = fit.y, fit.conditional_mean
+    p = np.exp(fit.family.loglik(np.zeros_like(y), mu, np.ones_like(y), fit.shape))
+    if fit.inflation is not None:
+        p = fit.inflation + (1 - fit.inflation) * p
+    if fit.counted is not None:
+        y, p = y[fit.counted], p[fit.counted]
     found, expected, error = int((y == 0).sum()), float(p.sum()), float(np.sqrt((p * (1 - p)).sum()))
     words = f"{found} where {expected:.1f} are expected"
     fine = abs(found - expected) <= ZEROS * max(error, 1.0)

@@ -9,7 +9,7 @@ Both take plain values: names, arrays and numbers; neither knows a model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -142,6 +142,8 @@ class GeneralizedMixedSummary(Page):
     nobs : rows used.
     groups : number of levels of each grouping factor, in the order of the page.
     shape : lines about the dispersion of the family.
+    parts : further models: title, names, (k,) estimates, errors and two-sided p-values.
+    part_formulas : their formulas, beside titles of the heading.
     names : (p,) names of the fixed effects.
     estimates, vcov, p_values : (p,) fixed effects, their (p, p) covariance, (p,) two-sided p-values.
     data, weights : what the user gave, in words; empty: not printed.
@@ -177,6 +179,8 @@ class GeneralizedMixedSummary(Page):
     dropped: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    parts: tuple[tuple[str, tuple[str, ...], Floats, Floats, Floats], ...] = ()
+    part_formulas: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return self.to_text()
@@ -184,7 +188,7 @@ class GeneralizedMixedSummary(Page):
     def sections(self) -> tuple[Section, ...]:
         """Title, criterion, residuals, random effects, dispersion, fixed effects and their correlations, notes."""
         title = f"Generalized linear mixed model fit by maximum likelihood ({self.method})"
-        heading = heading_items(self.formula, self.data, Weights=self.weights)
+        heading = heading_items(self.formula, self.data, Weights=self.weights, **self.part_formulas)
         shape = [Section("", tuple(map(Prose, self.shape)))] if self.shape else []
         return (
             Section(title, (Line(f" Family: {self.family}  ( {self.link} )"), *heading)),
@@ -193,6 +197,7 @@ class GeneralizedMixedSummary(Page):
             self._random_section(),
             *shape,
             *self._fixed_sections(),
+            *self._part_sections(),
             *notes_section(self._notes()),
         )
 
@@ -218,6 +223,12 @@ class GeneralizedMixedSummary(Page):
                 correlation = self.vcov / np.outer(errors, errors)
             sections.append(Section("Correlation of Fixed Effects:", (correlation_table(self.names, correlation),)))
         return sections
+
+    def _part_sections(self) -> list[Section]:
+        return [
+            Section(title, coefficient_items(names, estimates, errors, p=p, letter="z"))
+            for title, names, estimates, errors, p in self.parts
+        ]
 
     def _notes(self) -> list[str]:
         notes = [f"Singular fit: {words}." for words in self._singularities()]

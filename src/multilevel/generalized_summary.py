@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,16 @@ from .inference.wald import t_p_values, z_p_values
 from .labelled import Floats
 from .models.generalized import GeneralizedFit
 from .models.generalized_linear import GeneralizedLinearFit
-from .models.generalized_mixed import GeneralizedMixedFit
+from .models.generalized_mixed import GeneralizedMixedFit, part_estimates
 from .models.linear import spread
 from .models.predictor import fixed_part
+from .models.shape_models import Part, ShapeModel
 from .predict import aligned
 from .responses import residuals_generalized
 from .summary import group_sizes, source_words, weights_words
 from .tidy import random_rows
 
+PARTS: dict[Part, str] = {"zero inflation": "Zero-inflation model:", "dispersion": "Dispersion model:"}
 RATIOS = {"logit": "odds ratios", "log": "ratios of means", "cloglog": "hazard ratios"}
 
 
@@ -92,8 +94,33 @@ def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str)
         n_missing=fit.n_missing,
         dropped=fit.dropped,
         doubts=tuple(doubts),
+        parts=tuple(_parts(fit)),
+        part_formulas=dict(_part_formulas(fit)),
         notes=(*limit_words(fit), *(() if fit.counted is None else (f"{zero_weight_words(fit)}.",))),
     )
+
+
+def _parts(fit: GeneralizedMixedFit) -> Iterator[tuple[str, tuple[str, ...], Floats, Floats, Floats]]:
+    """Coefficient tables of the models of zero inflation and dispersion."""
+    for part, title in PARTS.items():
+        if _part(fit, part):
+            names, estimates, vcov = part_estimates(fit, part)
+            errors = np.sqrt(np.diag(vcov))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                yield title, names, estimates, errors, z_p_values(estimates / errors)
+
+
+def _part_formulas(fit: GeneralizedMixedFit) -> Iterator[tuple[str, str]]:
+    for part in PARTS:
+        model = _part(fit, part)
+        if model:
+            yield part.capitalize(), model.design.formula.text
+
+
+def _part(fit: GeneralizedMixedFit, part: Part) -> ShapeModel | None:
+    if fit.models is None:
+        return None
+    return fit.models.inflation if part == "zero inflation" else fit.models.dispersion
 
 
 def titled(fit: GeneralizedFit) -> str:
@@ -176,10 +203,14 @@ def glance_generalized_linear(fit: GeneralizedLinearFit, backend: str) -> Any:
 
 
 def augment_generalized(fit: GeneralizedFit, data: Any) -> Any:
-    """The data with `.fitted` (means), `.resid` (deviance residuals) and for mixed models `.fixed`."""
-    added = {".fitted": fit.mean, ".resid": residuals_generalized(fit, "deviance")}
+    """The data with `.fitted` (means), `.resid` (deviance residuals) and for mixed models `.fixed`.
+
+    With a model of zero inflation or dispersion the residuals are Pearson's.
+    """
+    added = {".fitted": fit.mean, ".resid": residuals_generalized(fit, "pearson" if fit.modelled else "deviance")}
     if fit.design.random:
-        added[".fixed"] = fit.family.link.inverse(fixed_part(fit, fit.rows))
+        fixed = fit.family.link.inverse(fixed_part(fit, fit.rows))
+        added[".fixed"] = fixed if fit.inflation is None else (1 - fit.inflation) * fixed
     return with_columns(data, {name: aligned(values, fit.rows) for name, values in added.items()})
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from .diagnostics import (
@@ -97,6 +99,8 @@ def shape_lines(fit: GeneralizedFit) -> tuple[str, ...]:
     words = SHAPES.get(fit.family.name, fit.family.shape_names)
     lines = []
     for what, value, given in zip(words, fit.estimate.shape.tolist(), fit.family.given_shape().tolist(), strict=True):
+        if value != value:  # it has a model of its own
+            continue
         short, _, meaning = what.partition("; ")
         number = f"{significant([value], 4)[0]}{'' if given != given else ' (given)'}"
         meaning = f"; {meaning}" if meaning else ""
@@ -109,7 +113,7 @@ def limit_words(fit: GeneralizedFit) -> tuple[str, ...]:
     if fit.family.name not in LIMITS or np.isfinite(fit.family.given_shape()[-1:]).any():
         return ()
     simpler, low, high = LIMITS[fit.family.name]
-    if low < fit.estimate.shape[-1] < high:
+    if fit.modelled or low < fit.estimate.shape[-1] < high:
         return ()
     what = fit.family.shape_names[-1]
     return (f"The {what} is estimated at its limit: the data do not vary more than {simpler} responses.",)
@@ -165,6 +169,7 @@ def explain_generalized_mixed(fit: GeneralizedMixedFit) -> Explanation:
         f"The parameters were estimated by maximum likelihood ({method_words(fit)}) from {fit.estimate.n} rows. "
         "Standard deviations of random effects are on the scale of the linear predictor.",
         *[f"{line}." for line in shape_lines(fit)],
+        *_model_sentences(fit),
         *limit_words(fit),
     )
     return Explanation(
@@ -176,6 +181,17 @@ def explain_generalized_mixed(fit: GeneralizedMixedFit) -> Explanation:
             ("The optimum", () if fit.estimate.separation else (sentence(optimum_words(fit)),)),
         )
     )
+
+
+def _model_sentences(fit: GeneralizedFit) -> Iterator[str]:
+    """What the models beside that of the mean describe."""
+    if fit.models and fit.models.inflation:
+        text = fit.models.inflation.design.formula.text
+        yield f"The probability that a row is zero whatever its mean follows {text}, on the scale of the logit."
+    if fit.models and fit.models.dispersion:
+        text = fit.models.dispersion.design.formula.text
+        shape = f"{fit.family.shape_names[0]} of the {fit.family.name} family"
+        yield f"The {shape} follows {text}, on the scale of the logarithm."
 
 
 def _mean_sentence(fit: GeneralizedFit, what: str) -> str:

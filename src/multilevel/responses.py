@@ -6,18 +6,18 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from .data.rows import read_columns
+from .data.rows import column_names, read_columns
 from .data.sums import Floats
-from .errors import DataError
+from .errors import DataError, InferenceError
 from .families import Link
-from .formula import Matrices
+from .formula import Design, Matrices
 from .models.generalized import GeneralizedFit
 from .models.predictor import fixed_part, random_variances
 from .predict import NewLevels, aligned, new_columns, one_of, predict
 from .seeds import Seed, generator
 from .simulation import SimulatedGroups, drawn_predictors, new_weights, simulated_rows
 
-Scale: TypeAlias = Literal["link", "response"]
+Scale: TypeAlias = Literal["link", "response", "conditional", "zprob"]
 MeanGroups: TypeAlias = Literal["same", "population", "average"]
 GeneralizedResiduals: TypeAlias = Literal["deviance", "pearson", "scaled", "working", "response", "quantile"]
 KINDS = ("deviance", "pearson", "scaled", "working", "response", "quantile")
@@ -39,12 +39,33 @@ def predict_generalized(
     "average" is the mean over the distribution of the random effects, by quadrature; "same" and "population" are at
     the conditional modes and at random effects of zero.
     """
-    one_of("type", type, ("link", "response"))
+    one_of(
+        "type", type, ("link", "response") if fit.inflation is None else ("link", "response", "conditional", "zprob")
+    )
     one_of("groups", groups, ("same", "population", "average"))
+    if type == "zprob":
+        return _zero_probability(fit, newdata)
     if groups == "average":
-        return _average(fit, newdata, type)
-    eta = predict(fit, newdata, groups=groups, new_levels=new_levels, seed=seed)
-    return eta if type == "link" else fit.family.link.inverse(eta)
+        mean = _average(fit, newdata, type)
+    else:
+        eta = predict(fit, newdata, groups=groups, new_levels=new_levels, seed=seed)
+        if type == "link":
+            return eta
+        mean = fit.family.link.inverse(eta)
+    inflated = type == "response" and fit.inflation is not None
+    return mean * (1 - _zero_probability(fit, newdata)) if inflated else mean
+
+
+def _zero_probability(fit: GeneralizedFit, newdata: Any) -> Floats:
+    """(n_total,) probability of a zero that the family has no part in."""
+    assert fit.models is not None
+    assert fit.models.inflation is not None
+    if newdata is None:
+        return aligned(fit.models.inflated(fit.parameters, fit.models.inflation.X), fit.rows)
+    X, kept, n = _part_rows(newdata, fit.models.inflation.design)
+    out = np.full(n, np.nan)
+    out[kept] = fit.models.inflated(fit.parameters, X)
+    return out
 
 
 def population_average(link: Link, eta: Floats, sd: Floats) -> Floats:
@@ -71,20 +92,28 @@ def residuals_generalized(fit: GeneralizedFit, kind: GeneralizedResiduals, seed:
     """(n,) residuals at the conditional modes.
 
     "response": y - mu. "pearson": that over the root of the variance, without its dispersion; "scaled": with it,
-    for Student t responses over their scale.
+    for Student t responses over their scale. With models of dispersion or zero inflation both take the whole variance.
     "deviance": signed roots of the contributions to the deviance. "working": (y - mu) / (dmu/deta). "quantile": normal
     scores of the distribution function, within its jumps at random (Dunn & Smyth 1996, JCGS 5, 236-244).
     """
     one_of("kind", kind, KINDS)
-    y, mu, weights, shape, family = fit.y, fit.mean, fit.weights, fit.estimate.shape, fit.family
+    y, mu, weights, shape, family = fit.y, fit.conditional_mean, fit.weights, fit.shape, fit.family
+    zero = fit.inflation
+    if fit.modelled and kind in ("deviance", "working"):
+        raise InferenceError(
+            f"{kind} residuals are not defined with a model of zero inflation or dispersion; "
+            'kind="pearson", "response" or "quantile" are'
+        )
     if kind == "quantile":
         from scipy.special import ndtri
 
         low, high = family.below(y, mu, weights, shape), family.cdf(y, mu, weights, shape)
+        if zero is not None:
+            low, high = np.where(y > 0, zero, 0.0) + (1 - zero) * low, zero + (1 - zero) * high
         u = low + generator(seed).random(len(y)) * (high - low)
         scores: Floats = ndtri(np.clip(u, 1e-300, 1 - 1e-16))
         return np.where(weights > 0, scores, np.nan)
-    r = y - mu
+    r = y - fit.mean
     if kind == "response":
         return r
     if kind == "working":
@@ -93,7 +122,12 @@ def residuals_generalized(fit: GeneralizedFit, kind: GeneralizedResiduals, seed:
         if kind == "deviance":
             squares = np.maximum(family.deviance(y, mu, weights, shape), 0.0)
             return np.where(weights > 0, np.sign(r) * np.sqrt(squares), 0.0)
+        if zero is not None:
+            variance = (1 - zero) * (family.variance(mu, weights, shape) + zero * mu**2)
+            return np.where(weights > 0, r / np.sqrt(variance), 0.0)
         scale = family.scale(mu, weights, shape)
+        if fit.modelled:
+            return np.where(weights > 0, r / scale, 0.0)
         if kind == "pearson":
             scale = scale / np.sqrt(family.dispersion(shape))
         return np.where(weights > 0, r / scale, 0.0)
@@ -108,9 +142,12 @@ def simulate_generalized(
     rng = generator(seed)
     factor = np.ones(rows.n) if weights is None else weights
     drawn = []
+    shape, zero = (fit.shape, fit.inflation) if newdata is None else _new_parts(fit, newdata, rows)
     for eta in drawn_predictors(fit, n, groups, columns, rows, rng):
         mu = fit.family.link.inverse(eta)
-        y = fit.family.simulate(mu, np.where(factor > 0, factor, 1.0), fit.estimate.shape, rng)
+        y = fit.family.simulate(mu, np.where(factor > 0, factor, 1.0), shape, rng)
+        if zero is not None:
+            y = np.where(rng.random(len(y)) < zero, 0.0, y)
         drawn.append(np.where(factor > 0, y * factor if fit.paired else y, 0.0 if fit.paired else np.nan))
     return aligned(np.column_stack(drawn), rows)
 
@@ -118,6 +155,33 @@ def simulate_generalized(
 def measured(fit: GeneralizedFit) -> Floats:
     """(rows of the data,) the response on the scale that simulated ones have; NaN for rows left out."""
     return aligned(fit.y * fit.weights if fit.paired else fit.y, fit.rows)
+
+
+def _part_rows(newdata: Any, design: Design) -> tuple[tuple[Floats, ...], Any, int]:
+    """Columns of a model beside that of the mean in new rows, the positions of complete ones, the number of all."""
+    names = list(design.formula.variables)
+    part = design.matrices(read_columns(newdata, names or column_names(newdata)[:1]))
+    return part.X, slice(None) if part.kept is None else part.kept, part.n_total
+
+
+def _new_parts(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> tuple[Floats, Floats | None]:
+    """Shapes, and probabilities of inflated zeros, of new rows without missing values."""
+    kept = slice(None) if rows.kept is None else rows.kept
+    shape, zero, models = fit.shape, None, fit.models
+    if models is None:
+        return shape, zero
+    if models.inflation is not None:
+        zero = _zero_probability(fit, newdata)[kept]
+    if models.dispersion is not None:
+        X, present, n = _part_rows(newdata, models.dispersion.design)
+        every = np.full((models.n_own, n), np.nan)
+        every[:, present] = models.by_row(fit.parameters, X)
+        shape = every[:, kept]
+    if np.isnan(shape).any() or (zero is not None and np.isnan(zero).any()):
+        raise DataError(
+            "the new rows have missing values in predictors of zero inflation or dispersion; leave these rows out"
+        )
+    return shape, zero
 
 
 def _new_trials(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats | None:

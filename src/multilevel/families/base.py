@@ -5,8 +5,9 @@ Family            y | mu, weights, shape; what every model may ask of it
 │  └─ Quasi       only mean and variance are said (Wedderburn 1974, Biometrika 61, 439-447)
 └─ the others     whose shape is more than a factor of the variance
 
-`shape` are the parameters besides the mean on their natural scale, (s,), named by `shape_names`. `weights` are (n,)
-prior weights: numbers of trials for proportions, else the factor by which a row counts.
+`shape` are the parameters besides the mean on their natural scale, (s,), or (s, n) where they differ between rows,
+named by `shape_names`. `weights` are (n,) prior weights: numbers of trials for proportions, else the factor by which a
+row counts.
 """
 
 from __future__ import annotations
@@ -138,7 +139,8 @@ class Exponential(Family):
         return y
 
     def variance(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return self.dispersion(shape) * self.unit_variance(mu) / weights
+        factor = at(shape, 0) if self.estimates_dispersion else 1.0
+        return factor * self.unit_variance(mu) / weights
 
     def deviance(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         return weights * self.unit_deviance(y, mu)
@@ -146,6 +148,12 @@ class Exponential(Family):
     def loglik_of_glm(self, y: Floats, mu: Floats, weights: Floats, deviance: float) -> float:
         """Log-likelihood as R's `logLik` of a glm defines it, the dispersion from the deviance."""
         return float(self.loglik(y, mu, weights, np.empty(0)).sum())
+
+
+def at(shape: Floats, k: int) -> Floats:
+    """The k-th parameter of a shape (s,) or (s, n): a number, or (n,)."""
+    value: Floats = shape[k]
+    return value
 
 
 def whole(values: Floats, tolerance: float = 1e-3) -> Flags:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, pi
+from math import pi
 
 import numpy as np
 
 from ..errors import FitError
-from .base import Exponential, Family
+from .base import Exponential, Family, at
 from .links import Flags, Floats, Link
 
 NOT_POSITIVE = "its means are positive numbers, not probabilities"
@@ -49,18 +49,18 @@ class Gaussian(Exponential):
         return np.where(y == 0, 1e-3 * float(np.abs(y).max()), y) if self.link.name == "inverse" else y
 
     def loglik(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return -0.5 * (np.log(2 * pi * float(shape[0]) / weights) + weights * (y - mu) ** 2 / float(shape[0]))
+        return -0.5 * (np.log(2 * pi * at(shape, 0) / weights) + weights * (y - mu) ** 2 / at(shape, 0))
 
     def loglik_of_glm(self, y: Floats, mu: Floats, weights: Floats, deviance: float) -> float:
         return float(self.loglik(y, mu, weights, np.array([deviance / len(y)])).sum())
 
     def simulate(self, mu: Floats, weights: Floats, shape: Floats, rng: np.random.Generator) -> Floats:
-        return mu + np.sqrt(float(shape[0]) / weights) * rng.standard_normal(len(mu))
+        return mu + np.sqrt(at(shape, 0) / weights) * rng.standard_normal(len(mu))
 
     def cdf(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         from scipy.special import ndtr
 
-        p: Floats = ndtr((y - mu) * np.sqrt(weights / float(shape[0])))
+        p: Floats = ndtr((y - mu) * np.sqrt(weights / at(shape, 0)))
         return p
 
 
@@ -90,7 +90,7 @@ class Gamma(Exponential):
     def loglik(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         from scipy.special import gammaln
 
-        a = weights / float(shape[0])
+        a = weights / at(shape, 0)
         result: Floats = a * np.log(a * y / mu) - a * y / mu - np.log(y) - gammaln(a)
         return result
 
@@ -99,13 +99,13 @@ class Gamma(Exponential):
         return float(weights @ self.loglik(y, mu, np.ones_like(y), dispersion))
 
     def simulate(self, mu: Floats, weights: Floats, shape: Floats, rng: np.random.Generator) -> Floats:
-        a = weights / float(shape[0])
+        a = weights / at(shape, 0)
         return rng.gamma(a, mu / a)
 
     def cdf(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         from scipy.special import gammainc
 
-        a = weights / float(shape[0])
+        a = weights / at(shape, 0)
         p: Floats = gammainc(a, a * y / mu)
         return p
 
@@ -134,7 +134,7 @@ class InverseGaussian(Exponential):
         return (y - mu) ** 2 / (y * mu**2)
 
     def loglik(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        phi = float(shape[0]) / weights
+        phi = at(shape, 0) / weights
         return -0.5 * (np.log(2 * pi * phi * y**3) + (y - mu) ** 2 / (phi * y * mu**2))
 
     def loglik_of_glm(self, y: Floats, mu: Floats, weights: Floats, deviance: float) -> float:
@@ -142,12 +142,12 @@ class InverseGaussian(Exponential):
         return float(weights @ self.loglik(y, mu, np.ones_like(y), dispersion))
 
     def simulate(self, mu: Floats, weights: Floats, shape: Floats, rng: np.random.Generator) -> Floats:
-        return rng.wald(mu, weights / float(shape[0]))
+        return rng.wald(mu, weights / at(shape, 0))
 
     def cdf(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         from scipy.special import log_ndtr, ndtr
 
-        precision = weights / float(shape[0])
+        precision = weights / at(shape, 0)
         root = np.sqrt(precision / y)
         p: Floats = ndtr(root * (y / mu - 1)) + np.exp(2 * precision / mu + log_ndtr(-root * (y / mu + 1)))
         return p
@@ -167,23 +167,23 @@ class Beta(Family):
         return (wrong, "expected numbers between 0 and 1, both excluded") if wrong.any() else None
 
     def variance(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return mu * (1 - mu) / (1 + float(shape[0])) / weights
+        return mu * (1 - mu) / (1 + at(shape, 0)) / weights
 
     def loglik(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         from scipy.special import betaln
 
-        a, b = mu * float(shape[0]), (1 - mu) * float(shape[0])
+        a, b = mu * at(shape, 0), (1 - mu) * at(shape, 0)
         result: Floats = weights * ((a - 1) * np.log(y) + (b - 1) * np.log1p(-y) - betaln(a, b))
         return result
 
     def simulate(self, mu: Floats, weights: Floats, shape: Floats, rng: np.random.Generator) -> Floats:
-        drawn = rng.beta(mu * float(shape[0]), (1 - mu) * float(shape[0]))
+        drawn = rng.beta(mu * at(shape, 0), (1 - mu) * at(shape, 0))
         return np.clip(drawn, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg)
 
     def cdf(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         from scipy.special import betainc
 
-        p: Floats = betainc(mu * float(shape[0]), (1 - mu) * float(shape[0]), y)
+        p: Floats = betainc(mu * at(shape, 0), (1 - mu) * at(shape, 0), y)
         return p
 
 
@@ -215,29 +215,29 @@ class StudentT(Family):
         return None
 
     def variance(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        scale, df = map(float, shape)
-        variance = scale**2 * df / (df - 2) if df > 2 else np.inf
+        scale, df = at(shape, 0), at(shape, 1)
+        variance = scale**2 * np.where(df > 2, df / np.maximum(df - 2, 1e-300), np.inf)
         return np.full_like(mu, variance) / weights
 
     def scale(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return np.full_like(mu, float(shape[0])) / np.sqrt(weights)
+        return np.full_like(mu, at(shape, 0)) / np.sqrt(weights)
 
     def deviance(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        scale, df = map(float, shape)
+        scale, df = at(shape, 0), at(shape, 1)
         return weights * (df + 1) * np.log1p(((y - mu) / scale) ** 2 / df)
 
     def loglik(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         from scipy.special import gammaln
 
-        scale, df = map(float, shape)
-        constant = float(gammaln((df + 1) / 2) - gammaln(df / 2)) - 0.5 * log(df * pi) - log(scale)
+        scale, df = at(shape, 0), at(shape, 1)
+        constant: Floats = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * pi) - np.log(scale)
         return weights * (constant - (df + 1) / 2 * np.log1p(((y - mu) / scale) ** 2 / df))
 
     def simulate(self, mu: Floats, weights: Floats, shape: Floats, rng: np.random.Generator) -> Floats:
-        return mu + float(shape[0]) * rng.standard_t(float(shape[1]), len(mu))
+        return mu + at(shape, 0) * rng.standard_t(at(shape, 1), len(mu))
 
     def cdf(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         from scipy.special import stdtr
 
-        p: Floats = stdtr(float(shape[1]), (y - mu) / float(shape[0]))
+        p: Floats = stdtr(at(shape, 1), (y - mu) / at(shape, 0))
         return p

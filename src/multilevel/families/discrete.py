@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import FitError
-from .base import Exponential, Family, whole, ylogy
+from .base import Exponential, Family, at, whole, ylogy
 from .links import Flags, Floats, Link
 
 COUNT_LINKS = ("log", "identity", "sqrt")
@@ -159,25 +159,25 @@ class NegativeBinomial(Exponential):
         return _nb_deviance(y, mu, self._given())
 
     def variance(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return (mu + mu**2 / float(shape[0])) / weights
+        return (mu + mu**2 / at(shape, 0)) / weights
 
     def deviance(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return weights * _nb_deviance(y, mu, float(shape[0]))
+        return weights * _nb_deviance(y, mu, at(shape, 0))
 
     def start(self, y: Floats, weights: Floats) -> Floats:
         return np.where(y == 0, 1 / 6, y)
 
     def loglik(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return weights * _nb_loglik(y, mu, np.full_like(mu, float(shape[0])))
+        return weights * _nb_loglik(y, mu, np.full_like(mu, at(shape, 0)))
 
     def loglik_of_glm(self, y: Floats, mu: Floats, weights: Floats, deviance: float) -> float:
         return float(self.loglik(y, mu, weights, np.array([self._given()])).sum())
 
     def simulate(self, mu: Floats, weights: Floats, shape: Floats, rng: np.random.Generator) -> Floats:
-        return rng.poisson(rng.gamma(float(shape[0]), mu / float(shape[0]))).astype(np.float64)
+        return rng.poisson(rng.gamma(at(shape, 0), mu / at(shape, 0))).astype(np.float64)
 
     def cdf(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return _nb_cdf(y, mu, np.full_like(mu, float(shape[0])))
+        return _nb_cdf(y, mu, np.full_like(mu, at(shape, 0)))
 
     def _given(self) -> float:
         assert self.size is not None  # Fisher scoring is for a size that is known
@@ -200,16 +200,16 @@ class NegativeBinomial1(Family):
         return _count_fault(y, weights)
 
     def variance(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return mu * (1 + float(shape[0])) / weights
+        return mu * (1 + at(shape, 0)) / weights
 
     def loglik(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return weights * _nb_loglik(y, mu, mu / float(shape[0]))
+        return weights * _nb_loglik(y, mu, mu / at(shape, 0))
 
     def simulate(self, mu: Floats, weights: Floats, shape: Floats, rng: np.random.Generator) -> Floats:
-        return rng.poisson(rng.gamma(mu / float(shape[0]), float(shape[0]))).astype(np.float64)
+        return rng.poisson(rng.gamma(mu / at(shape, 0), at(shape, 0))).astype(np.float64)
 
     def cdf(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return _nb_cdf(y, mu, mu / float(shape[0]))
+        return _nb_cdf(y, mu, mu / at(shape, 0))
 
 
 @dataclass(frozen=True, init=False)
@@ -231,23 +231,23 @@ class BetaBinomial(Family):
         return _proportion_fault(y, weights)
 
     def variance(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return mu * (1 - mu) / weights * (1 + (weights - 1) / (float(shape[0]) + 1))
+        return mu * (1 - mu) / weights * (1 + (weights - 1) / (at(shape, 0) + 1))
 
     def loglik(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
-        return _beta_binomial(np.round(weights * y), weights, mu, float(shape[0]))
+        return _beta_binomial(np.round(weights * y), weights, mu, at(shape, 0))
 
     def simulate(self, mu: Floats, weights: Floats, shape: Floats, rng: np.random.Generator) -> Floats:
         trials = np.round(weights).astype(np.int64)
-        p = rng.beta(mu * float(shape[0]), (1 - mu) * float(shape[0]))
+        p = rng.beta(mu * at(shape, 0), (1 - mu) * at(shape, 0))
         return rng.binomial(trials, p) / np.maximum(trials, 1)
 
     def cdf(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         count = np.round(weights * y).astype(np.int64) + 1
-        total = np.zeros(len(mu))
+        total, precision = np.zeros(len(mu)), np.broadcast_to(at(shape, 0), mu.shape)
         for k in range(int(count.max(initial=0))):
             rows = np.flatnonzero(count > k)
             total[rows] += np.exp(
-                _beta_binomial(np.full(len(rows), float(k)), weights[rows], mu[rows], float(shape[0]))
+                _beta_binomial(np.full(len(rows), float(k)), weights[rows], mu[rows], precision[rows])
             )
         return np.minimum(total, 1.0)
 
@@ -259,7 +259,7 @@ def _log_choose(n: Floats, k: Floats) -> Floats:
     return result
 
 
-def _beta_binomial(k: Floats, n: Floats, mu: Floats, precision: float) -> Floats:
+def _beta_binomial(k: Floats, n: Floats, mu: Floats, precision: float | Floats) -> Floats:
     from scipy.special import betaln
 
     a, b = mu * precision, (1 - mu) * precision
@@ -277,7 +277,7 @@ def _nb_loglik(y: Floats, mu: Floats, size: Floats) -> Floats:
     return result
 
 
-def _nb_deviance(y: Floats, mu: Floats, size: float) -> Floats:
+def _nb_deviance(y: Floats, mu: Floats, size: float | Floats) -> Floats:
     return 2 * (ylogy(y, y / mu) - (y + size) * np.log1p((y - mu) / (mu + size)))
 
 

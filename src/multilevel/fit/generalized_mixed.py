@@ -28,10 +28,12 @@ from ..models.generalized_mixed import (
     GeneralizedMixedFit,
     criterion_at,
     fit_generalized_mixed,
+    part_estimates,
     refit_generalized_mixed,
 )
 from ..models.inputs import Missing, Weights
 from ..models.likelihood import Curvature
+from ..models.shape_models import Part
 from ..predict import NewLevels, Seed
 from ..responses import MeanGroups, Scale, predict_generalized, simulate_generalized
 from ..simulation import SimulatedGroups
@@ -51,6 +53,8 @@ def glmer(
     contrasts: Mapping[str, str] | None = None,
     missing: Missing = "drop",
     start: Sequence[float] | Floats | None = None,
+    ziformula: str | None = None,
+    dispformula: str | None = None,
 ) -> GeneralizedLinearMixedModel:
     """Fit a generalized linear mixed model by maximum likelihood.
 
@@ -77,6 +81,10 @@ def glmer(
         polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
     start : (m,) theta to start from, in the order of `theta`.
+    ziformula : a model `"~ x"` of the logit of the probability that a row is zero whatever its mean (zero inflation).
+        Continuous families have no zeros but these. Default: no such zeros.
+    dispformula : a model `"~ x"` of the logarithm of the family's first shape parameter: `dispersion`, `size`,
+        `precision` or `scale`. Default: one number for all rows.
 
     A categorical response is coded as in R: its first level is a failure, all others are successes. Standard deviations
     of the random effects are in units of the linear predictor, for families with a dispersion too (as in glmmTMB; lme4
@@ -113,7 +121,7 @@ def glmer(
     """
     fit = fit_generalized_mixed(
         formula, data, family_of(family), n_agq=n_agq, curvature=curvature, weights=weights, contrasts=contrasts,
-        missing=missing, start=start,
+        missing=missing, start=start, ziformula=ziformula, dispformula=dispformula,
     )  # fmt: skip
     warn(fit)
     return GeneralizedLinearMixedModel(fit, data)
@@ -155,8 +163,34 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
 
     @property
     def shape(self) -> dict[str, float]:
-        """What the family estimates besides the mean, by name: `size`, `dispersion`, `precision`, `scale`, `df`."""
-        return dict(zip(self.family.shape_names, self._fit.estimate.shape.tolist(), strict=True))
+        """What the family estimates besides the mean, by name: `size`, `dispersion`, `precision`, `scale`, `df`.
+
+        What `dispformula` models is left out.
+        """
+        named = zip(self.family.shape_names, self._fit.estimate.shape.tolist(), strict=True)
+        return {name: value for name, value in named if value == value}  # NaN: it has a model
+
+    @property
+    def zero_inflation(self) -> Coefficients:
+        """(k,) coefficients of the model of zero inflation, on the scale of the logit. InferenceError without one."""
+        return self._part("zero inflation")
+
+    @property
+    def dispersion(self) -> Coefficients:
+        """(k,) coefficients of the model of the dispersion, on the log scale. InferenceError without one."""
+        return self._part("dispersion")
+
+    def _part(self, part: Part) -> Coefficients:
+        names, estimates, _ = part_estimates(self._fit, part)
+        return Coefficients(names, estimates, "estimate", self._backend)
+
+    def part_vcov(self, part: Part) -> Covariance:
+        """(k, k) covariance of the coefficients of `"zero inflation"` or `"dispersion"`.
+
+        InferenceError for a fit without that model, and for another name.
+        """
+        names, _, vcov = part_estimates(self._fit, part)
+        return Covariance(names, vcov, self._backend)
 
     def ranef(self) -> GroupTables:
         """Conditional modes of the random effects with conditional standard deviations, a table per grouping factor."""
@@ -228,7 +262,8 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
         Parameters
         ----------
         newdata : a table with the columns of the formula, the response excepted. Default: the rows of the fit.
-        type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean.
+        type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean; with a model of zero
+            inflation also `"conditional"`, the mean without inflated zeros, and `"zprob"`, the probability of these.
         groups : `"same"` adds the random effects of known levels; `"population"` leaves all random effects out, which
             for the response is the mean of a group in the middle; `"average"` is the mean of the response over all
             groups, the random effects integrated out by quadrature. `"population"` and `"average"` need no grouping

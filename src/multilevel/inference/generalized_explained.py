@@ -51,6 +51,7 @@ def intra_class_generalized(fit: GeneralizedMixedFit, backend: str) -> IntraClas
 
 def distribution_variance(fit: GeneralizedMixedFit) -> float:
     """The variance of the responses given their mean, on the scale of the link; InferenceError where none is known."""
+    fit.refuse_models("R squared and intra-class correlation")
     name, link, shape = fit.family.name, fit.family.link.name, fit.estimate.shape.tolist()
     if name == "binomial" and link in LATENT:
         return LATENT[link]

@@ -34,6 +34,7 @@ class GeneralizedHolder:
     def __init__(self, fit: GeneralizedFit) -> None:
         if isinstance(fit.family, Quasi):
             raise InferenceError(f"the {fit.family.name} family has no likelihood to profile; use Wald intervals")
+        fit.refuse_models("profiles")
         self.fit, self.likelihood = fit, likelihood_of(fit)
         if self.likelihood.n_agq == 0:
             raise InferenceError("with n_agq=0 the likelihood of beta is not known; fit with n_agq=1 to profile it")

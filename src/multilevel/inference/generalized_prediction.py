@@ -46,6 +46,8 @@ def predict_generalized_interval(
     if interval != "confidence":
         raise DataError(f"interval is {interval!r}; expected 'confidence', or None for predictions alone")
     one_of("type", type, ("link", "response"))
+    if type == "response" and fit.inflation is not None:
+        raise InferenceError('with inflated zeros an interval is that of the family alone: use type="link"')
     same = groups == "same" and bool(fit.design.random)
     _refuse(fit, groups, new_levels, same)
     eta = predict_generalized(fit, newdata, groups=groups, new_levels=new_levels)

@@ -20,6 +20,7 @@ def responses_generalized(fit: GeneralizedFit, count: int, seed: Seed) -> Iterat
     """Blocks (r, n) of responses of the rows that count, as the family takes them, with new random effects."""
     if isinstance(fit.family, Quasi):
         raise InferenceError(f"the {fit.family.name} family has no distribution to draw responses from")
+    fit.refuse_models("the bootstrap")
     rows = taken(fit.rows, fit.counted)
     mean = np.zeros(rows.n) if rows.offset is None else rows.offset.copy()
     for j, b in zip(fit.kept, fit.estimate.beta.tolist(), strict=True):

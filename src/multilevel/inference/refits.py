@@ -34,10 +34,11 @@ def refitted(
 def _by_likelihood(fit: GeneralizedFit, X: tuple[Floats, ...], random: tuple[RandomMatrices, ...]) -> Estimate:
     """That of a generalized model; without random terms, of the same likelihood without them."""
     if isinstance(fit, GeneralizedMixedFit):
-        rows, n_agq, curvature = fit.likelihood.rows, fit.n_agq if random else 1, fit.likelihood.curvature
+        own = fit.likelihood
+        rows, n_agq, curvature, models = own.rows, fit.n_agq if random else 1, own.curvature, own.models
     else:
-        rows, n_agq, curvature = taken(fit.rows, fit.counted), 1, None
-    likelihood = Likelihood(replace(rows, X=X, random=random), fit.family, n_agq, curvature)
+        rows, n_agq, curvature, models = taken(fit.rows, fit.counted), 1, None, None
+    likelihood = Likelihood(replace(rows, X=X, random=random), fit.family, n_agq, curvature, models)
     return likelihood_estimate(likelihood.fit(), likelihood)
 
 

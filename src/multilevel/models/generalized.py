@@ -22,6 +22,7 @@ from ..formula import Design, Matrices
 from .estimate import Estimate, Fit
 from .inputs import Inputs
 from .predictor import fitted
+from .shape_models import ShapeModels
 
 
 class NoSums(Sums):
@@ -65,13 +66,51 @@ class GeneralizedFit(Fit):
         return np.ones(self.rows.n) if weights is None else weights
 
     @property
-    def mean(self) -> Floats:
-        """(n,) fitted means, at the conditional modes if there are random effects."""
+    def conditional_mean(self) -> Floats:
+        """(n,) means of the family, at the conditional modes if there are random effects."""
         return self.family.link.inverse(fitted(self))
+
+    @property
+    def mean(self) -> Floats:
+        """(n,) fitted means, at the conditional modes if there are random effects; inflated zeros counted."""
+        mean, inflation = self.conditional_mean, self.inflation
+        return mean if inflation is None else (1 - inflation) * mean
+
+    @property
+    def shape(self) -> Floats:
+        """(s,) parameters of the family besides the mean, or (s, n) where the dispersion has a model."""
+        return self.estimate.shape
+
+    @property
+    def inflation(self) -> Floats | None:
+        """(n,) probabilities of a zero that the family has no part in; None without a model of zero inflation."""
+        return None
+
+    @property
+    def models(self) -> ShapeModels | None:
+        """Models of the dispersion and of inflated zeros; None without."""
+        return None
+
+    @property
+    def parameters(self) -> Floats:
+        """(s,) parameters of the shape as they were estimated: logarithms, or coefficients of its models."""
+        return np.log(self.estimate.shape)
+
+    @property
+    def modelled(self) -> bool:
+        """Whether zeros are inflated or the dispersion has a model."""
+        return self.models is not None
+
+    def refuse_models(self, what: str) -> None:
+        """InferenceError where zeros are inflated or the dispersion has a model."""
+        if self.modelled:
+            raise InferenceError(f"{what} with a model of zero inflation or dispersion: not yet")
 
     @cached_property
     def deviance(self) -> float:
         """Sum of the contributions of the rows to the deviance, at the conditional modes where there are any."""
+        if self.modelled:
+            return float("nan")
         y, mu, weights = self.y, self.mean, self.weights
         if self.counted is not None:
             y, mu, weights = y[self.counted], mu[self.counted], weights[self.counted]
@@ -84,11 +123,12 @@ class GeneralizedFit(Fit):
         return self.rows.y
 
 
-def given_response(design: Design, rows: Matrices, family: Family) -> tuple[Matrices, bool]:
+def given_response(design: Design, rows: Matrices, family: Family, inflated: bool = False) -> tuple[Matrices, bool]:
     """The rows with the response (n,) as the family takes it, its weights beside; whether it was a pair of counts.
 
     cbind(successes, failures) becomes the proportion of successes, and its trials multiply the weights. A row without
-    trials, whose proportion is zero, or of weight zero says nothing.
+    trials, whose proportion is zero, or of weight zero says nothing. Where zeros are `inflated`, any family
+    may have them.
 
     Raises
     ------
@@ -106,6 +146,12 @@ def given_response(design: Design, rows: Matrices, family: Family) -> tuple[Matr
     if paired and "weights" in rows.extra:
         extra["given"] = rows.extra["weights"]
     checked = replace(rows, y=y, extra=extra)
+    if inflated and not family.discrete:
+        used = y != 0 if used is None else used & (y != 0)
+        if not used.any():
+            raise FitError(
+                f"the response {design.formula.response_text} is 0 in every row; there is no mean to estimate"
+            )
     _check_range(design, checked, family, used)
     _check_constant(design, checked, family, used)
     return checked, paired
@@ -136,7 +182,7 @@ def another_response(fit: GeneralizedFit, values: Any) -> Matrices:
         trials = fit.weights if weights is None else fit.weights / np.where(weights > 0, weights, 1.0)
         y = np.column_stack([y, trials - y])
     extra = {} if weights is None else {"weights": weights}
-    return given_response(fit.design, replace(rows, y=y, extra=extra), fit.family)[0]
+    return given_response(fit.design, replace(rows, y=y, extra=extra), fit.family, fit.inflation is not None)[0]
 
 
 def counted_rows(rows: Matrices) -> NDArray[np.int64] | None:

@@ -47,8 +47,16 @@ def listed_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in ordered[:FEW]) + (", ..." if len(ordered) > FEW else "")
 
 
-def read_inputs(formula: Formula, data: Any, weights: Weights, missing: Missing, *, zero_weights: bool) -> Inputs:
-    """Read the columns that a formula needs from a table.
+def read_inputs(
+    formula: Formula,
+    data: Any,
+    weights: Weights,
+    missing: Missing,
+    *,
+    zero_weights: bool,
+    also: Sequence[str] = (),
+) -> Inputs:
+    """Read the columns that a formula needs from a table, and those named in `also`.
 
     Columns of floats are copied: what happens to the user's table later does not reach the fit.
 
@@ -64,7 +72,7 @@ def read_inputs(formula: Formula, data: Any, weights: Weights, missing: Missing,
         )
     if missing not in ("drop", "error"):
         raise DataError(f'missing is {missing!r}; expected "drop" or "error"')
-    names: list[str] | None = None if formula.has_dot else list(formula.variables)
+    names: list[str] | None = None if formula.has_dot else list(dict.fromkeys([*formula.variables, *also]))
     if isinstance(weights, str) and names is not None and weights not in names:
         names.append(weights)
     columns = {name: _owned(column) for name, column in read_columns(data, names).items()}

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from .._core import GeneralizedMixed, GeneralizedSolution
 from ..data.sums import STRUCTURES, Floats
+from ..errors import FitError
 from ..families import Family, NegativeBinomial
 from ..formula import Matrices
+from .shape_models import ShapeModels
 
 Curvature: TypeAlias = Literal["expected", "observed"]
 CORE_NAMES = {"negative_binomial": "negative_binomial_2"}
@@ -29,16 +31,25 @@ class Likelihood:
     n_agq : 1, Laplace approximation; more, nodes of adaptive quadrature; 0, beta among the modes.
     curvature : of the approximation, expected or observed information; None: as lme4 for what its glmer fits (binomial,
         Poisson, negative binomial of a given size), as glmmTMB for families whose shape is estimated.
+    models : of the dispersion and of inflated zeros, on these rows; None: without.
     """
 
-    __slots__ = ("_core", "curvature", "family", "n_agq", "rows")
+    __slots__ = ("_core", "curvature", "family", "models", "n_agq", "rows")
 
-    def __init__(self, rows: Matrices, family: Family, n_agq: int, curvature: Curvature | None) -> None:
+    def __init__(
+        self,
+        rows: Matrices,
+        family: Family,
+        n_agq: int,
+        curvature: Curvature | None,
+        models: ShapeModels | None = None,
+    ) -> None:
+        self.models = models
         self.rows = rows
         self.family = family
         self.n_agq = n_agq
         given = isinstance(family, NegativeBinomial) and family.size is not None
-        self.curvature: Curvature | None = "expected" if curvature is None and given else curvature
+        self.curvature: Curvature | None = "expected" if curvature is None and given and not models else curvature
         self._core: GeneralizedMixed | None = None
 
     @property
@@ -54,15 +65,19 @@ class Likelihood:
         fixed = np.isfinite(given)
         if not fixed.any():
             return self.core.fit(self.n_agq, start_theta)
+        if self.models:
+            raise FitError(f"a {self.family.name} family whose shape is given takes no ziformula or dispformula yet")
         return self.core.fit(self.n_agq, start_theta, None, self._start_shape(given), fixed.tolist())
 
     def solve(self, theta: Floats, beta: Floats, shape: Floats, *, hessian: bool = False) -> GeneralizedSolution:
-        """Everything at given theta (m,), beta (p,) and shape (s,), the last on its natural scale."""
-        return self.core.solve(theta, beta, np.log(shape), self.n_agq, hessian)
+        """Everything at given theta (m,), beta (p,) and shape parameters (s,): logarithms or coefficients."""
+        return self.core.solve(theta, beta, shape, self.n_agq, hessian)
 
     def shape_of(self, solution: GeneralizedSolution) -> Floats:
-        """(s,) the shape on its natural scale."""
+        """(s,) the shape on its natural scale; NaN where it has a model."""
         given = self.family.given_shape()
+        if self.models:
+            return np.where(np.isfinite(given), given, self.models.natural(solution.shape))
         return np.where(np.isfinite(given), given, np.exp(solution.shape))
 
     def _given_rows(self) -> GeneralizedMixed:
@@ -79,6 +94,7 @@ class Likelihood:
         return GeneralizedMixed(
             y, self.rows.X, self.rows.extra.get("weights"), self.rows.offset, factors, terms,
             CORE_NAMES.get(name, name), self.family.link.name, self.curvature,
+            self.models.columns() if self.models else (),
         )  # fmt: skip
 
     def _start_shape(self, given: Floats) -> Floats:
@@ -88,4 +104,4 @@ class Likelihood:
         return np.log(np.where(np.isfinite(given), given, spread if spread > 0 else 1.0))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Likelihood, (self.rows, self.family, self.n_agq, self.curvature)
+        return Likelihood, (self.rows, self.family, self.n_agq, self.curvature, self.models)

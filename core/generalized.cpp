@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <string>
 
 #include "parameters.hpp"
@@ -12,6 +13,7 @@ namespace multilevel {
 namespace {
 
 constexpr double kFlat = 1e-9;    // of the largest curvature
+constexpr double kTold = 1e-10;   // of a column's length, beside the others
 constexpr double kUnseen = 1e-6;  // share of beta in a direction
 
 // 2 H^-1 restricted to p parameters from `first` on, without the directions that H does not see (a rotation of effects whose variance is zero);
@@ -43,13 +45,47 @@ Mat covariance(const Mat& H, int first, int p) {
   return out;
 }
 
+// Columns of each model made orthogonal, with mean square one (modified Gram-Schmidt: D = Q R), so that units and origin of
+// the predictors do not matter to the search. Coefficients of D = the result * those of Q.
+Mat orthogonal(std::vector<ShapeModel>& models, std::int64_t n) {
+  int total = 0;
+  for (const ShapeModel& m : models) total += m.size();
+  Mat map = Mat::identity(total);
+  int first = 0;
+  for (ShapeModel& m : models) {
+    const int k = m.size();
+    Mat R = Mat::identity(k), inverse_R;
+    const auto mean_product = [&](const Vec& a, const Vec& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0) / static_cast<double>(n); };
+    for (int j = 0; j < static_cast<int>(m.columns.size()); ++j) {
+      Vec& column = m.columns[j];
+      const double size = std::sqrt(mean_product(column, column));
+      for (int i = 0; i < j; ++i) {
+        R(i, j) = mean_product(m.columns[i], column);
+        for (std::int64_t r = 0; r < n; ++r) column[r] -= R(i, j) * m.columns[i][r];
+      }
+      R(j, j) = std::sqrt(mean_product(column, column));
+      if (!(R(j, j) > kTold * size)) throw Refused("the columns of a model of zero inflation or dispersion cannot be told apart; leave one out");
+      for (double& v : column) v /= R(j, j);
+    }
+    if (!inverse(R, inverse_R)) throw Refused("the columns of a model of zero inflation or dispersion cannot be told apart; leave one out");
+    for (int j = 0; j < k; ++j)
+      for (int i = 0; i < k; ++i) map(first + i, first + j) = inverse_R(i, j);
+    first += k;
+  }
+  return map;
+}
+
 }  // namespace
 
 GeneralizedMixed::GeneralizedMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors, const double* offset,
                                    Family family, Link link, Curvature curvature, std::vector<ShapeModel> models)
     : rows_(std::move(rows)), offset_(offset ? Vec(offset, offset + rows_.n) : Vec()), has_offset_(offset != nullptr) {
   Likelihood likelihood(family, link, curvature);
-  if (!models.empty()) likelihood.set_models(std::move(models), rows_.n);
+  if (!models.empty()) {
+    shape_map_ = orthogonal(models, rows_.n);
+    if (!inverse(shape_map_, shape_to_inner_)) throw Refused("the columns of a model of zero inflation or dispersion cannot be told apart");
+    likelihood.set_models(std::move(models), rows_.n);
+  }
   prepare(rows_, factors);
   cov_ = Covariances(rows_);
   to_inner_ = cov_.maps_to_inner();
@@ -63,7 +99,7 @@ GeneralizedMixed::GeneralizedMixed(Rows rows, const std::vector<std::pair<const 
 
 GeneralizedMixed::GeneralizedMixed(const GeneralizedMixed& o)
     : rows_(o.rows_), offset_(o.offset_), has_offset_(o.has_offset_), cov_(o.cov_), laplace_(std::make_unique<Laplace>(*o.laplace_)),
-      to_inner_(o.to_inner_), beta_map_(o.beta_map_), beta_to_inner_(o.beta_to_inner_), mean_(o.mean_), variance_(o.variance_), zeros_(o.zeros_) {}
+      to_inner_(o.to_inner_), beta_map_(o.beta_map_), beta_to_inner_(o.beta_to_inner_), shape_map_(o.shape_map_), shape_to_inner_(o.shape_to_inner_), mean_(o.mean_), variance_(o.variance_), zeros_(o.zeros_) {}
 
 void GeneralizedMixed::describe_response() {
   const Observations& o = laplace_->observations();
@@ -127,6 +163,8 @@ void GeneralizedMixed::report_slopes(const Parameters& q, const LaplacePoint& at
   for (int i = 0; i < m; ++i) J(i, i) = 1.0 / q.theta_scale[i];
   for (int j = 0; j < p; ++j)
     for (int i = 0; i < p; ++i) J(m + i, m + j) = beta_to_inner_(i, j);
+  for (int j = 0; j < shape_map_.rows; ++j)
+    for (int i = 0; i < shape_map_.rows; ++i) J(m + p + i, m + p + j) = shape_to_inner_(i, j);
   Vec g(n, 0.0);
   for (std::size_t i = 0; i < place.size(); ++i) g[place[i]] = at.gradient[i];
   out.gradient = times(transpose(J), g);
@@ -140,6 +178,7 @@ void GeneralizedMixed::report_slopes(const Parameters& q, const LaplacePoint& at
   out.hessian = transpose(J) * wide * J;
   out.vcov = beta_map_ * covariance(wide, m, p) * transpose(beta_map_);
   out.vcov_shape = covariance(wide, m + p, n_shape());
+  if (shape_map_.rows) out.vcov_shape = shape_map_ * out.vcov_shape * transpose(shape_map_);
 }
 
 GeneralizedSolution GeneralizedMixed::report(const Vec& theta, const Vec& beta, const Vec& shape, const LaplacePoint& at) {
@@ -147,7 +186,7 @@ GeneralizedSolution GeneralizedMixed::report(const Vec& theta, const Vec& beta, 
   const int p = rows_.p;
   out.theta = theta;
   out.beta = times(beta_map_, beta);
-  out.shape = shape;
+  out.shape = shape_map_.rows ? times(shape_map_, shape) : shape;
   out.criterion = at.value;
   out.conditional_log_likelihood = at.log_likelihood;
   out.logdet = at.logdet;
@@ -180,13 +219,13 @@ GeneralizedSolution GeneralizedMixed::solve(const Vec& theta, const Vec& beta, c
   const int iterations = laplace_->iterations();
   Parameters q = users_parameters(n_agq);
   q.beta = times(beta_to_inner_, beta);
-  q.shape = shape;
+  q.shape = inner_shape(shape);
   laplace_->forget();
-  const Vec x = q.pack(theta, q.beta, shape);
+  const Vec x = q.pack(theta, q.beta, q.shape);
   LaplacePoint at;
   if (!q.evaluate(*laplace_, x, Want::curvature, at))
     throw Refused("the likelihood cannot be evaluated at these parameters: a mean outside the family's range, or no mode of the random effects");
-  GeneralizedSolution out = report(theta, q.beta_inside ? at.beta : q.beta, shape, at);
+  GeneralizedSolution out = report(theta, q.beta_inside ? at.beta : q.beta, q.shape, at);
   out.evaluations = 1;
   report_slopes(q, at, hessian ? q.difference_hessian(*laplace_, x, at.hessian, out.evaluations) : Mat(), out);
   out.pirls_iterations = laplace_->iterations() - iterations;
@@ -198,7 +237,7 @@ double GeneralizedMixed::objective(const Vec& theta, const Vec& beta, const Vec&
   LaplaceAt at;
   at.theta = theta;
   at.beta = times(beta_to_inner_, beta);
-  at.shape = shape;
+  at.shape = inner_shape(shape);
   at.maps = &to_inner_;
   at.beta_inside = n_agq == 0;
   at.nodes = std::max(1, n_agq);

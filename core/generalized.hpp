@@ -55,12 +55,14 @@ class GeneralizedMixed {
   Covariances cov_;
   std::unique_ptr<Laplace> laplace_;
   std::vector<Mat> to_inner_;
-  Mat beta_map_, beta_to_inner_;  // beta = map * inner beta
+  Mat beta_map_, beta_to_inner_;    // beta = map * inner beta
+  Mat shape_map_, shape_to_inner_;  // the same of the coefficients of shape models; empty without
   double mean_ = 0.0, variance_ = 1.0, zeros_ = 0.0;  // of the response; zeros that stand apart count as zeros only
 
   struct Search;
   void describe_response();
   Vec times(const Mat& A, const Vec& x) const;
+  Vec inner_shape(const Vec& user) const { return shape_map_.rows ? times(shape_to_inner_, user) : user; }
   Vec inner_theta(const Vec& user) const;
   Vec theta_scale() const;
   bool start_beta(const Vec& shape, Vec& beta);

@@ -195,7 +195,9 @@ GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& sta
   fast.beta_inside = true;
 
   Search search{*this, *laplace_, cov_, {}, {}, {}, {}, {}};
-  search.shape = start.shape ? *start.shape : laplace_->family().start_shape(mean_, variance_, zeros_);
+  if (shape_map_.rows && std::find(start.fixed.begin(), start.fixed.end(), true) != start.fixed.end())
+    throw Refused("with models of zero inflation or dispersion no shape can be held");
+  search.shape = start.shape ? inner_shape(*start.shape) : laplace_->family().start_shape(mean_, variance_, zeros_);
   if (start.beta) search.beta = times(beta_to_inner_, *start.beta);
   else if (!start_beta(search.shape, search.beta))
     throw Refused("no start found: the model without random effects has no finite estimates, or the link does not reach this response");

@@ -190,8 +190,8 @@ def _model_sentences(fit: GeneralizedFit) -> Iterator[str]:
         yield f"The probability that a row is zero whatever its mean follows {text}, on the scale of the logit."
     if fit.models and fit.models.dispersion:
         text = fit.models.dispersion.design.formula.text
-        shape = f"{fit.family.shape_names[0]} of the {fit.family.name} family"
-        yield f"The {shape} follows {text}, on the scale of the logarithm."
+        what = f"{fit.family.shape_names[0]} of the {fit.family.name} family"
+        yield f"The {what} follows {text}, on the scale of the logarithm."
 
 
 def _mean_sentence(fit: GeneralizedFit, what: str) -> str:

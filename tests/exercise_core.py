@@ -149,6 +149,7 @@ def exercise(core: Any, design: Design) -> None:
     model.solve(np.zeros(model.n_theta), True)
     if len(design.X.T) and n <= 10_000:
         exercise_generalized(core, design, columns, terms)
+        exercise_shape_models(core, design, columns, terms)
 
 
 def exercise_generalized(core: Any, design: Design, columns: list[np.ndarray], terms: list[Any]) -> None:
@@ -168,6 +169,25 @@ def exercise_generalized(core: Any, design: Design, columns: list[np.ndarray], t
         if model.n_theta <= 6 and n <= 1000:
             model.fit()
             model.refit(np.column_stack([y, y[::-1]]), n_agq=0, threads=2)
+        if len(design.factors) == 1 and design.terms[0][1].shape[1] <= 2:
+            assert np.isfinite(model.solve(theta, beta, shape, 5).criterion)
+
+
+def exercise_shape_models(core: Any, design: Design, columns: list[np.ndarray], terms: list[Any]) -> None:
+    """Inflated zeros and a dispersion of its own for each row, for counts and for a response that has no zeros."""
+    n = len(design.factors[0][0])
+    small = [c / np.abs(c).max() if np.abs(c).max() else c for c in columns]
+    predictor = [np.ones(n), rng.standard_normal(n)]
+    drawn = rng.gamma(2.0, 1.0, n)
+    for family, y in (("negative_binomial_2", rng.poisson(drawn).astype(float)), ("gamma", drawn)):
+        y = np.where(rng.uniform(size=n) < 0.3, 0.0, y)
+        model = core.GeneralizedMixed(
+            y, small, design.weights, None, design.factors, terms, family, "log", None, [predictor, predictor]
+        )
+        theta, beta, shape = np.full(model.n_theta, 0.05), np.full(model.p, 0.1), np.array([0.3, 0.1, -0.8, 0.2])
+        value = model.solve(theta, beta, shape, hessian=n <= 1000).criterion
+        assert np.isclose(model.objective(theta, beta, shape), value, rtol=1e-10)
+        assert len(model.posterior(theta, beta, shape)) == len(terms)
         if len(design.factors) == 1 and design.terms[0][1].shape[1] <= 2:
             assert np.isfinite(model.solve(theta, beta, shape, 5).criterion)
 

@@ -93,5 +93,5 @@ def _variances(fit: GeneralizedFit, rows: Matrices, same: bool) -> Floats:
         P, F = np.pad(P, none), np.pad(F, none)  # code -1, unseen, takes the last
         total += np.einsum("ij,ijk,ik->i", z, P[part.codes], z)
         x = x - np.einsum("ij,ijp->ip", z, F[part.codes])
-    total += np.einsum("ij,jk,ik->i", x, fit.estimate.vcov, x)
+    total += np.einsum("ij,ij->i", x @ fit.estimate.vcov, x)
     return total

@@ -111,7 +111,7 @@ def _variances(fit: Fit, sampling: Sampling, targets: _Targets, theta: Theta) ->
     e = fit.estimate
     known = any((part.codes >= 0).any() for part in targets.rows.random)
     if targets.noise is None and not known and theta == "known":
-        return np.einsum("ij,jk,ik->i", targets.X, sampling.vcov, targets.X), sampling.df(targets.X)
+        return np.einsum("ij,ij->i", targets.X @ sampling.vcov, targets.X), sampling.df(targets.X)
     here = e.sigma**2 * _relative(fit, e.theta, e.unscaled_vcov, targets)
     if not isinstance(sampling, Satterthwaite):  # a linear model: nothing but sigma is estimated
         return here, sampling.df(targets.X)
@@ -123,10 +123,10 @@ def _variances(fit: Fit, sampling: Sampling, targets: _Targets, theta: Theta) ->
         moves.append((ends[0][1] - ends[1][1]) / (2.0 * h))
     gradient = np.array(slopes)
     with np.errstate(divide="ignore", invalid="ignore"):
-        df = 2.0 * here**2 / np.einsum("mi,mn,ni->i", gradient, sampling.phi_vcov, gradient)
+        df = 2.0 * here**2 / np.einsum("mi,mi->i", sampling.phi_vcov @ gradient, gradient)
     if theta == "estimated":
         g = np.array(moves)
-        here = here + np.einsum("mi,mn,ni->i", g, sampling.phi_vcov[1:, 1:], g)
+        here = here + np.einsum("mi,mi->i", sampling.phi_vcov[1:, 1:] @ g, g)
     return here, df
 
 
@@ -158,5 +158,5 @@ def _relative(fit: Fit, theta: Floats, U: Floats, targets: _Targets) -> Floats:
         for part, factor in zip(rows.random, fit.factors, strict=True):
             spread = np.column_stack(part.Z) @ factor
             total += np.where(part.codes < 0, np.einsum("ij,ij->i", spread, spread), 0.0)
-    total += np.einsum("ij,jk,ik->i", x, U, x)
+    total += np.einsum("ij,ij->i", x @ U, x)
     return total

@@ -87,7 +87,7 @@ def generalized(m: dict[str, Any], data: Any) -> Fit:
     fit = fit_generalized_mixed(m["formula"], data, family)
     if "theta" in m:
         beta = np.array(list(m["coef"].values()))
-        solution = fit.likelihood.solve(np.array(m["theta"]), beta, fit.estimate.shape, hessian=True)
+        solution = fit.likelihood.solve(np.array(m["theta"]), beta, np.log(fit.estimate.shape), hessian=True)
         return replace(fit, estimate=generalized_estimate(solution, fit.likelihood))
     return fit
 

@@ -19,13 +19,13 @@ from .layout import Line, Page, Prose, Section
 from .pages import (
     CORRELATIONS_UP_TO,
     DIGITS,
+    MixedPage,
     coefficient_items,
     correlation_table,
     heading_items,
     notes_section,
     quantile_table,
 )
-from .tables import Table, named_row
 from .varcorr import VarCorr
 
 
@@ -127,7 +127,7 @@ class GeneralizedLinearSummary(Page):
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class GeneralizedMixedSummary(Page):
+class GeneralizedMixedSummary(MixedPage):
     """The page of a generalized linear mixed model.
 
     Parameters
@@ -194,22 +194,12 @@ class GeneralizedMixedSummary(Page):
             Section(title, (Line(f" Family: {self.family}  ( {self.link} )"), *heading)),
             Section("", (self._criterion_table(),)),
             Section("Scaled residuals:", (quantile_table(self.residuals),)),
-            self._random_section(),
+            Section("Random effects:", self._random_items()),
             *shape,
             *self._fixed_sections(),
             *self._part_sections(),
             *notes_section(self._notes()),
         )
-
-    def _criterion_table(self) -> Table:
-        values = (self.aic, self.bic, self.loglik, self.criterion)
-        cells = [*significant(round(v, 1) for v in values), str(self.df_residual)]
-        return named_row(("AIC", "BIC", "logLik", "deviance", "df.resid"), cells)
-
-    def _random_section(self) -> Section:
-        groups = "; ".join(f"{group}, {levels}" for group, levels in self.groups.items())
-        table = self.varcorr.table(("Variance", "Std.Dev."), digits=DIGITS, decimals=2)
-        return Section("Random effects:", (table, Line(f"Number of obs: {self.nobs}, groups: ", groups)))
 
     def _fixed_sections(self) -> list[Section]:
         p = len(self.names)
@@ -229,20 +219,3 @@ class GeneralizedMixedSummary(Page):
             Section(title, coefficient_items(names, estimates, errors, p=p, letter="z"))
             for title, names, estimates, errors, p in self.parts
         ]
-
-    def _notes(self) -> list[str]:
-        notes = [f"Singular fit: {words}." for words in self._singularities()]
-        notes += self.doubts
-        if self.n_missing:
-            total = self.nobs + self.n_missing
-            notes.append(f"{self.n_missing} of {total} rows were left out because of missing values.")
-        if self.dropped:
-            notes.append(f"Left out because other columns determine them: {', '.join(self.dropped)}.")
-        if len(self.names) > CORRELATIONS_UP_TO:
-            notes.append(f"The correlations of the {len(self.names)} fixed effects are not printed; see vcov.")
-        return [*notes, *self.notes]
-
-    def _singularities(self) -> list[str]:
-        if not self.singular:
-            return []
-        return self.varcorr.degenerate() or ["the estimates lie on the boundary of what is possible"]

@@ -117,8 +117,54 @@ class LinearSummary(Page):
         return lines
 
 
+class MixedPage(Page):
+    """What the pages of all mixed models show alike; their fields are those of the pages."""
+
+    aic: float
+    bic: float
+    loglik: float
+    criterion: float
+    df_residual: int
+    varcorr: VarCorr
+    nobs: int
+    groups: Mapping[str, int]
+    names: tuple[str, ...]
+    singular: bool
+    n_missing: int
+    dropped: tuple[str, ...]
+    doubts: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def _criterion_table(self) -> Table:
+        values = (self.aic, self.bic, self.loglik, self.criterion)
+        cells = [*significant(round(v, 1) for v in values), str(self.df_residual)]
+        return named_row(("AIC", "BIC", "logLik", "deviance", "df.resid"), cells)
+
+    def _random_items(self) -> tuple[Item, ...]:
+        groups = "; ".join(f"{group}, {levels}" for group, levels in self.groups.items())
+        table = self.varcorr.table(("Variance", "Std.Dev."), digits=DIGITS, decimals=2)
+        return table, Line(f"Number of obs: {self.nobs}, groups: ", groups)
+
+    def _notes(self) -> list[str]:
+        notes = [f"Singular fit: {words}." for words in self._singularities()]
+        notes += self.doubts
+        if self.n_missing:
+            total = self.nobs + self.n_missing
+            notes.append(f"{self.n_missing} of {total} rows were left out because of missing values.")
+        if self.dropped:
+            notes.append(f"Left out because other columns determine them: {', '.join(self.dropped)}.")
+        if len(self.names) > CORRELATIONS_UP_TO:
+            notes.append(f"The correlations of the {len(self.names)} fixed effects are not printed; see vcov.")
+        return [*notes, *self.notes]
+
+    def _singularities(self) -> list[str]:
+        if not self.singular:
+            return []
+        return self.varcorr.degenerate() or ["the estimates lie on the boundary of what is possible"]
+
+
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class MixedSummary(Page):
+class MixedSummary(MixedPage):
     """The page of a linear mixed model.
 
     Parameters
@@ -191,14 +237,7 @@ class MixedSummary(Page):
     def _criterion_item(self) -> Item:
         if self.reml:
             return Line(f"REML criterion at convergence: {significant([round(self.criterion, 1)])[0]}")
-        values = (self.aic, self.bic, self.loglik, self.criterion)
-        cells = [*significant(round(v, 1) for v in values), str(self.df_residual)]
-        return named_row(("AIC", "BIC", "logLik", "deviance", "df.resid"), cells)
-
-    def _random_items(self) -> tuple[Item, ...]:
-        groups = "; ".join(f"{group}, {levels}" for group, levels in self.groups.items())
-        table = self.varcorr.table(("Variance", "Std.Dev."), digits=DIGITS, decimals=2)
-        return table, Line(f"Number of obs: {self.nobs}, groups: ", groups)
+        return self._criterion_table()
 
     def _fixed_sections(self) -> list[Section]:
         p = len(self.names)
@@ -211,23 +250,6 @@ class MixedSummary(Page):
             correlation = self.vcov / np.outer(errors, errors)
             sections.append(Section("Correlation of Fixed Effects:", (correlation_table(self.names, correlation),)))
         return sections
-
-    def _notes(self) -> list[str]:
-        notes = [f"Singular fit: {words}." for words in self._singularities()]
-        notes += self.doubts
-        if self.n_missing:
-            total = self.nobs + self.n_missing
-            notes.append(f"{self.n_missing} of {total} rows were left out because of missing values.")
-        if self.dropped:
-            notes.append(f"Left out because other columns determine them: {', '.join(self.dropped)}.")
-        if len(self.names) > CORRELATIONS_UP_TO:
-            notes.append(f"The correlations of the {len(self.names)} fixed effects are not printed; see vcov.")
-        return [*notes, *self.notes]
-
-    def _singularities(self) -> list[str]:
-        if not self.singular:
-            return []
-        return self.varcorr.degenerate() or ["the estimates lie on the boundary of what is possible"]
 
 
 def quantile_table(residuals: Floats) -> Table:

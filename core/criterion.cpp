@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kStartLow = 0.1, kStartHigh = 20.0;  // a start at zero would be a saddle
 constexpr double kStartBeyond = 1e3;
+constexpr double kStep = 0.03;  // of a difference, in standard errors of the parameter
 
 // beta, its inverse information and r2 with contrast'beta held, by a Lagrange multiplier; returns d r2 / d value.
 double hold_contrast(const Given& given, Point& at) {
@@ -214,14 +215,18 @@ Solution LinearMixed::fit(bool reml, const Vec* start) {
   return s;
 }
 
-Solution LinearMixed::solve(const Vec& theta, bool reml) {
-  const std::vector<Mat> user = cov_.lambda_of(theta), inner = cov_.inner_lambda(user);
-  const std::vector<Mat> maps = cov_.maps_to_inner();
+bool LinearMixed::differentiated(const Vec& theta, bool reml, Point& out) {
+  const std::vector<Mat> user = cov_.lambda_of(theta), maps = cov_.maps_to_inner();
   const std::vector<Direction> dirs = cov_.directions(user, &maps);
+  if (!evaluate(cov_.inner_lambda(user), &dirs, reml, out)) return false;
+  cov_.add_curvature(&maps, out.hessian, out.D);
+  return true;
+}
+
+Solution LinearMixed::solve(const Vec& theta, bool reml) {
   Point at;
-  if (!evaluate(inner, &dirs, reml, at)) throw std::domain_error("the criterion is not finite at this theta");
-  cov_.add_curvature(&maps, at.hessian, at.D);
-  Solution s = describe(at, inner, theta, reml);
+  if (!differentiated(theta, reml, at)) throw std::domain_error("the criterion is not finite at this theta");
+  Solution s = describe(at, cov_.inner_lambda(cov_.lambda_of(theta)), theta, reml);
   s.gradient = at.gradient;
   s.hessian = at.hessian;
   s.evaluations = 1;
@@ -362,6 +367,66 @@ std::vector<Contraction> LinearMixed::contractions(const Vec& theta) {
     c.T = transpose(back) * c.T * back;
     out.push_back(std::move(c));
   }
+  return out;
+}
+
+// Where the engine has average information only: central differences, of fourth order, of the exact gradient and of r2.
+void LinearMixed::curve_by_differences(const Vec& theta, bool reml, Point& at) {
+  const int m = static_cast<int>(theta.size());
+  double largest = 1.0;
+  for (double t : theta) largest = std::max(largest, std::abs(t));
+  Mat H(m, m);
+  Vec slope(m, 0.0);
+  Point there;
+  for (int j = 0; j < m; ++j) {
+    const double curvature = at.hessian(j, j), h = kStep * (curvature > 0.0 ? std::sqrt(2.0 / curvature) : largest);
+    for (const auto& [weight, steps] : {std::pair{8.0, 1.0}, {-8.0, -1.0}, {-1.0, 2.0}, {1.0, -2.0}}) {
+      Vec moved(theta);
+      moved[j] += steps * h;
+      if (!differentiated(moved, reml, there)) throw std::domain_error("the criterion is not finite near this theta");
+      for (int i = 0; i < m; ++i) H(i, j) += weight / (12.0 * h) * there.gradient[i];
+      slope[j] -= weight / (12.0 * h) * there.r2;
+    }
+  }
+  for (int j = 0; j < m; ++j)
+    for (int i = 0; i < m; ++i) at.hessian(i, j) = 0.5 * (H(i, j) + H(j, i));
+  at.r2_slope = slope;
+}
+
+// With r2(theta) = nu sigma^2 the deviance has the second derivatives 4 nu / sigma^2 in sigma, -2 (dr2/dtheta) / sigma^3
+// across, and d'' + c c' / (4 nu / sigma^2) in theta, c those across and d'' those of the profiled criterion.
+// d(Q^-1)/dtheta_m = Q^-1 [ sum over levels of H_l' (dPsi/dtheta_m) H_l ] Q^-1.
+PhiCurvature LinearMixed::curvature(const Vec& theta, bool reml) {
+  Point at;
+  if (!differentiated(theta, reml, at)) throw std::domain_error("the criterion is not finite at this theta");
+  const int p = rows_.p, m = static_cast<int>(theta.size());
+  PhiCurvature out{Mat(m + 1, m + 1), {}};
+  const std::vector<Mat> maps = cov_.maps_to_inner();
+  if (engine_) {
+    Slopes products;
+    products.products = true;
+    Mat cross;
+    engine_->eliminate(cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta))), cross);  // differentiating uses it up
+    engine_->differentiate(Vec(p + 1, 0.0), {}, {}, products);
+    for (const Direction& d : cov_.directions(cov_.lambda_of(theta), &maps)) {
+      const Mat& HH = products.HH[d.factor];
+      const int K = d.psi_dot.rows;
+      Mat sum(p, p);
+      for (int b = 0; b < p; ++b)
+        for (int a = 0; a < p; ++a)
+          for (int j = 0; j < K; ++j)
+            for (int i = 0; i < K; ++i) sum(a, b) += HH(a * K + i, b * K + j) * d.psi_dot(i, j);
+      const Mat U = rows_.fixed.map.full * at.Qinv;
+      out.slopes.push_back(U * sum * transpose(U));
+    }
+  }
+  if (!at.exact) curve_by_differences(theta, reml, at);
+  const double nu = static_cast<double>(rows_.n) - (reml ? p : 0), s = rows_.fixed.y_scale;
+  const double sigma = s * std::sqrt(at.r2 / nu), HS = 4.0 * nu / (sigma * sigma);
+  out.deviance(0, 0) = HS;
+  for (int j = 0; j < m; ++j) out.deviance(0, j + 1) = out.deviance(j + 1, 0) = 2.0 * s * s * at.r2_slope[j] / (sigma * sigma * sigma);
+  for (int j = 0; j < m; ++j)
+    for (int i = 0; i < m; ++i) out.deviance(i + 1, j + 1) = at.hessian(i, j) + out.deviance(i + 1, 0) * out.deviance(0, j + 1) / HS;
   return out;
 }
 

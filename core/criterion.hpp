@@ -78,6 +78,12 @@ struct Contraction {
   Mat HH;  // sum over levels of vec(H_l) vec(H_l)', (k p)^2, effect + k * column of X
 };
 
+// What the spread of variance estimates and of Var(beta) follow from, at a theta (user's scale), phi = (sigma, theta).
+struct PhiCurvature {
+  Mat deviance;                // d^2 deviance / dphi dphi', sigma not profiled out
+  std::vector<Mat> slopes;     // per entry of theta d(X'V^-1X)^-1 / dtheta, p x p
+};
+
 class LinearMixed {
  public:
   LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors);
@@ -95,6 +101,7 @@ class LinearMixed {
   // z'Pz of new rows: per factor the level of each row (-1: none), per term its columns
   Vec variances(const Vec& theta, const std::vector<const std::int32_t*>& levels, const std::vector<std::vector<Column>>& Z, std::int64_t n);
   std::vector<Contraction> contractions(const Vec& theta);  // per term, user's scale
+  PhiCurvature curvature(const Vec& theta, bool reml);
   void set_response(const Column& y);
   void set_response(const Response& r);
   bool can_draw() const { return rows_.factors.size() == 1; }
@@ -117,6 +124,8 @@ class LinearMixed {
   Vec user_beta(const Vec& inner) const;
   Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
   bool engine_is_at(const std::vector<Mat>& inner) const;
+  bool differentiated(const Vec& theta, bool reml, Point& out);  // with its Hessian, in the user's theta
+  void curve_by_differences(const Vec& theta, bool reml, Point& at);
   Vec start_inner(const Vec* start) const;
   std::vector<Mat> moment_start() const;
   Mat moment_equations() const;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <mutex>
 #include <thread>
 
@@ -238,6 +239,23 @@ class Model {
     };
     return refit_each(Y.shape(1), set, reml, theta(start), threads, theta(scores_at));
   }
+  // Of many responses, each at a theta of its own (r, m): d^2 deviance / dphi dphi', phi = (sigma, theta), and slopes of
+  // (X'V^-1X)^-1 by theta.
+  nb::tuple curvatures(InMatrix Y, InRows thetas, bool reml, int threads) {
+    const std::size_t r = Y.shape(1), m = model_->n_theta(), p = model_->rows().p;
+    if (static_cast<std::int64_t>(Y.shape(0)) != model_->rows().n) throw nb::value_error("Y: one row per observation expected");
+    if (thetas.shape(0) != r || thetas.shape(1) != m) throw nb::value_error("thetas: one row per response expected");
+    Vec deviance(r * (m + 1) * (m + 1)), slopes(r * m * p * p);
+    const auto each = [&](multilevel::LinearMixed& mine, std::size_t i) {
+      mine.set_response({Y.data() + static_cast<std::ptrdiff_t>(i) * Y.stride(1), static_cast<std::ptrdiff_t>(Y.stride(0))});
+      const multilevel::PhiCurvature c = mine.curvature(Vec(thetas.data() + i * m, thetas.data() + (i + 1) * m), reml);
+      std::copy(c.deviance.a.begin(), c.deviance.a.end(), deviance.begin() + static_cast<std::ptrdiff_t>(i * (m + 1) * (m + 1)));
+      for (std::size_t j = 0; j < m; ++j)
+        std::copy(c.slopes[j].a.begin(), c.slopes[j].a.end(), slopes.begin() + static_cast<std::ptrdiff_t>((i * m + j) * p * p));
+    };
+    share(r, threads, each);
+    return nb::make_tuple(to_numpy(std::move(deviance), {r, m + 1, m + 1}), to_numpy(std::move(slopes), {r, m, p, p}));
+  }
   multilevel::Draws draws() const {
     if (!model_->can_draw()) throw nb::value_error("draws: one grouping factor expected");
     nb::gil_scoped_release release;
@@ -267,44 +285,62 @@ class Model {
   std::unique_ptr<multilevel::LinearMixed> model_;
   std::mutex mutex_;
 
+  // each(model, i) for i = 0 .. r-1 on copies of the model, one to a thread; the first exception is the caller's.
+  template <class Each>
+  void share(std::size_t r, int threads, const Each& each) {
+    if (threads <= 0) threads = multilevel::thread_count();
+    nb::gil_scoped_release release;
+    const std::scoped_lock lock(mutex_);
+    std::atomic<std::size_t> next{0};
+    std::exception_ptr failure;
+    std::mutex failed;
+    const auto work = [&] {
+      multilevel::inside_parallel = threads > 1;  // each response on one thread
+      try {
+        multilevel::LinearMixed mine(*model_);
+        for (std::size_t i = next++; i < r; i = next++) each(mine, i);
+      } catch (...) {
+        const std::scoped_lock one(failed);
+        if (!failure) failure = std::current_exception();
+        next = r;
+      }
+    };
+    std::vector<std::thread> pool;
+    for (int t = 1; t < std::min<int>(threads, static_cast<int>(r)); ++t) pool.emplace_back(work);
+    work();
+    multilevel::inside_parallel = false;
+    for (std::thread& t : pool) t.join();
+    if (failure) std::rethrow_exception(failure);
+  }
   template <class Set>
   nb::dict refit_each(std::size_t r, const Set& set, bool reml, const std::optional<Vec>& start, int threads,
                       const std::optional<Vec>& scores_at) {
-    if (threads <= 0) threads = multilevel::thread_count();
-    const std::size_t m = model_->n_theta(), p = model_->rows().p;
+    const std::size_t m = model_->n_theta(), p = model_->rows().p, terms = model_->rows().terms.size();
     std::vector<Vec> scores(scores_at ? r : 0);
-    Vec theta_out(r * m), beta(r * p), sigma(r), crit(r);
+    Vec theta_out(r * m), beta(r * p), sigma(r), crit(r), vcov(r * p * p), smallest(r * terms);
     std::vector<std::int32_t> evaluations(r);
     std::vector<std::uint8_t> converged(r);
-    {
-      nb::gil_scoped_release release;
-      const std::scoped_lock lock(mutex_);
-      std::atomic<std::size_t> next{0};
-      const auto work = [&] {
-        multilevel::inside_parallel = threads > 1;  // each response on one thread
-        multilevel::LinearMixed mine(*model_);
-        for (std::size_t i = next++; i < r; i = next++) {
-          set(mine, i);
-          if (scores_at) scores[i] = mine.score_parts(*scores_at);
-          const Solution sol = mine.fit(reml, start ? &*start : nullptr);
-          std::copy(sol.theta.begin(), sol.theta.end(), theta_out.begin() + static_cast<std::ptrdiff_t>(i * m));
-          std::copy(sol.beta.begin(), sol.beta.end(), beta.begin() + static_cast<std::ptrdiff_t>(i * p));
-          sigma[i] = sol.sigma;
-          crit[i] = sol.criterion;
-          evaluations[i] = sol.evaluations;
-          converged[i] = sol.converged;
-        }
-      };
-      std::vector<std::thread> pool;
-      for (int t = 1; t < std::min<int>(threads, static_cast<int>(r)); ++t) pool.emplace_back(work);
-      work();
-      multilevel::inside_parallel = false;
-      for (std::thread& t : pool) t.join();
-    }
+    const auto each = [&](multilevel::LinearMixed& mine, std::size_t i) {
+      const auto at = [i](Vec& out, std::size_t size) { return out.begin() + static_cast<std::ptrdiff_t>(i * size); };
+      set(mine, i);
+      if (scores_at) scores[i] = mine.score_parts(*scores_at);
+      const Solution sol = mine.fit(reml, start ? &*start : nullptr);
+      std::copy(sol.theta.begin(), sol.theta.end(), at(theta_out, m));
+      std::copy(sol.beta.begin(), sol.beta.end(), at(beta, p));
+      std::copy(sol.unscaled_vcov.a.begin(), sol.unscaled_vcov.a.end(), at(vcov, p * p));
+      std::copy(sol.smallest.begin(), sol.smallest.end(), at(smallest, terms));
+      sigma[i] = sol.sigma;
+      crit[i] = sol.criterion;
+      evaluations[i] = sol.evaluations;
+      converged[i] = sol.converged;
+    };
+    share(r, threads, each);
     nb::dict out;
     out["theta"] = array(std::move(theta_out), r, m);
     out["beta"] = array(std::move(beta), r, p);
     out["sigma"] = array(sigma);
+    out["unscaled_vcov"] = to_numpy(std::move(vcov), {r, p, p});
+    out["smallest"] = array(std::move(smallest), r, terms);
     out["criterion"] = array(crit);
     out["evaluations"] = to_numpy(std::move(evaluations), {r});
     out["converged"] = to_numpy(std::move(converged), {r});
@@ -386,13 +422,17 @@ class Generalized {
     }
     return out;
   }
-  // Many responses on this design: (n, r) column by column, `threads` at a time.
-  nb::dict refit(InMatrix Y, int n_agq, std::optional<InVector> theta, std::optional<InVector> beta, std::optional<InVector> shape, const Fixed& fixed, int threads) {
+  // Many responses on this design: (n, r) column by column, `threads` at a time (0: what the environment allows). With
+  // `vcov` each ends with the Hessian, and the covariance of beta comes along.
+  nb::dict refit(InMatrix Y, int n_agq, std::optional<InVector> theta, std::optional<InVector> beta, std::optional<InVector> shape, const Fixed& fixed, int threads, bool vcov) {
+    if (threads <= 0) threads = multilevel::thread_count();
     if (static_cast<std::int64_t>(Y.shape(0)) != model_->rows().n) throw nb::value_error("Y: one row per observation expected");
     const Start start(*this, theta, beta, shape, fixed);
     const std::size_t r = Y.shape(1), m = model_->n_theta(), p = model_->rows().p, s = model_->n_shape();
     const double nan = std::numeric_limits<double>::quiet_NaN();
     Vec theta_out(r * m, nan), beta_out(r * p, nan), shape_out(r * s, nan), crit(r, nan);
+    const std::size_t terms = model_->rows().terms.size();
+    Vec vcov_out(vcov ? r * p * p : 0, nan), smallest(r * terms, nan);
     std::vector<std::int32_t> evaluations(r);
     std::vector<std::uint8_t> converged(r);
     {
@@ -406,10 +446,12 @@ class Generalized {
         for (std::size_t i = next++; i < r; i = next++) {
           mine.set_response({Y.data() + static_cast<std::ptrdiff_t>(i) * Y.stride(1), static_cast<std::ptrdiff_t>(Y.stride(0))});
           try {
-            const GeneralizedSolution sol = mine.fit(n_agq, start.view(), false);
+            const GeneralizedSolution sol = mine.fit(n_agq, start.view(), vcov);
             std::copy(sol.theta.begin(), sol.theta.end(), theta_out.begin() + static_cast<std::ptrdiff_t>(i * m));
             std::copy(sol.beta.begin(), sol.beta.end(), beta_out.begin() + static_cast<std::ptrdiff_t>(i * p));
             std::copy(sol.shape.begin(), sol.shape.end(), shape_out.begin() + static_cast<std::ptrdiff_t>(i * s));
+            std::copy(sol.smallest.begin(), sol.smallest.end(), smallest.begin() + static_cast<std::ptrdiff_t>(i * terms));
+            if (vcov) std::copy(sol.vcov.a.begin(), sol.vcov.a.end(), vcov_out.begin() + static_cast<std::ptrdiff_t>(i * p * p));
             crit[i] = sol.criterion;
             evaluations[i] = sol.evaluations;
             converged[i] = sol.converged;
@@ -427,6 +469,8 @@ class Generalized {
     out["theta"] = array(std::move(theta_out), r, m);
     out["beta"] = array(std::move(beta_out), r, p);
     out["shape"] = array(std::move(shape_out), r, s);
+    out["smallest"] = array(std::move(smallest), r, terms);
+    if (vcov) out["vcov"] = to_numpy(std::move(vcov_out), {r, p, p});
     out["criterion"] = array(crit);
     out["evaluations"] = to_numpy(std::move(evaluations), {r});
     out["converged"] = to_numpy(std::move(converged), {r});
@@ -531,6 +575,7 @@ NB_MODULE(_core, m) {
            "contrast"_a.none() = nb::none())
       .def("refit", &Model::refit, "Y"_a, "reml"_a, "start"_a.none() = nb::none(), "threads"_a = 1,
            "scores_at"_a.none() = nb::none())
+      .def("curvatures", &Model::curvatures, "Y"_a, "thetas"_a, "reml"_a, "threads"_a = 1)
       .def("draws", &Model::draws)
       .def("refit_drawn", &Model::refit_drawn, "draws"_a, "numbers"_a, "theta"_a, "sigma"_a, "beta"_a, "reml"_a,
            "start"_a.none() = nb::none(), "threads"_a = 1)
@@ -582,7 +627,7 @@ NB_MODULE(_core, m) {
       .def("objective", &Generalized::objective, "theta"_a, "beta"_a, "shape"_a, "n_agq"_a = 1)
       .def("posterior", &Generalized::posterior, "theta"_a, "beta"_a, "shape"_a)
       .def("refit", &Generalized::refit, "Y"_a, "n_agq"_a = 1, "start_theta"_a.none() = nb::none(), "start_beta"_a.none() = nb::none(),
-           "start_shape"_a.none() = nb::none(), "fixed_shape"_a = false, "threads"_a = 1)
+           "start_shape"_a.none() = nb::none(), "fixed_shape"_a = false, "threads"_a = 1, "vcov"_a = false)
       .def_prop_ro("kept", &Generalized::kept)
       .def_prop_ro("p", &Generalized::p)
       .def_prop_ro("n_theta", &Generalized::n_theta)

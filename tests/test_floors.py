@@ -29,6 +29,7 @@ FLOORS: list[list[set[str]]] = [
     [{"models"}, {"datasets"}, {"designs"}],
     [{"effects"}, {"predict", "simulation", "responses", "truth"}],
     [{"inference"}],
+    [{"studies"}],
     [
         {"diagnostics", "checks", "summary", "tidy", "generalized_words", "generalized_summary", "generalized_checks"},
         {"paper"},

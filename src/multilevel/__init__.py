@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         lm,
         lmer,
     )
+    from .studies import power
     from .truth import Group, Truth, simulate
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "lm",
     "lmer",
     "plots",
+    "power",
     "simulate",
 ]  # in reading order
 
@@ -88,6 +90,7 @@ _HOMES = {
     "Group": "truth",
     "Truth": "truth",
     "simulate": "truth",
+    "power": "studies",
     "dropout": "designs",
     "expand_grid": "designs",
 }

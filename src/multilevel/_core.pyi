@@ -17,6 +17,8 @@ class Refits(TypedDict):
     theta: Floats  # (r, m)
     beta: Floats  # (r, p)
     sigma: Floats  # (r,)
+    unscaled_vcov: Floats  # (r, p, p)
+    smallest: Floats  # (r, terms): as of a Solution
     criterion: Floats  # (r,)
     evaluations: NDArray[np.int32]  # (r,)
     converged: NDArray[np.uint8]  # (r,)
@@ -128,6 +130,9 @@ class LinearMixed:
         threads: int = 1,
         scores_at: Floats | None = None,  # theta; adds (beta, sums of z z', r2) of each response there
     ) -> Refits: ...
+    # of responses (n, r), each at a theta of its own (r, m), with phi = (sigma, theta): second derivatives
+    # (r, 1 + m, 1 + m) of the deviance, sigma not profiled out, and d unscaled_vcov / dtheta (r, m, p, p)
+    def curvatures(self, Y: Floats, thetas: Floats, reml: bool, threads: int = 1) -> tuple[Floats, Floats]: ...
     def draws(self) -> Draws: ...  # ValueError: more than one grouping factor
     def refit_drawn(  # responses drawn with these true values; with scores at theta
         self,
@@ -155,6 +160,8 @@ class GeneralizedRefits(TypedDict):
     theta: Floats  # (r, m); NaN in the rows of responses that have no fit
     beta: Floats  # (r, p)
     shape: Floats  # (r, s)
+    smallest: Floats  # (r, terms)
+    vcov: NotRequired[Floats]  # (r, p, p), if asked for
     criterion: Floats  # (r,)
     evaluations: NDArray[np.int32]  # (r,)
     converged: NDArray[np.uint8]  # (r,)
@@ -260,7 +267,8 @@ class GeneralizedMixed:
         start_beta: Floats | None = None,
         start_shape: Floats | None = None,
         fixed_shape: bool | list[bool] = False,
-        threads: int = 1,
+        threads: int = 1,  # 0: as many as the environment allows
+        vcov: bool = False,  # the Hessian of each, and so the covariance of beta, as well
     ) -> GeneralizedRefits: ...
     @property
     def kept(self) -> list[int]: ...  # positions of the identified columns of X

@@ -24,7 +24,7 @@ from ..data.sums import Floats
 from ..models.estimate import Fit, estimate_of
 from .sampling import Sampling, pseudo_inverse
 from .satterthwaite import contracted
-from .whitened import free, lower, whitened
+from .whitened import Whitened, free, lower, whitened
 
 STEP = 1e-4  # of a difference, relative to the mean information of a level
 MOMENTLESS = 1e-2  # so near to two denominator degrees of freedom
@@ -92,7 +92,16 @@ def kenward_roger(fit: Fit) -> KenwardRoger:
             fit.design, fit.rows, fit.sums, estimate_of(solution, fit.sums, reml=True), fit.kept, fit.weights_column,
             fit.missing, fit.counted,
         )  # fmt: skip
-    plain, (fit, back, _) = fit.estimate, whitened(fit)
+    return adjusted(whitened(fit), fit.estimate.beta, note)
+
+
+def adjusted(there: Whitened, beta: Floats, note: str = "") -> KenwardRoger:
+    """The same from a REML fit in orthogonal columns, and its coefficients (p,) in those of the model.
+
+    Of the response it depends on the estimates alone. The covariance grows: Q_rs - P_r Phi P_s are inner products and
+    W is positive, so that no |t| is larger than that of the covariance of the model.
+    """
+    fit, back, _ = there
     directions = _directions(fit)
     here = _pieces(fit, fit.factors, directions)
     t, Q = _second(fit, directions, here)
@@ -102,8 +111,8 @@ def kenward_roger(fit: Fit) -> KenwardRoger:
     information = t / 2 - np.einsum("ij,rsji->rs", Phi, Q) + np.einsum("rij,sji->rs", PhiP, PhiP) / 2
     W = pseudo_inverse(information)
     middle = np.einsum("rs,rsij->ij", W, Q) - np.einsum("rs,rij,sjk->ik", W, P, PhiP)
-    adjusted = sigma2 * back @ (Phi + 2.0 * Phi @ middle @ Phi) @ back.T
-    return KenwardRoger("Kenward-Roger", plain.beta, (adjusted + adjusted.T) / 2.0, note, back=back, Phi=Phi, P=P, W=W)
+    vcov = sigma2 * back @ (Phi + 2.0 * Phi @ middle @ Phi) @ back.T
+    return KenwardRoger("Kenward-Roger", beta, (vcov + vcov.T) / 2.0, note, back=back, Phi=Phi, P=P, W=W)
 
 
 def _directions(fit: Fit) -> list[_Direction]:

@@ -136,13 +136,17 @@ def independent(L: Floats) -> list[int]:
 
 
 def pseudo_inverse(information: Floats) -> Floats:
-    """The inverse on the directions that the data tell something of, in scale-free coordinates.
+    """The inverses (..., m, m) on the directions that the data tell something of, in scale-free coordinates.
 
     A direction of no information, such as the covariance of effects that no group has both of, moves nothing else.
     """
-    scale = np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
-    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    useful = values > FLAT * values[-1]
-    inverse: Floats = (vectors[:, useful] / values[useful]) @ vectors[:, useful].T
-    inverse /= np.outer(scale, scale)
+    diagonal = np.einsum("...ii->...i", information)
+    scale = np.sqrt(np.maximum(np.abs(diagonal), np.finfo(float).tiny))
+    scales = scale[..., :, None] * scale[..., None, :]
+    values, vectors = np.linalg.eigh(information / scales)
+    useful = values > FLAT * values[..., -1:]
+    inverse: Floats = (
+        vectors * np.divide(1.0, values, out=np.zeros_like(values), where=useful)[..., None, :]
+    ) @ vectors.swapaxes(-1, -2)
+    inverse /= scales
     return inverse

@@ -44,11 +44,17 @@ def f_p_value(statistic: float, df1: float, df2: float) -> float:
     >>> round(f_p_value(4.0, 1, 30), 4), round(f_p_value(4.0, 1, np.inf), 4)
     (0.0546, 0.0455)
     """
+    return float(f_p_values(np.array(statistic), df1, np.array(df2)))
+
+
+def f_p_values(statistics: Floats, df1: float, df2: Floats) -> Floats:
+    """(...) the same of many statistics, with a denominator each; NaN where that is not positive."""
     from scipy.special import betainc, gammaincc
 
-    if np.isposinf(df2):
-        return float(gammaincc(df1 / 2, df1 * statistic / 2))
-    return float(betainc(df2 / 2, df1 / 2, df2 / (df2 + df1 * statistic)))
+    with np.errstate(invalid="ignore"):
+        finite = betainc(df2 / 2, df1 / 2, df2 / (df2 + df1 * statistics))
+        p: Floats = np.where(np.isposinf(df2), gammaincc(df1 / 2, df1 * statistics / 2), finite)
+    return p
 
 
 def whole_model_test(fit: Fit) -> FTest | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .checks import residuals
     from .fitted import effects
     from .groups import caterpillar, pooling
+    from .powers import power
     from .shrunken import shrinkage
     from .simulations import simulated
     from .stats import (
@@ -36,6 +37,7 @@ __all__ = [
     "effects",
     "means",
     "pooling",
+    "power",
     "profile",
     "residuals",
     "shrinkage",
@@ -57,6 +59,7 @@ _HOMES = {
     "effects": "fitted",
     "means": "answers",
     "pooling": "groups",
+    "power": "powers",
     "profile": "answers",
     "residuals": "checks",
     "shrinkage": "shrunken",

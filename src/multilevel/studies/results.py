@@ -1,0 +1,179 @@
+"""Power: how often tests found what is true, as a page and as a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..digits import fixed, significant
+from ..errors import InferenceError
+from ..framed import frame
+from ..labelled import Floats, unknown_name
+from ..layout import FormulaLine, Item, Line, Page, Prose, Section
+from ..tables import Table, TableColumn, column
+from .needed import Needed, needed
+from .tested import Axis, Tested
+
+GOAL = 0.8
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Power(Page):
+    """How often tests find what is true, over one or several scenarios; made by `power`.
+
+    Parameters
+    ----------
+    formula : the model.
+    family : of the response, "" for gaussian ones.
+    n : responses drawn in each scenario.
+    alpha : level of the tests.
+    words : whose references the tests use, "Satterthwaite's method".
+    axes : what varies over the scenarios; none: there is one.
+    results : for each scenario, in the order of the axes, the last varying fastest, what each test found.
+    backend : library of the frame that `to_frame()` gives.
+    """
+
+    formula: str
+    family: str
+    n: int
+    alpha: float
+    words: str
+    axes: tuple[Axis, ...]
+    results: tuple[Tested, ...]
+    backend: str = "pandas"
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __iter__(self) -> Iterator[Tested]:
+        return iter(self.results)
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The tests, as they were asked for."""
+        return tuple(dict.fromkeys(result.test for result in self.results))
+
+    def __getitem__(self, test: str) -> tuple[Tested, ...]:
+        """What one test found, in each scenario."""
+        if test not in self.tests:
+            raise unknown_name("test", test, self.tests)
+        return tuple([result for result in self.results if result.test == test])
+
+    def smallest(self, power: float = GOAL, test: str | None = None) -> Needed:
+        """The least number of levels, or the least size of an effect, with which a test reaches a power.
+
+        Between the scenarios a curve is drawn: straight in the normal quantile of the power against the root of the
+        number of levels, or against the value, as the power of a z test is; where the shares found do not rise, they
+        are pooled until they do (Ayer et al. 1955, Ann. Math. Statist. 26, 641-647). It is not drawn beyond them.
+
+        Parameters
+        ----------
+        power : the goal, between 0 and 1.
+        test : which test. Default: the only one.
+
+        Raises
+        ------
+        InferenceError : there is not exactly one axis, no or an unknown test, or the goal is not reached within the
+            scenarios, or reached before the first.
+        """
+        if len(self.axes) != 1:
+            raise InferenceError(
+                f"the power was simulated over {len(self.axes)} axes; the smallest value is that of a curve over one, "
+                'such as along={"participant": [10, 20, 40]}'
+            )
+        if test is None and len(self.tests) > 1:
+            raise InferenceError(f"there are several tests, {', '.join(map(repr, self.tests))}; say which with test=")
+        return needed(self.axes[0], self[self.tests[0] if test is None else test], power)
+
+    def sections(self) -> tuple[Section, ...]:
+        """What was done, the table, what the fits had to say."""
+        about: list[Item] = [FormulaLine("Formula:", self.formula)]
+        if self.family:
+            about.append(Line(f"Family:  {self.family}"))
+        each = " for each row" if self.axes else ""
+        about.append(Line(f"{self.n} simulations{each}; ", f"tests at alpha = {self.alpha:g}, {self.words}"))
+        notes: tuple[Item, ...] = tuple(map(Prose, self._notes()))
+        made = [Section("Power by simulation", tuple(about)), Section("", (self._table(),))]
+        return (*made, Section("", notes)) if notes else tuple(made)
+
+    def _table(self) -> Table:
+        rows = self.results
+        columns: list[TableColumn] = [
+            column(axis.head, [result.where[i] for result in rows]) for i, axis in enumerate(self.axes)
+        ]
+        if len(self.tests) > 1 or not self.axes:
+            columns.append(column("Test", [result.test for result in rows], align="left"))
+        keys = len(columns)
+        limits = [result.interval for result in rows]
+        columns.append(column("Power", fixed([result.power for result in rows], 3)))
+        columns.append(column("2.5 %", fixed([lower for lower, _ in limits], 3)))
+        columns.append(column("97.5 %", fixed([upper for _, upper in limits], 3)))
+        if any(np.isfinite(result.truth) for result in rows):
+            columns.append(column("Truth", _blank(significant([result.truth for result in rows], 4))))
+            columns.append(column("Mean", _blank(significant([result.mean for result in rows], 4))))
+            columns.append(column("SD", _blank(significant([result.sd for result in rows], 3))))
+        if any(np.isfinite(result.wrong_sign) for result in rows):
+            columns.append(column("Type S", _blank(fixed([result.wrong_sign for result in rows], 3))))
+            columns.append(column("Type M", _blank(fixed([result.exaggeration for result in rows], 2))))
+        for head, values in self._trouble():
+            columns.append(column(head, [str(value) for value in values]))
+        return Table(tuple(columns), keys=keys)
+
+    def _trouble(self) -> list[tuple[str, list[int]]]:
+        """Columns of counts of fits, those that are not zero throughout."""
+        counts = [
+            ("Failed", [result.failed for result in self.results]),
+            ("Singular", [result.singular for result in self.results]),
+            ("Uncertain", [result.uncertain for result in self.results]),
+        ]
+        return [(head, values) for head, values in counts if any(values)]
+
+    def _notes(self) -> Iterator[str]:
+        yield "2.5 % and 97.5 %: limits of the exact (Clopper-Pearson) 95 % interval of the power."
+        if any(np.isfinite(result.wrong_sign) for result in self.results):
+            yield (
+                "Type S: share of the significant estimates with the wrong sign; type M: how many times too large "
+                "significant estimates are on average."
+            )
+        words = {
+            "Failed": "Failed: no fit or no test; counted as not significant.",
+            "Singular": "Singular: fits with a variance of zero or a correlation of one; they count.",
+            "Uncertain": "Uncertain: fits without a certified optimum; they count.",
+        }
+        for head, _ in self._trouble():
+            yield words[head]
+        if not self._trouble():
+            yield "All responses could be fitted, none with a singular fit or without a certified optimum."
+
+    def to_frame(self) -> Any:
+        """A frame with a row for each scenario and test.
+
+        The axes by their names, then `test`, `power`, `lower`, `upper`, `n`, `significant`, `failed`, `singular`,
+        `uncertain`, `truth`, `mean`, `sd`, `type_s`, `type_m`.
+        """
+        rows = self.results
+        cells: dict[str, Sequence[Any] | Floats] = {
+            axis.name: [int(r.where[i]) if axis.kind == "levels" else r.where[i] for r in rows]
+            for i, axis in enumerate(self.axes)
+        }
+        cells["test"] = [r.test for r in rows]
+        cells["power"] = [r.power for r in rows]
+        cells["lower"], cells["upper"] = ([r.interval[side] for r in rows] for side in (0, 1))
+        cells["n"] = [r.n for r in rows]
+        cells["significant"] = [r.found for r in rows]
+        for name in ("failed", "singular", "uncertain", "truth", "mean", "sd"):
+            cells[name] = [getattr(r, name) for r in rows]
+        cells["type_s"] = [r.wrong_sign for r in rows]
+        cells["type_m"] = [r.exaggeration for r in rows]
+        return frame(cells, self.backend)
+
+
+def _blank(cells: Sequence[str]) -> list[str]:
+    """What is not defined is left empty."""
+    return ["" if cell.strip() in ("NA", "NaN") else cell for cell in cells]

@@ -102,7 +102,6 @@ def test_a_correlation_without_effects_to_correlate() -> None:
         ({"fixed": {"": 2}, "sigma": 1}, "fixed has the name ''"),
         ({"fixed": {}, "groups": [Group(1)], "sigma": 1}, "groups is of type list; expected values by name"),
         ({"fixed": {}, "groups": {"g": 1}, "sigma": 1}, "groups['g'] is 1; expected a Group"),
-        ({"fixed": {}, "sigma": 1, "family": "binomial"}, "the family 'binomial' is not available yet; 'gaussian' is"),
     ],
 )
 def test_truths_that_cannot_be(arguments: dict[str, Any], message: str) -> None:

@@ -97,7 +97,7 @@ def residuals_generalized(fit: GeneralizedFit, kind: GeneralizedResiduals, seed:
     scores of the distribution function, within its jumps at random (Dunn & Smyth 1996, JCGS 5, 236-244).
     """
     one_of("kind", kind, KINDS)
-    y, mu, weights, shape, family = fit.y, fit.conditional_mean, fit.weights, fit.shape, fit.family
+    y, mu, weights, shape, family = fit.y, fit.mu, fit.weights, fit.shape, fit.family
     zero = fit.inflation
     if fit.modelled and kind in ("deviance", "working"):
         raise InferenceError(
@@ -123,7 +123,7 @@ def residuals_generalized(fit: GeneralizedFit, kind: GeneralizedResiduals, seed:
             squares = np.maximum(family.deviance(y, mu, weights, shape), 0.0)
             return np.where(weights > 0, np.sign(r) * np.sqrt(squares), 0.0)
         if zero is not None:
-            variance = (1 - zero) * (family.variance(mu, weights, shape) + zero * mu**2)
+            variance = (1 - zero) * (family.variance(mu, weights, shape) + zero * fit.conditional_mean**2)
             return np.where(weights > 0, r / np.sqrt(variance), 0.0)
         scale = family.scale(mu, weights, shape)
         if fit.modelled:
@@ -138,11 +138,9 @@ def simulate_generalized(
 ) -> Floats:
     """(rows, n) simulated responses; successes where the response is cbind(successes, failures)."""
     columns, rows = simulated_rows(fit, newdata)
-    weights = fit.prior_weights if newdata is None else _new_trials(fit, newdata, rows)
+    factor, shape, zero = row_parts(fit, newdata, rows)
     rng = generator(seed)
-    factor = np.ones(rows.n) if weights is None else weights
     drawn = []
-    shape, zero = (fit.shape, fit.inflation) if newdata is None else _new_parts(fit, newdata, rows)
     for eta in drawn_predictors(fit, n, groups, columns, rows, rng):
         mu = fit.family.link.inverse(eta)
         y = fit.family.simulate(mu, np.where(factor > 0, factor, 1.0), shape, rng)
@@ -150,6 +148,16 @@ def simulate_generalized(
             y = np.where(rng.random(len(y)) < zero, 0.0, y)
         drawn.append(np.where(factor > 0, y * factor if fit.paired else y, 0.0 if fit.paired else np.nan))
     return aligned(np.column_stack(drawn), rows)
+
+
+def row_parts(
+    fit: GeneralizedFit, newdata: Any, rows: Matrices, *, groups: bool = True
+) -> tuple[Floats, Floats, Floats | None]:
+    """Prior weights, shapes, and probabilities of inflated zeros, of the rows of the fit (None) or of new ones."""
+    if newdata is None:
+        return fit.weights, fit.shape, fit.inflation
+    weights = _new_trials(fit, newdata, rows, groups)
+    return np.ones(rows.n) if weights is None else weights, *_new_parts(fit, newdata, rows)
 
 
 def measured(fit: GeneralizedFit) -> Floats:
@@ -184,15 +192,15 @@ def _new_parts(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> tuple[Float
     return shape, zero
 
 
-def _new_trials(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats | None:
+def _new_trials(fit: GeneralizedFit, newdata: Any, rows: Matrices, groups: bool) -> Floats | None:
     """Prior weights of new rows; of a pair of counts their sum, times the weights."""
     given = new_weights(fit, newdata, rows) if fit.weighted else None
     if not fit.paired:
         return given
     response = fit.design.formula.response
     assert response is not None
-    names = [*response.names, *fit.design.formula.predictors(random=bool(fit.design.random))]
-    complete = fit.design.matrices(read_columns(newdata, names), need_response=True)
+    names = [*response.names, *fit.design.formula.predictors(random=bool(fit.design.random), groups=groups)]
+    complete = fit.design.matrices(read_columns(newdata, names), need_response=True, need_groups=groups)
     if complete.n != rows.n:
         raise DataError(f"the new rows need numbers of trials; {response.text} is missing in some of them")
     assert complete.y is not None

@@ -34,8 +34,11 @@ class Family(ABC):
     title: ClassVar[str]  # as R prints it
     links: ClassVar[tuple[str, ...]]  # the first is the default
     shape_names: ClassVar[tuple[str, ...]] = ()
+    shape_range: ClassVar[str] = "positive"
     discrete: ClassVar[bool] = False
     trials: ClassVar[bool] = False  # y is a proportion, weights are numbers of trials
+    has_zeros: ClassVar[bool] = False  # a zero has a probability
+    means: ClassVar[tuple[float, float]] = (-np.inf, np.inf)  # which they do not reach
     attained: ClassVar[tuple[float, float]] = (-np.inf, np.inf)  # values of y that the mean reaches only in the limit
     estimates_dispersion: ClassVar[bool] = False  # by glm, from the Pearson residuals
     no_link: ClassVar[str] = ""  # why other links are refused
@@ -72,6 +75,15 @@ class Family(ABC):
     def cdf(self, y: Floats, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         """(n,) P(Y <= y)."""
 
+    def expected(self, mu: Floats, shape: Floats) -> Floats:
+        """(n,) means of the response, where `mu`, which the link gives, is not that itself."""
+        return mu
+
+    def possible(self, mu: Floats) -> Flags:
+        """(n,) whether these can be means."""
+        low, high = self.means
+        return (mu > low) & (mu < high)
+
     def scale(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         """(n,) what scaled residuals are measured in: the standard deviation of y, where it is finite for sure."""
         return np.sqrt(self.variance(mu, weights, shape))
@@ -83,6 +95,18 @@ class Family(ABC):
     def given_shape(self) -> Floats:
         """(s,) the shape where it was given with the family; NaN where it is to be estimated."""
         return np.full(len(self.shape_names), np.nan)
+
+    def possible_shape(self, shape: Floats) -> bool:
+        """Whether a shape (s,) on its natural scale is one."""
+        return bool((shape > 0).all())
+
+    def parameters(self, shape: Floats) -> Floats:
+        """(s,) parameters without bounds, as they are estimated, from the shape: logarithms."""
+        return np.log(shape)
+
+    def natural(self, parameters: Floats) -> Floats:
+        """(s,) the shape from its parameters without bounds."""
+        return np.exp(parameters)
 
     @property
     def scored(self) -> bool:

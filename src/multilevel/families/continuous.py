@@ -72,6 +72,7 @@ class Gamma(Exponential):
     title = "Gamma"
     links = ("inverse", "log", "identity")
     shape_names = ("dispersion",)
+    means = (0.0, np.inf)
     estimates_dispersion = True
     no_link = NOT_POSITIVE
 
@@ -118,6 +119,7 @@ class InverseGaussian(Exponential):
     title = "inverse.gaussian"
     links = ("1/mu^2", "inverse", "log", "identity")
     shape_names = ("dispersion",)
+    means = (0.0, np.inf)
     estimates_dispersion = True
     no_link = NOT_POSITIVE
 
@@ -160,6 +162,7 @@ class Beta(Family):
     name = title = "beta"
     links = ("logit", "probit", "cloglog", "cauchit")
     shape_names = ("precision",)
+    means = (0.0, 1.0)
     no_link = "its means lie inside (0, 1)"
 
     def fault(self, y: Floats, weights: Floats) -> tuple[Flags, str] | None:

@@ -50,8 +50,8 @@ class Binomial(Exponential):
 
     name = title = "binomial"
     links = PROBABILITY_LINKS
-    discrete = trials = True
-    attained = (0.0, 1.0)
+    discrete = trials = has_zeros = True
+    means = attained = (0.0, 1.0)
     no_link = NOT_FOR_PROBABILITIES
 
     def fault(self, y: Floats, weights: Floats) -> tuple[Flags, str] | None:
@@ -91,8 +91,8 @@ class Poisson(Exponential):
 
     name = title = "poisson"
     links = COUNT_LINKS
-    discrete = True
-    attained = (0.0, np.inf)
+    discrete = has_zeros = True
+    means = attained = (0.0, np.inf)
     no_link = NOT_FOR_COUNTS
 
     def fault(self, y: Floats, weights: Floats) -> tuple[Flags, str] | None:
@@ -136,8 +136,8 @@ class NegativeBinomial(Exponential):
     title = "nbinom2"
     links = COUNT_LINKS
     shape_names = ("size",)
-    discrete = True
-    attained = (0.0, np.inf)
+    discrete = has_zeros = True
+    means = attained = (0.0, np.inf)
     no_link = NOT_FOR_COUNTS
 
     def __init__(self, link: str | Link = "", size: float | None = None) -> None:
@@ -192,8 +192,8 @@ class NegativeBinomial1(Family):
     title = "nbinom1"
     links = COUNT_LINKS
     shape_names = ("dispersion",)
-    discrete = True
-    attained = (0.0, np.inf)
+    discrete = has_zeros = True
+    means = attained = (0.0, np.inf)
     no_link = NOT_FOR_COUNTS
 
     def fault(self, y: Floats, weights: Floats) -> tuple[Flags, str] | None:
@@ -223,8 +223,8 @@ class BetaBinomial(Family):
     title = "betabinomial"
     links = ("logit", "probit", "cloglog", "cauchit")
     shape_names = ("precision",)
-    discrete = trials = True
-    attained = (0.0, 1.0)
+    discrete = trials = has_zeros = True
+    means = attained = (0.0, 1.0)
     no_link = NOT_FOR_PROBABILITIES
 
     def fault(self, y: Floats, weights: Floats) -> tuple[Flags, str] | None:

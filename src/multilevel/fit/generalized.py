@@ -17,7 +17,6 @@ from ..models.generalized import GeneralizedFit
 from ..paper import Equation, equation
 from ..predict import Seed, aligned
 from ..responses import GeneralizedResiduals, residuals_generalized
-from ..truth import Truth
 from .model import Model
 
 
@@ -58,12 +57,6 @@ class GeneralizedModel(Model):
         if isinstance(self.family, Quasi):
             raise InferenceError(f"the {self.family.name} family says mean and variance only; it has no equation")
         return equation(self._fit, numbers, family=self.family.title, link=self.family.link.name)
-
-    def truth(self) -> Truth:
-        """Raises InferenceError: truths are stated for normal responses; `simulate` draws from this fit."""
-        raise InferenceError(
-            "truths are stated for normal responses so far; simulate() draws responses from this fit as it is"
-        )
 
     def check(self) -> Checks:
         """What one should look at before believing the fit: optimum, boundary, separation, data left out, collinearity,

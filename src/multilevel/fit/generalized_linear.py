@@ -14,7 +14,8 @@ from ..families import Family, family_of
 from ..generalized_pages import GeneralizedLinearSummary
 from ..generalized_summary import generalized_linear_summary, glance_generalized_linear, tidy_generalized_linear
 from ..generalized_words import explain_generalized_linear
-from ..inference.generalized_prediction import Confidence, predict_generalized_interval
+from ..inference.generalized_prediction import predict_generalized_interval
+from ..inference.prediction import Interval
 from ..labelled import Coefficients, Covariance
 from ..models.generalized import another_response
 from ..models.generalized_linear import GeneralizedLinearFit, fit_generalized_linear, refit_generalized_linear
@@ -132,7 +133,7 @@ class GeneralizedLinearModel(GeneralizedModel):
         return explain_generalized_linear(self._fit)
 
     def predict(
-        self, newdata: Any = None, *, type: Scale = "link", interval: Confidence | None = None, level: float = 0.95
+        self, newdata: Any = None, *, type: Scale = "link", interval: Interval | None = None, level: float = 0.95
     ) -> Any:
         """(rows of newdata,) predictions, offsets included; NaN where a predictor is missing.
 
@@ -143,7 +144,10 @@ class GeneralizedLinearModel(GeneralizedModel):
         newdata : a table with the columns of the formula, the response excepted. Default: the rows of the fit.
         type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean.
         interval : `"confidence"` for the predicted mean. For the response, limits are those of the link transformed,
-            and the standard error is by the delta method.
+            and the standard error is by the delta method. `"prediction"` (with `type="response"`) for a response that
+            is yet to come: quantiles of the family over a normal distribution of the linear predictor, the shape taken
+            as known. `std_error` is then the standard deviation of the response, and limits of counts cover at least
+            `level`. Successes where the response is `cbind(successes, failures)`, which `newdata` then has.
         level : of the interval.
 
         Raises DataError if a column is missing, or a factor has an unseen level; InferenceError if `level` is none.

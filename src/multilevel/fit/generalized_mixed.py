@@ -20,7 +20,8 @@ from ..grouped import GroupTables
 from ..inference.deletions import ranova
 from ..inference.explained import IntraClass, RSquared
 from ..inference.generalized_explained import intra_class_generalized, r_squared_generalized
-from ..inference.generalized_prediction import Confidence, predict_generalized_interval
+from ..inference.generalized_prediction import predict_generalized_interval
+from ..inference.prediction import Interval
 from ..inference.tabled import TestTable
 from ..labelled import Coefficients, Covariance
 from ..models.generalized import another_response
@@ -251,7 +252,7 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
         type: Scale = "link",
         groups: MeanGroups = "same",
         new_levels: NewLevels = "error",
-        interval: Confidence | None = None,
+        interval: Interval | None = None,
         level: float = 0.95,
         seed: Seed = None,
     ) -> Any:
@@ -272,7 +273,12 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
             draws their effects from the estimated distribution.
         interval : `"confidence"` for the predicted mean, of the population, or in models with one random term of known
             groups with the uncertainty of their effects. For the response, limits are those of the link transformed,
-            and the standard error is by the delta method.
+            and the standard error is by the delta method. `"prediction"` (with `type="response"`) for a response that
+            is yet to come: of a known group (`"same"`), or of a new one, whose effects are drawn from their
+            distribution (`"population"`, `"average"`). Limits are quantiles of the family over a normal distribution of
+            the linear predictor, with the variances of the estimated effects; theta and shape count as known.
+            `std_error` is the standard deviation of the response, and limits of counts cover at least `level`.
+            Successes where the response is `cbind(successes, failures)`, which `newdata` then has, for the trials.
         level : of the interval.
         seed : for `"draw"`, as for numpy.random.default_rng.
 

@@ -460,8 +460,9 @@ class Model:
     def truth(self) -> Truth:
         """The truth that would be, if the estimates were exact: to be edited with `replace`, and simulated from.
 
-        Coefficients that were not identified are zero. Codings and weights are not part of it; give them to `simulate`.
-        Raises InferenceError if there are no residuals to estimate sigma from.
+        Coefficients that were not identified are zero. Codings, weights and trials are not part of it; give them to
+        `simulate`. Raises InferenceError if there are no residuals to estimate sigma from, for quasi families, and for
+        models of zero inflation or dispersion.
 
         >>> from multilevel import datasets, lmer
         >>> m = lmer("reaction ~ days + (days | subject)", datasets.load("sleepstudy", "dict"))

@@ -47,7 +47,7 @@ class GeneralizedHolder:
         """The fit, or the one that is found from `start`."""
         e, core = self.fit.estimate, self.likelihood.core
         if start is None:
-            theta, beta, shape = e.theta, e.beta, np.log(e.shape)
+            theta, beta, shape = e.theta, e.beta, self.fit.family.parameters(e.shape)
         else:
             theta, beta, shape = start.theta, start.beta, start.shape
         if start is not None or not self.fit.design.random:

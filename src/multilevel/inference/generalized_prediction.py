@@ -1,28 +1,33 @@
-"""How sure a predicted mean of a generalized model is.
+"""How sure a predicted mean of a generalized model is, and where a new response will lie.
 
 On the scale of the link, the error of x'beta_hat has the variance x'Vx, and for a known group that of
 x'beta_hat + z'b_hat is z'Pz + (x - F'z)' V (x - F'z), with P = Var(b | y) and F = -db_hat/dbeta (Kass & Steffey 1989,
 JASA 84, 717-726). Limits are normal ones, Student's t where a glm estimates a dispersion; on the scale of the response
 they are the means of those limits, and the standard error is by the delta method.
+
+A group that is not known adds z'Psi z where a new response is predicted, whose limits are quantiles of the family over
+this normal distribution of the linear predictor (`predictive`); theta and the shape of the family count as known.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..data.sums import Floats
 from ..errors import DataError, InferenceError
+from ..families import Quasi
 from ..formula import Matrices
 from ..framed import frame
 from ..models.generalized import GeneralizedFit
 from ..models.generalized_linear import GeneralizedLinearFit
+from ..models.predictor import fixed_part, random_part, random_variances
 from ..predict import NewLevels, aligned, new_columns, one_of
-from ..responses import MeanGroups, Scale, predict_generalized
-from .prediction import check_level
-
-Confidence: TypeAlias = Literal["confidence"]
+from ..responses import MeanGroups, Scale, predict_generalized, row_parts
+from .prediction import Interval, check_level
+from .predictive import Predictive
 
 
 def predict_generalized_interval(
@@ -32,7 +37,7 @@ def predict_generalized_interval(
     type: Scale = "link",
     groups: MeanGroups = "same",
     new_levels: NewLevels = "error",
-    interval: Confidence = "confidence",
+    interval: Interval = "confidence",
     level: float = 0.95,
     backend: str = "pandas",
 ) -> Any:
@@ -43,9 +48,12 @@ def predict_generalized_interval(
     from scipy.special import ndtri, stdtrit
 
     check_level(level)
-    if interval != "confidence":
-        raise DataError(f"interval is {interval!r}; expected 'confidence', or None for predictions alone")
+    one_of("interval", interval, ("confidence", "prediction"))
     one_of("type", type, ("link", "response"))
+    if interval == "prediction":
+        if type != "response":
+            raise DataError('interval="prediction" is that of a response, which needs type="response"')
+        return _of_responses(fit, newdata, groups, new_levels, level, backend)
     if type == "response" and fit.inflation is not None:
         raise InferenceError('with inflated zeros an interval is that of the family alone: use type="link"')
     same = groups == "same" and bool(fit.design.random)
@@ -68,6 +76,46 @@ def predict_generalized_interval(
         lower, upper = np.minimum(lower, upper), np.maximum(lower, upper)
     columns = {"estimate": estimate, "std_error": error, "df": np.where(np.isnan(eta), np.nan, df)}
     return frame({**columns, "lower": lower, "upper": upper}, backend)
+
+
+def _of_responses(
+    fit: GeneralizedFit, newdata: Any, groups: MeanGroups, new_levels: NewLevels, level: float, backend: str
+) -> Any:
+    """The frame of a prediction interval; successes where the response is cbind(successes, failures)."""
+    if isinstance(fit.family, Quasi):
+        raise InferenceError(f"the {fit.family.name} family has no distribution that a response could be drawn from")
+    same = groups == "same" and bool(fit.design.random)
+    _refuse(fit, "same" if same else "population", new_levels, same)
+    estimate = predict_generalized(fit, newdata, type="response", groups=groups, new_levels=new_levels)
+    rows = fit.rows
+    if newdata is not None:
+        columns = new_columns(fit, newdata, random=bool(fit.design.random), groups=same)
+        rows = fit.design.matrices(columns, need_groups=same)
+    if not same:
+        nowhere = np.full(rows.n, -1, np.int32)
+        rows = replace(rows, random=tuple([replace(part, codes=nowhere) for part in rows.random]))
+    weights, shape, zero = row_parts(fit, newdata, rows, groups=same)
+    if zero is not None and fit.family.means[0] < 0:
+        raise InferenceError(f"inflated zeros among {fit.family.name} responses: not yet")
+    eta = fixed_part(fit, rows) + random_part(rows, fit.estimate.modes)
+    variance = _variances(fit, rows, same)
+    for part, added in zip(rows.random, random_variances(fit, rows), strict=True):
+        variance += np.where(part.codes < 0, added, 0.0)
+    used = weights > 0
+    new = Predictive(fit.family, eta, np.sqrt(variance), np.where(used, weights, 1.0), shape, zero)
+    tail = (1.0 - level) / 2.0
+    sd, lower, upper = (np.where(used, values, np.nan) for values in new.limits(tail, 1.0 - tail))
+    unit = weights if fit.paired else np.ones(rows.n)
+    return frame(
+        {
+            "estimate": estimate * aligned(unit, rows),
+            "std_error": aligned(sd * unit, rows),
+            "df": np.where(np.isnan(estimate), np.nan, np.inf),
+            "lower": aligned(lower * unit, rows),
+            "upper": aligned(upper * unit, rows),
+        },
+        backend,
+    )
 
 
 def _refuse(fit: GeneralizedFit, groups: MeanGroups, new_levels: NewLevels, same: bool) -> None:

@@ -42,7 +42,7 @@ def responses_generalized(fit: GeneralizedFit, count: int, seed: Seed) -> Iterat
 def refits_generalized(fit: GeneralizedFit, count: int, seed: Seed, team: int) -> Iterator[tuple[Floats, Any]]:
     """Blocks of responses, a row for each replicate, and what the core made of them."""
     likelihood, e = likelihood_of(fit), fit.estimate
-    shape, fixed = np.log(e.shape), np.isfinite(fit.family.given_shape()).tolist()
+    shape, fixed = fit.family.parameters(e.shape), np.isfinite(fit.family.given_shape()).tolist()
     whole = fit.design.random and not e.is_singular  # from a theta of zero there is no way up
     theta, beta = (e.theta, e.beta) if whole else (None, None)
     for Y in responses_generalized(fit, count, seed):

@@ -66,9 +66,14 @@ class GeneralizedFit(Fit):
         return np.ones(self.rows.n) if weights is None else weights
 
     @property
+    def mu(self) -> Floats:
+        """(n,) what the link gives, at the conditional modes if there are random effects."""
+        return self.family.link.inverse(fitted(self))
+
+    @property
     def conditional_mean(self) -> Floats:
         """(n,) means of the family, at the conditional modes if there are random effects."""
-        return self.family.link.inverse(fitted(self))
+        return self.family.expected(self.mu, self.shape)
 
     @property
     def mean(self) -> Floats:
@@ -94,7 +99,7 @@ class GeneralizedFit(Fit):
     @property
     def parameters(self) -> Floats:
         """(s,) parameters of the shape as they were estimated: logarithms, or coefficients of its models."""
-        return np.log(self.estimate.shape)
+        return self.family.parameters(self.estimate.shape)
 
     @property
     def modelled(self) -> bool:
@@ -111,7 +116,7 @@ class GeneralizedFit(Fit):
         """Sum of the contributions of the rows to the deviance, at the conditional modes where there are any."""
         if self.modelled:
             return float("nan")
-        y, mu, weights = self.y, self.mean, self.weights
+        y, mu, weights = self.y, self.mu, self.weights
         if self.counted is not None:
             y, mu, weights = y[self.counted], mu[self.counted], weights[self.counted]
         return float(self.family.deviance(y, mu, weights, self.estimate.shape).sum())
@@ -146,7 +151,7 @@ def given_response(design: Design, rows: Matrices, family: Family, inflated: boo
     if paired and "weights" in rows.extra:
         extra["given"] = rows.extra["weights"]
     checked = replace(rows, y=y, extra=extra)
-    if inflated and not family.discrete:
+    if inflated and not family.has_zeros:
         used = y != 0 if used is None else used & (y != 0)
         if not used.any():
             raise FitError(

@@ -139,7 +139,7 @@ def fit_generalized_mixed(
     models = None
     if inflation or dispersion:
         models = ShapeModels(
-            len(family.shape_names),
+            family,
             learned(dispersion, "dispersion", inputs.columns, rows.kept, rows.n),
             learned(inflation, "zero inflation", inputs.columns, rows.kept, rows.n),
         )
@@ -275,9 +275,9 @@ def criterion_at(
         given.append(array)
     if modelled:
         return fit.likelihood.core.objective(given[0], given[1], given[2], fit.n_agq)
-    if not (given[2] > 0).all():
-        raise FitError(f"the shape ({', '.join(fit.family.shape_names)}) should be positive")
-    return fit.likelihood.core.objective(given[0], given[1], np.log(given[2]), fit.n_agq)
+    if not fit.family.possible_shape(given[2]):
+        raise FitError(f"the shape ({', '.join(fit.family.shape_names)}) should be {fit.family.shape_range}")
+    return fit.likelihood.core.objective(given[0], given[1], fit.family.parameters(given[2]), fit.n_agq)
 
 
 def _separation(likelihood: Likelihood, beta: Floats) -> tuple[int, ...]:

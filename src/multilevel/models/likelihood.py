@@ -78,7 +78,7 @@ class Likelihood:
         given = self.family.given_shape()
         if self.models:
             return np.where(np.isfinite(given), given, self.models.natural(solution.shape))
-        return np.where(np.isfinite(given), given, np.exp(solution.shape))
+        return np.where(np.isfinite(given), given, self.family.natural(solution.shape))
 
     def _given_rows(self) -> GeneralizedMixed:
         places: dict[str, int] = {}

@@ -39,14 +39,19 @@ class ShapeModel:
 class ShapeModels:
     """The models of a fit beside that of the mean, and where their coefficients stand among its shape parameters."""
 
-    n_own: int  # shapes of the family
+    family: Family
     dispersion: ShapeModel | None
     inflation: ShapeModel | None
 
     def taken(self, rows: NDArray[np.int64] | None) -> ShapeModels:
         """Only these rows; None: all."""
         parts = [model and model.taken(rows) for model in (self.dispersion, self.inflation)]
-        return ShapeModels(self.n_own, *parts)
+        return ShapeModels(self.family, *parts)
+
+    @property
+    def n_own(self) -> int:
+        """Shapes of the family."""
+        return len(self.family.shape_names)
 
     def columns(self) -> list[tuple[Floats, ...]]:
         """As the compiled core takes them."""
@@ -65,9 +70,9 @@ class ShapeModels:
     def natural(self, parameters: Floats) -> Floats:
         """(s,) shapes of the family on their natural scale; NaN for one that has a model."""
         if self.dispersion is None:
-            return np.exp(parameters[: self.n_own])
+            return self.family.natural(parameters[: self.n_own])
         after = len(self.dispersion.X)
-        return np.append(np.nan, np.exp(parameters[after : after + self.n_own - 1]))
+        return self.family.natural(np.append(np.nan, parameters[after : after + self.n_own - 1]))
 
     def by_row(self, parameters: Floats, dispersion: tuple[Floats, ...] | None) -> Floats:
         """(s, n) shapes of the family in every row, given the columns of the dispersion model; (s,) without one."""

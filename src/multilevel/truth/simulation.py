@@ -1,4 +1,4 @@
-"""A response from a formula, a design and a truth: y = X beta + Z b + offset + e.
+"""A response from a formula, a design and a truth: y ~ family(mu), g(mu) = X beta + Z b + offset.
 
 formula + design + truth ──prepare──► Simulation ──draw──► y, as often as one likes
 """
@@ -13,7 +13,8 @@ import numpy as np
 
 from ..data.attach import with_columns
 from ..data.rows import column_names, read_columns
-from ..errors import DataError, FormulaError, nearest
+from ..errors import DataError, nearest
+from ..families import Family
 from ..formula import Column, Design, Formula, Matrices, RandomMatrices
 from ..formula.levels import Codes
 from ..labelled import Floats
@@ -22,6 +23,7 @@ from ..predict import aligned
 from ..seeds import Seed, generator
 from .distributions import Distribution, distribution
 from .groups import Group, stated_values
+from .response import Response, response_of
 from .truths import Truth, listed
 
 
@@ -39,15 +41,17 @@ def simulate(
     Parameters
     ----------
     formula : the model in R's language, `"y ~ condition + (condition | participant)"`; it says what the coefficients
-        are called, and `y` is the column that is made, anew if it is there already.
+        are called, and `y` is the column that is made, anew if it is there already. Of binomial responses
+        `cbind(s, size - s)` makes the successes `s` of `size` trials, and `cbind(s, f)` replaces both columns, which
+        say how many trials there are.
     design : a table as for `lmer`, made by `expand_grid` or measured. What transforms such as `poly` or `scale` learn,
         they learn from these rows.
     truth : its coefficients and groups are those of the formula, no more and no less; `m.truth()` is that of a fit.
     seed : as for numpy.random.default_rng. Effects and residuals have random numbers of their own: one more grouping
         factor at the end of the formula, or more rows and levels after those there are, change nothing of what was
         drawn before.
-    weights : name of a column, or an array with one positive number for each row: the residual variance of a row is
-        sigma^2 / weight. Default: all one.
+    weights : name of a column, or an array with one positive number for each row: numbers of trials where the response
+        is a proportion; else what sigma^2, or the dispersion, of a row is divided by. Default: all one.
     contrasts : coding of factors in the fixed effects, `{"period": "sum"}`.
 
     Returns
@@ -58,7 +62,7 @@ def simulate(
     ------
     FormulaError : the formula cannot be read, or its left side is no plain name.
     DataError : the truth has a coefficient, group or effect that the formula has not, or lacks one; a column is
-        missing.
+        missing; a mean is drawn that the family cannot have.
 
     >>> from multilevel.designs import expand_grid
     >>> design = expand_grid(participant=100, condition=["control", "treatment"], trial=10, backend="dict")
@@ -67,9 +71,13 @@ def simulate(
     >>> d5 = simulate("y ~ condition + (condition | participant)", design, truth, seed=1)
     >>> d5["y"].shape
     (2000,)
+    >>> yes = Truth({"(Intercept)": -1, "condition[treatment]": 0.5}, {"participant": Group(sd=1)}, family="binomial")
+    >>> d = simulate("yes ~ condition + (1 | participant)", design, yes, seed=1)
+    >>> sorted(set(d["yes"].tolist()))
+    [0.0, 1.0]
     """
     simulation = prepare(formula, design, truth, weights=weights, contrasts=contrasts)
-    return with_columns(design, {simulation.response: simulation.draw(generator(seed))}, replace=True)
+    return with_columns(design, simulation.columns(generator(seed)), replace=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,21 +103,29 @@ class Simulation:
 
     Parameters
     ----------
-    response : name of the response.
+    response : what is drawn.
     rows : the matrices of the complete rows.
-    mean : (n,) X beta, offset and stated effects.
+    mean : (n,) X beta, offset and stated effects, on the scale of the link.
     groups : the grouping factors whose effects are drawn, in the order of the formula.
-    sd : residual standard deviation, of all rows or (n,).
+    family, shape : the distribution around the mean, its (s,) further parameters.
+    weights : (n,) prior weights, numbers of trials for proportions; None for ones.
     """
 
-    response: str
+    response: Response
     rows: Matrices
     mean: Floats
     groups: tuple[DrawnGroup, ...]
-    sd: float | Floats
+    family: Family
+    shape: Floats
+    weights: Floats | None
+
+    def columns(self, rng: np.random.Generator) -> dict[str, Floats]:
+        """The columns (n_total,) of one new response, by name; NaN in rows with a missing value."""
+        trials = None if self.weights is None else aligned(self.weights, self.rows)
+        return self.response.drawn(self.draw(rng), trials)
 
     def draw(self, rng: np.random.Generator) -> Floats:
-        """(n_total,) one new response; NaN in rows with a missing value."""
+        """(n_total,) one new response, of a pair of counts the successes; NaN in rows with a missing value."""
         responses, *effects = rng.spawn(1 + len(self.groups))
         predictor = self.mean.copy()
         for group, stream in zip(self.groups, effects, strict=True):
@@ -117,8 +133,19 @@ class Simulation:
         return aligned(self._response(predictor, responses), self.rows)
 
     def _response(self, predictor: Floats, rng: np.random.Generator) -> Floats:
-        """(n,) responses given the linear predictor; where families other than the gaussian will have their place."""
-        return predictor + self.sd * rng.standard_normal(self.rows.n)
+        """(n,) responses given the linear predictor."""
+        mu = self.family.link.inverse(predictor)
+        wrong = ~self.family.possible(mu)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            low, high = self.family.means
+            raise DataError(
+                f"the truth gives the mean {mu[row]:g} in a row; means of the {self.family.name} family lie between "
+                f"{low:g} and {high:g}: another link, or smaller effects, keep them there"
+            )
+        weights = np.ones(len(mu)) if self.weights is None else self.weights
+        y = self.family.simulate(mu, weights, self.shape, rng)
+        return y * weights if self.response.paired else y
 
 
 def prepare(
@@ -133,10 +160,11 @@ def prepare(
     if not isinstance(truth, Truth):
         raise DataError(f"truth is of type {type(truth).__name__}; expected a Truth: mlm.Truth(fixed=..., sigma=...)")
     parsed = Formula.parse(formula)
-    response = _response_name(parsed)
+    response = response_of(parsed, truth.family, weights is not None)
     columns = _columns(parsed, response, design, weights)
     inputs = read_inputs(parsed, columns, weights, "drop", zero_weights=False)
     learned, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=inputs.extra)
+    trials = response.trials(rows, truth.family)
     text = learned.formula.text
     _same_names("coefficient", truth.fixed, learned.names, text)
     bars = tuple(dict.fromkeys(bar.name for bar in learned.formula.random))
@@ -149,31 +177,17 @@ def prepare(
     for name in bars:
         made = _met(groups[name], name, [part for part in rows.random if part.group == name], mean, text)
         drawn += [made] if len(made.Z) else []
-    w = rows.extra.get("weights")
-    return Simulation(response, rows, mean, tuple(drawn), truth.sigma if w is None else truth.sigma / np.sqrt(w))
+    return Simulation(response, rows, mean, tuple(drawn), truth.family, truth.parameters, trials)
 
 
-def _response_name(formula: Formula) -> str:
-    if formula.response is None:
-        raise FormulaError(
-            f"{formula.text!r} does not name the response; write it left of '~', as in 'y {formula.text}'"
-        )
-    if formula.response.column is None:
-        raise FormulaError(
-            f"the response {formula.response.text} is an expression; simulate makes a column, and needs its name left "
-            "of '~': simulate that, and transform it afterwards"
-        )
-    return formula.response.column
-
-
-def _columns(formula: Formula, response: str, design: Any, weights: Weights) -> dict[str, Column]:
-    """The columns the formula needs; zeros stand in for the response, so that a design can be learned."""
+def _columns(formula: Formula, response: Response, design: Any, weights: Weights) -> dict[str, Column]:
+    """The columns the formula needs; others stand in for the response, so that a design can be learned."""
     present = column_names(design)
     names = present if formula.has_dot else list(formula.predictors())
-    names = [*names, *([weights] if isinstance(weights, str) and weights not in names else [])]
-    columns = read_columns(design, [name for name in names if name != response] or present[:1])
-    n = len(next(iter(columns.values())).values)
-    return {**columns, response: Column(response, "number", np.zeros(n))}
+    names = [name for name in names if name != response.made]
+    names += [*response.reads, *([weights] if isinstance(weights, str) else [])]
+    columns = read_columns(design, list(dict.fromkeys(names)) or present[:1])
+    return {**columns, **response.stand_ins(columns, len(next(iter(columns.values())).values))}
 
 
 def _by_factor(truth: Truth, bars: Sequence[str]) -> dict[str, Group]:

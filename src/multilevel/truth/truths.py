@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from ..digits import significant
-from ..errors import DataError, InferenceError
+from ..errors import DataError, nearest
+from ..families import Family, Quasi, family_of
 from ..framed import frame
 from ..labelled import Floats
 from ..layout import Item, Line, Page, Prose, Section
-from ..models.estimate import Fit
 from ..tables import Table, column, named_row
 from ..varcorr import VarCorr
 from .groups import Group
 from .named import Named, by_name, number
-
-FAMILIES = ("gaussian",)
 
 
 @dataclass(frozen=True, repr=False, init=False)
@@ -32,12 +29,16 @@ class Truth(Page):
     fixed : fixed effects by coefficient name: `"(Intercept)"`, `"days"`, `"condition[treatment]"`, `"a[2]:b"`, ...
     groups : a `Group` for each grouping factor, by its name in the formula: `"participant"`, for `(1 | a/b)` the two
         names `"b:a"` and `"a"`. Default: none.
-    sigma : residual standard deviation, of a row of weight one.
-    family : distribution of the response given its mean; `"gaussian"`, others are not available yet.
+    sigma : of a gaussian response, the residual standard deviation of a row of weight one.
+    family : distribution of the response given its mean, as for `glmer`: `"poisson"`, `"binomial(probit)"`, or an
+        object of `multilevel.families`. Coefficients and groups are on the scale of its link. Default: `"gaussian"`.
+    shape : what else shapes the family, by name: `{"size": 2}` for negative binomial responses, `{"dispersion": 0.3}`
+        for gamma ones, `{"scale": 1, "df": 4}` for Student's t.
 
     Raises
     ------
-    DataError : a value is no finite number, or sigma is absent or negative.
+    DataError : a value is no finite number, or a parameter of the family is absent, impossible, or not the family's.
+    FitError : an unknown family or link.
 
     >>> truth = Truth(fixed={"(Intercept)": 0, "days": 10}, groups={"subject": Group(sd=25)}, sigma=30)
     >>> truth
@@ -53,22 +54,33 @@ class Truth(Page):
      Residual             30
     >>> truth.replace(fixed={"days": 5}).fixed
     {'(Intercept)': 0.0, 'days': 5.0}
+    >>> Truth({"(Intercept)": 1}, family="negative_binomial", shape={"size": 2})
+    Truth of a negative_binomial(log) response
+    <BLANKLINE>
+    Fixed effects:
+    (Intercept)
+              1
+    <BLANKLINE>
+    Size: 2
     """
 
     fixed: Named[float]
     groups: Named[Group]
-    sigma: float
-    family: str
+    sigma: float | None
+    family: Family
+    shape: Named[float]
 
     def __init__(
         self,
         fixed: Mapping[str, float],
         groups: Mapping[str, Group] | None = None,
         sigma: float | None = None,
-        family: str = "gaussian",
+        family: str | Family = "gaussian",
+        shape: Mapping[str, float] | None = None,
     ) -> None:
-        if family not in FAMILIES:
-            raise DataError(f"the family {family!r} is not available yet; 'gaussian' is")
+        chosen = family_of(family)
+        if isinstance(chosen, Quasi):
+            raise DataError(f"the {chosen.name} family names no distribution, so nothing can be drawn from it")
         values = {
             name: number(f"the coefficient {name!r}", value)
             for name, value in by_name("fixed", fixed, "{'(Intercept)': 0}").items()
@@ -79,12 +91,11 @@ class Truth(Page):
                 raise DataError(
                     f"groups[{name!r}] is {group!r}; expected a Group, such as Group(sd={{'(Intercept)': 1}})"
                 )
-        if sigma is None:
-            raise DataError("a gaussian truth needs sigma, the residual standard deviation")
         object.__setattr__(self, "fixed", Named(values, "coefficient"))
         object.__setattr__(self, "groups", Named(named, "grouping factor"))
-        object.__setattr__(self, "sigma", number("sigma", sigma, positive=True))
-        object.__setattr__(self, "family", family)
+        object.__setattr__(self, "sigma", _sigma(chosen, sigma))
+        object.__setattr__(self, "family", chosen)
+        object.__setattr__(self, "shape", Named(_shape(chosen, shape), "shape"))
 
     def __repr__(self) -> str:
         return self.to_text()
@@ -95,20 +106,34 @@ class Truth(Page):
         fixed: Mapping[str, float] | None = None,
         groups: Mapping[str, Group] | None = None,
         sigma: float | None = None,
-        family: str | None = None,
+        family: str | Family | None = None,
+        shape: Mapping[str, float] | None = None,
     ) -> Truth:
-        """Another truth that differs in what is given; coefficients and groups not mentioned keep their values.
+        """Another truth that differs in what is given; what is not mentioned keeps its value.
+
+        With another family, sigma and the shapes that it does not have are gone.
 
         >>> truth = Truth({"(Intercept)": 0}, {"g": Group({"(Intercept)": 1})}, sigma=1)
         >>> truth.replace(groups={"g": truth.groups["g"].replace(distribution="t(4)")}).groups["g"].distribution
         't(4)'
         """
+        chosen = self.family if family is None else family_of(family)
+        kept = {name: value for name, value in self.shape.items() if name in stated_shapes(chosen)}
         return Truth(
             {**self.fixed, **by_name("fixed", fixed or {}, "{'(Intercept)': 0}")},
             {**self.groups, **by_name("groups", groups or {}, "{'participant': Group(sd=1)}")},
-            self.sigma if sigma is None else sigma,
-            family or self.family,
+            self.sigma if sigma is None and has_sigma(chosen) else sigma,
+            chosen,
+            {**kept, **by_name("shape", shape or {}, "{'size': 2}")},
         )
+
+    @property
+    def parameters(self) -> Floats:
+        """(s,) parameters of the family besides the mean, in its own order."""
+        if self.sigma is not None:
+            return np.array([self.sigma**2])
+        given = zip(self.family.shape_names, self.family.given_shape().tolist(), strict=True)
+        return np.array([self.shape.get(name, value) for name, value in given])
 
     def sections(self) -> tuple[Section, ...]:
         """Fixed effects; standard deviations and correlations, as a fit shows them; words on what is not normal."""
@@ -117,20 +142,23 @@ class Truth(Page):
         wide = sum(1 + c.width for c in row.columns) > 81
         table = Table((column("value", cells),), tuple(self.fixed)) if wide else row
         drawn = tuple(group.term(name) for name, group in self.groups.items() if group.sd)
-        items: list[Item] = [Line(f"Residual standard deviation: {self.sigma:g}")]
+        items: list[Item] = [] if self.sigma is None else [Line(f"Residual standard deviation: {self.sigma:g}")]
         if drawn:
             items = [VarCorr(drawn, self.sigma).table(("Std.Dev.",), digits=5, decimals=3)]
         items += [Prose(words) for name, group in self.groups.items() for words in group.words(name)]
+        shapes = tuple([Line(f"{name.capitalize()}: {value:g}") for name, value in self.shape.items()])
         return (
-            Section(f"Truth of a {self.family} response", ()),
+            Section(f"Truth of {_called(self.family)} response", ()),
             *([Section("Fixed effects:", (table,))] if self.fixed else []),
-            Section("Random effects:" if drawn else "", tuple(items)),
+            *([Section("Random effects:" if drawn else "", tuple(items))] if items else []),
+            *([Section("", shapes)] if shapes else []),
         )
 
     def to_frame(self, backend: str = "pandas") -> Any:
         """A frame with a row for each number: `effect`, `group`, `level`, `term`, `value`; names are those of `tidy()`.
 
-        `effect` is "fixed", "ran_pars" for standard deviations and correlations, "ran_vals" for stated effects.
+        `effect` is "fixed", "ran_pars" for standard deviations and correlations, "ran_vals" for stated effects, "shape"
+        for parameters of the family.
         """
         rows: list[tuple[str, str | None, str | None, str, float]] = [
             ("fixed", None, None, name, value) for name, value in self.fixed.items()
@@ -140,48 +168,62 @@ class Truth(Page):
                 ("ran_pars" if level is None else "ran_vals", name, level, term, value)
                 for term, level, value in group.rows()
             ]
-        rows.append(("ran_pars", "Residual", None, "sd__Observation", self.sigma))
+        if self.sigma is not None:
+            rows.append(("ran_pars", "Residual", None, "sd__Observation", self.sigma))
+        rows += [("shape", None, None, name, value) for name, value in self.shape.items()]
         heads = ("effect", "group", "level", "term", "value")
         return frame(dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True)), backend)
 
 
-def truth_of(fit: Fit) -> Truth:
-    """The truth that would be, if the estimates of a fit were exact. Coefficients that were not identified are zero.
-
-    Effects that stand in several terms of one factor have the sum of the terms' covariances, which is the same model.
-    Codings (`contrasts=`) and weights are not part of a truth; give them to `simulate` again.
-
-    Raises
-    ------
-    InferenceError : the fit has no residuals to estimate sigma from.
-    """
-    estimate = fit.estimate
-    if not isfinite(estimate.sigma):
-        raise InferenceError(
-            f"the fit has {estimate.n} rows and as many coefficients, so its sigma is not known; state a Truth with one"
-        )
-    fixed = dict.fromkeys(fit.design.names, 0.0)
-    fixed.update(zip(fit.names, estimate.beta.tolist(), strict=True))
-    groups = {}
-    for name in dict.fromkeys(bar.name for bar in fit.design.formula.random):
-        places = [t for t, part in enumerate(fit.design.random) if part.group == name]
-        effects = tuple(dict.fromkeys(effect for t in places for effect in fit.design.random[t].names))
-        covariance = np.zeros((len(effects), len(effects)))
-        for t in places:
-            at = [effects.index(effect) for effect in fit.design.random[t].names]
-            covariance[np.ix_(at, at)] += estimate.sigma**2 * fit.factors[t] @ fit.factors[t].T
-        sd, corr = _split(covariance)
-        groups[name] = Group(dict(zip(effects, sd.tolist(), strict=True)), corr)
-    return Truth(fixed, groups, estimate.sigma)
+def has_sigma(family: Family) -> bool:
+    """Whether the spread of a response around its mean is stated as sigma."""
+    return family.name == "gaussian"
 
 
-def _split(covariance: Floats) -> tuple[Floats, Floats]:
-    """Standard deviations (k,) and correlations (k, k), zero where a standard deviation is."""
-    sd = np.sqrt(np.diag(covariance))
-    scale = np.outer(sd, sd)
-    corr = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)
-    np.fill_diagonal(corr, 1.0)
-    return sd, np.clip(corr, -1.0, 1.0)
+def stated_shapes(family: Family) -> tuple[str, ...]:
+    """The shapes of a family that a truth has to state: those that are not given with it."""
+    if has_sigma(family):
+        return ()
+    given = zip(family.shape_names, family.given_shape().tolist(), strict=True)
+    return tuple([name for name, value in given if np.isnan(value)])
+
+
+def _sigma(family: Family, sigma: float | None) -> float | None:
+    if not has_sigma(family):
+        if sigma is not None:
+            needs = stated_shapes(family)
+            state = f"; state its shape: {_example(needs)}" if needs else ""
+            raise DataError(f"sigma is that of a gaussian response; the {family.name} family has none{state}")
+        return None
+    if sigma is None:
+        raise DataError("a gaussian truth needs sigma, the residual standard deviation")
+    return number("sigma", sigma, positive=True)
+
+
+def _shape(family: Family, given: Mapping[str, float] | None) -> dict[str, float]:
+    names = stated_shapes(family)
+    stated = by_name("shape", given or {}, "{'size': 2}")
+    for name in stated:
+        if name not in names:
+            has = f"it has {listed(names)}" if names else "nothing besides its mean is to be stated"
+            raise DataError(f"the {family.name} family has no shape {name!r} to state{nearest(name, names)} ({has})")
+    if absent := [name for name in names if name not in stated]:
+        raise DataError(f"a truth of the {family.name} family needs its {absent[0]}: shape={_example(names)}")
+    values = {name: number(f"the shape {name!r}", stated[name]) for name in names}
+    for name, value in values.items():
+        if value <= 0:
+            raise DataError(f"the shape {name!r} is {value:g}; expected a positive number")
+    return values
+
+
+def _example(names: Iterable[str]) -> str:
+    return "{" + ", ".join(f"{name!r}: 1" for name in names) + "}"
+
+
+def _called(family: Family) -> str:
+    """`a gaussian`, `an inverse_gaussian(log)`: with its article, and the link where it is not the usual one."""
+    text = family.name if str(family) == "gaussian(identity)" else str(family)
+    return f"{'an' if text[0] in 'aeiou' else 'a'} {text}"
 
 
 def listed(names: Iterable[str]) -> str:

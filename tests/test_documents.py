@@ -52,6 +52,23 @@ def same(printed: str, shown: str) -> bool:
     return noise.sub("#", printed).split() == noise.sub("#", shown).split()
 
 
+def test_shell_lines_of_the_page_on_the_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = ""
+    for language, content in blocks((ROOT / "docs" / "shell.md").read_text(encoding="utf-8")):
+        if language == "json":
+            Path("truth.json").write_text(content)
+        elif language == "sh":
+            for line in content.splitlines():
+                assert main(shlex.split(line)[1:]) == 0, line
+            printed = capsys.readouterr().out
+        else:
+            assert printed == content
+
+
 def phrases() -> list[str]:
     text = (ROOT / "docs" / "coming-from-lme4.md").read_text(encoding="utf-8")
     rows = [line.replace(r"\|", "¦").split("|")[2] for line in text.splitlines() if line.startswith("| `")]

@@ -93,6 +93,8 @@ def _sequence(name: str, given: Any) -> Any:
     if isinstance(given, int | np.integer) and not isinstance(given, bool):
         if given < 1:
             raise DataError(f"{name!r} is {given}; a whole number n stands for 1, 2, ..., n, and n is 1 or more")
+        if given >= TOO_MANY:
+            raise DataError(f"{name!r} is {given}; a design has fewer than 2**31 rows")
         return np.arange(1, int(given) + 1)
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         advice = f"a list such as [{given!r}]" if isinstance(given, str) else "a list of values, or how many there are"

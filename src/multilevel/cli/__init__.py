@@ -2,7 +2,7 @@
 
 shell                        main: one command, its answer, its warnings, its exit code
 ├─ fit  compare  means       a file for each command: its words, and what it does
-│  simulate  tutorial
+│  simulate  power  tutorial
 ├─ fitting                   the options by which models are fitted, the same everywhere, and the fits
 ├─ designs                   designs and values in words: participant=1:40 condition=control,treatment
 └─ parsers  printed          help; tables in the width of the terminal, JSON

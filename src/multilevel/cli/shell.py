@@ -9,10 +9,10 @@ import warnings
 from collections.abc import Sequence
 
 from ..errors import MultilevelError, MultilevelWarning
-from . import compare, fit, means, simulate, tutorial
+from . import compare, fit, means, power, simulate, tutorial
 from .parsers import Parser
 
-COMMANDS = (fit, compare, means, simulate, tutorial)  # each adds its words by add(); in the order of --help
+COMMANDS = (fit, compare, means, simulate, power, tutorial)  # each adds its words by add(); in the order of --help
 INTERRUPTED = 130  # what shells give for a process ended by Ctrl-C
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..data.rows import column_names, read_columns
 from ..errors import DataError, InferenceError, nearest
+from ..families import family_of
 from ..formula import Column, Formula
 from ..models.inputs import Weights
 from ..progress import Progress
@@ -122,7 +123,9 @@ def power(
             changed = dict(zip([axis.name for axis in values], where[len(sizes) :], strict=True))
             words, found = study.run(table, truth.replace(fixed=changed), where, progress)
             results += found
-    return Power(parsed.text, "", count, float(alpha), words, axes, tuple(results), backend)
+    family = family_of(truth.family)
+    plain = family.name == "gaussian" and family.link.name == "identity"
+    return Power(parsed.text, "" if plain else str(family), count, float(alpha), words, axes, tuple(results), backend)
 
 
 def _axes(what: str, given: Any, kind: Literal["levels", "value"]) -> tuple[Axis, ...]:

@@ -13,7 +13,7 @@ from ..errors import InferenceError
 from ..framed import frame
 from ..labelled import Floats, unknown_name
 from ..layout import FormulaLine, Item, Line, Page, Prose, Section
-from ..tables import Table, TableColumn, column
+from ..tables import Table, column
 from .needed import Needed, needed
 from .tested import Axis, Tested
 
@@ -94,62 +94,58 @@ class Power(Page):
     def sections(self) -> tuple[Section, ...]:
         """What was done, the table, what the fits had to say."""
         about: list[Item] = [FormulaLine("Formula:", self.formula)]
-        if self.family:
-            about.append(Line(f"Family:  {self.family}"))
-        each = " for each row" if self.axes else ""
-        about.append(Line(f"{self.n} simulations{each}; ", f"tests at alpha = {self.alpha:g}, {self.words}"))
+        about += [Line(f"Family: {self.family}")] if self.family else []
+        about += [FormulaLine("Test:", self.tests[0])] if len(self.tests) == 1 and self.axes else []
+        each = " of each design" if self.axes else ""
+        about.append(Line(f"{self.n} simulations{each};", f"tests at alpha = {self.alpha:g} with {self.words}"))
+        levels = [axis.name for axis in self.axes if axis.kind == "levels"]
+        about += [Line(f"Numbers of levels: {', '.join(levels)}")] if levels else []
         notes: tuple[Item, ...] = tuple(map(Prose, self._notes()))
-        made = [Section("Power by simulation", tuple(about)), Section("", (self._table(),))]
-        return (*made, Section("", notes)) if notes else tuple(made)
+        return Section("Power by simulation", tuple(about)), Section("", (self._table(),)), Section("", notes)
 
     def _table(self) -> Table:
         rows = self.results
-        columns: list[TableColumn] = [
-            column(axis.head, [result.where[i] for result in rows]) for i, axis in enumerate(self.axes)
-        ]
+        columns = [column(axis.name, [result.where[i] for result in rows]) for i, axis in enumerate(self.axes)]
         if len(self.tests) > 1 or not self.axes:
             columns.append(column("Test", [result.test for result in rows], align="left"))
         keys = len(columns)
-        limits = [result.interval for result in rows]
         columns.append(column("Power", fixed([result.power for result in rows], 3)))
-        columns.append(column("2.5 %", fixed([lower for lower, _ in limits], 3)))
-        columns.append(column("97.5 %", fixed([upper for _, upper in limits], 3)))
+        for side, head in enumerate(("2.5 %", "97.5 %")):
+            columns.append(column(head, fixed([result.interval[side] for result in rows], 3)))
         if any(np.isfinite(result.truth) for result in rows):
             columns.append(column("Truth", _blank(significant([result.truth for result in rows], 4))))
             columns.append(column("Mean", _blank(significant([result.mean for result in rows], 4))))
             columns.append(column("SD", _blank(significant([result.sd for result in rows], 3))))
-        if any(np.isfinite(result.wrong_sign) for result in rows):
+        if self._has_errors():
             columns.append(column("Type S", _blank(fixed([result.wrong_sign for result in rows], 3))))
             columns.append(column("Type M", _blank(fixed([result.exaggeration for result in rows], 2))))
-        for head, values in self._trouble():
+        for head, values, _ in self._trouble() if self.axes else ():
             columns.append(column(head, [str(value) for value in values]))
         return Table(tuple(columns), keys=keys)
 
-    def _trouble(self) -> list[tuple[str, list[int]]]:
-        """Columns of counts of fits, those that are not zero throughout."""
-        counts = [
-            ("Failed", [result.failed for result in self.results]),
-            ("Singular", [result.singular for result in self.results]),
-            ("Uncertain", [result.uncertain for result in self.results]),
+    def _has_errors(self) -> bool:
+        return any(np.isfinite(result.wrong_sign) for result in self.results)
+
+    def _trouble(self) -> list[tuple[str, list[int], str]]:
+        """What went wrong somewhere: a heading, the counts, what it means."""
+        every = [
+            ("Failed", [r.failed for r in self.results], "no fit or no test; counted as not significant"),
+            ("Singular", [r.singular for r in self.results], "a variance of zero or a correlation of one; counted"),
+            ("Uncertain", [r.uncertain for r in self.results], "no certified optimum; counted"),
         ]
-        return [(head, values) for head, values in counts if any(values)]
+        return [(head, counts, words) for head, counts, words in every if any(counts)]
 
     def _notes(self) -> Iterator[str]:
         yield "2.5 % and 97.5 %: limits of the exact (Clopper-Pearson) 95 % interval of the power."
-        if any(np.isfinite(result.wrong_sign) for result in self.results):
+        if self._has_errors():
             yield (
                 "Type S: share of the significant estimates with the wrong sign; type M: how many times too large "
                 "significant estimates are on average."
             )
-        words = {
-            "Failed": "Failed: no fit or no test; counted as not significant.",
-            "Singular": "Singular: fits with a variance of zero or a correlation of one; they count.",
-            "Uncertain": "Uncertain: fits without a certified optimum; they count.",
-        }
-        for head, _ in self._trouble():
-            yield words[head]
+        for head, counts, words in self._trouble():
+            yield f"{head}: {words}." if self.axes else f"{head}: {max(counts)} of {self.n} fits ({words})."
         if not self._trouble():
-            yield "All responses could be fitted, none with a singular fit or without a certified optimum."
+            yield "No fit failed, was singular, or is without a certified optimum."
 
     def to_frame(self) -> Any:
         """A frame with a row for each scenario and test.

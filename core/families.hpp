@@ -38,6 +38,7 @@ Family family_named(const std::string& name);  // Refused when there is none
 Link link_named(const std::string& name);
 
 constexpr int kMostShapes = 2;
+constexpr int kViews = 3;  // rows that stand for one with two linear predictors (shape_models.cpp)
 
 // Per row. `observed` is -d2l/deta2; w the weight of Omega, dw = dw/deta; by shape: d2l/deta dshape and dw/dshape.
 struct RowDerivatives {
@@ -47,6 +48,10 @@ struct RowDerivatives {
   bool by_row = false;  // fill these two as well
   Vec l;
   std::vector<Vec> l_shape_row;
+  Vec third;            // two predictors, instead of dw: -l_eee, -l_eeg, -l_egg, -l_ggg of each row
+
+  // a = dlog|Omega|/dpredictor, given c = dlog|Omega|/dw
+  void slope(const Vec& c, Vec& a) const;
 };
 
 // A shape that differs between rows: log shape = D coefficients, or logit of the zero inflation.
@@ -70,8 +75,10 @@ class Likelihood {
   Link link() const { return link_; }
   int shapes() const;      // parameters besides those of the mean: coefficients of all shape models
   // Linear predictors (shape_models.cpp) for the family's shapes in their order, and one more for zero inflation, which
-  // goes with the observed information only. Columns of every row, or none; before the rows are merged.
-  void set_models(std::vector<ShapeModel> models, std::int64_t n);
+  // goes with the observed information only. Columns of every row, or none; before the rows are merged. `both`: the logit
+  // of the inflation has random effects, and what comes and goes by row does so by view.
+  void set_models(std::vector<ShapeModel> models, std::int64_t n, bool both);
+  bool both() const { return both_; }
   void arrange(const std::vector<std::int32_t>& row_of);  // the rows of the columns as Observations has them
   // A zero that is not a draw from the family, for the family has none: the zero inflation of a continuous response.
   bool stands_apart(double y) const { return inflated_ && y == 0.0 && !counts(); }
@@ -97,7 +104,7 @@ class Likelihood {
   bool same_;
   double shape_[kMostShapes] = {1.0, 1.0};
   std::vector<ShapeModel> models_;  // none: numbers for all rows
-  bool inflated_ = false;
+  bool inflated_ = false, both_ = false;
   std::int64_t rows_ = 0;
   Vec row_shape_, inflation_;       // kMostShapes for each row; logits
 
@@ -106,7 +113,8 @@ class Likelihood {
   bool counts() const;
   double own_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const;
   double modelled_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const;
-  void inflate(std::int64_t i, double y, double omega, Detail detail, RowDerivatives& own, double& l_g, double& r_g, double& w_g) const;
+  void mix(std::int64_t n, const double* y, const double* omega, const Vec& logit, Detail detail, RowDerivatives& own, RowDerivatives& out) const;
+  void spread_over_columns(RowDerivatives& d) const;
   void own_start(double mean, double variance, double* log_shape) const;
   double canonical(Chunk& c, Detail detail) const;
   double binomial(Chunk& c, Detail detail) const;

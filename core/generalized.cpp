@@ -84,7 +84,8 @@ GeneralizedMixed::GeneralizedMixed(Rows rows, const std::vector<std::pair<const 
   if (!models.empty()) {
     shape_map_ = orthogonal(models, rows_.n);
     if (!inverse(shape_map_, shape_to_inner_)) throw Refused("the columns of a model of zero inflation or dispersion cannot be told apart");
-    likelihood.set_models(std::move(models), rows_.n);
+    const bool both = std::any_of(rows_.terms.begin(), rows_.terms.end(), [](const Term& t) { return t.inflates; });
+    likelihood.set_models(std::move(models), rows_.n, both);
   }
   prepare(rows_, factors);
   cov_ = Covariances(rows_);
@@ -135,6 +136,8 @@ void GeneralizedMixed::check_nodes(int n_agq) const {
   if (n_agq < 0) throw Refused("n_agq is negative; expected 0 (fast), 1 (Laplace) or more nodes");
   if (n_agq > 100) throw Refused("n_agq is above 100; adaptive quadrature has converged long before");
   if (n_agq <= 1) return;
+  if (laplace_->family().both())
+    throw Refused("adaptive quadrature (n_agq > 1) does not go with random effects in the model of zero inflation: use n_agq=1, the Laplace approximation");
   if (rows_.factors.size() != 1)
     throw Refused("adaptive quadrature (n_agq > 1) needs exactly one grouping factor; found " + std::to_string(rows_.factors.size()) +
                   ": use n_agq=1, the Laplace approximation");
@@ -205,7 +208,7 @@ GeneralizedSolution GeneralizedMixed::report(const Vec& theta, const Vec& beta, 
   const Observations& o = laplace_->observations();
   out.eta.resize(rows_.n);
   for (std::int64_t i = 0; i < rows_.n; ++i) {
-    out.eta[i] = laplace_->eta()[o.row_of[i]];
+    out.eta[i] = laplace_->eta()[o.place(i)];
     out.conditional_deviance += laplace_->family().deviance(rows_.y[i], rows_.w ? rows_.w[i] : 1.0, out.eta[i]);
   }
   out.boundary_slope = cov_.boundary(cov_.inner_lambda(user), at.D, out.smallest);

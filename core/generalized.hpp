@@ -38,7 +38,7 @@ class GeneralizedMixed {
   int n_theta() const { return cov_.size(); }
   int n_shape() const { return laplace_->family().shapes(); }
   const Rows& rows() const { return rows_; }
-  std::int64_t merged_rows() const { return laplace_->observations().n; }
+  std::int64_t merged_rows() const { return laplace_->observations().n / laplace_->observations().views; }
   const char* engine_name() const { return laplace_->engine_name(); }
 
   GeneralizedSolution fit(int n_agq, const GeneralizedStart& start, bool full = true);
@@ -60,6 +60,8 @@ class GeneralizedMixed {
   double mean_ = 0.0, variance_ = 1.0, zeros_ = 0.0;  // of the response; zeros that stand apart count as zeros only
 
   struct Search;
+  GeneralizedSolution search(int n_agq, const GeneralizedStart& start, bool full);
+  Vec spreads(double mean, double inflation) const;
   void describe_response();
   Vec times(const Mat& A, const Vec& x) const;
   Vec inner_shape(const Vec& user) const { return shape_map_.rows ? times(shape_to_inner_, user) : user; }

@@ -27,8 +27,8 @@ bool GeneralizedMixed::start_beta(const Vec& shape, Vec& beta) {
   Mat XX = o.weighted_squares(o.weight);
   if (!cholesky(XX)) return false;
   for (const bool own : {true, false}) {
-    Vec target(o.n);
-    for (std::int64_t i = 0; i < o.n; ++i)
+    Vec target(o.n, 0.0);
+    for (std::int64_t i = 0; i < o.n; i += o.views)
       target[i] = o.weight[i] * (family.eta_near(own ? o.y[i] : mean_, own ? o.weight[i] : 1e6, mean_) - o.offset[i]);
     beta = o.fixed_sums(target);
     solve_lower(XX, beta.data());
@@ -176,13 +176,52 @@ Vec GeneralizedMixed::theta_scale() const {
   return out;
 }
 
+// Random effects of mean and zero inflation compete for the zeros, and the approximation can fall without bound where one
+// explanation gives way to the other (Laplace::spread_out). A search that ends there starts again, from inflation that
+// varies much or little between the groups.
+GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& start, bool full) {
+  check_nodes(n_agq);
+  if (!laplace_->family().both()) return search(n_agq, start, full);
+  GeneralizedSolution out;
+  bool found = false;
+  int evaluations = 0;
+  for (const auto& [mean, inflation] : {std::pair{0.0, 0.0}, {0.1, 2.0}, {1.0, 0.1}, {0.1, 0.5}}) {
+    const Vec theta = spreads(mean, inflation);
+    GeneralizedStart from = start;
+    if (mean > 0.0) from.theta = &theta;
+    try {
+      laplace_->forget();
+      out = search(n_agq, from, full);
+      found = true;
+      out.evaluations = evaluations += out.evaluations;
+      if (out.converged || start.theta) return out;
+    } catch (const Refused&) {
+      if (start.theta) throw;
+    }
+  }
+  if (!found)
+    throw Refused("no maximum of the likelihood found: the random effects of the mean and of the zero inflation explain the same zeros; leave one of them out, or give another start");
+  return out;
+}
+
+// Uncorrelated effects with these standard deviations.
+Vec GeneralizedMixed::spreads(double mean, double inflation) const {
+  std::vector<Mat> L;
+  for (std::size_t t = 0; t < cov_.terms().size(); ++t) {
+    L.push_back(Mat::identity(cov_.terms()[t].k));
+    for (double& x : L.back().a) x *= rows_.terms[t].inflates ? inflation : mean;
+  }
+  return cov_.theta_of(cov_.user_lambda(L));
+}
+
 // Stages: the model without random effects; beta among the modes (cheap and robust, lme4's fast variant); all parameters
 // in inner coordinates; with quadrature, again in the user's (its nodes are not invariant under rotation). The last steps
 // are Newton's with the Hessian that is reported. `full` = false leaves those and the Hessian out.
-GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& start, bool full) {
-  check_nodes(n_agq);
+GeneralizedSolution GeneralizedMixed::search(int n_agq, const GeneralizedStart& start, bool full) {
   const int iterations = laplace_->iterations(), m = cov_.size();
-  Parameters user = users_parameters(n_agq), all = user;
+  Parameters user = users_parameters(n_agq);
+  user.guarded = laplace_->family().both();
+  Parameters all = user;
   user.theta_scale = theta_scale();
   all.maps = nullptr;
   all.beta_inside = false;
@@ -224,6 +263,8 @@ GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& sta
   ++search.evaluations;
   if (!user.evaluate(*laplace_, user.pack(search.theta, search.beta, search.shape), Want::curvature, search.best))
     throw Refused("the likelihood cannot be evaluated at the estimates found");
+  // a mixture may have several modes; estimates of another one than the search followed are none
+  search.decrement = std::max(search.decrement, std::abs(search.best.value - search.path.back()));
   GeneralizedSolution out = report(search.theta, user.beta_inside ? search.best.beta : search.beta, search.shape, search.best);
   report_slopes(user, search.best, H, out);
   if (!full && user.size()) {

@@ -7,6 +7,8 @@ namespace multilevel {
 
 namespace {
 
+constexpr double kSpread = 2.0;  // variance given the data over that without; never above one where densities are concave
+
 double dot(const Vec& a, const Vec& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
 
 bool symmetric_inverse(const Mat& A, Mat& out) {
@@ -83,6 +85,24 @@ Mat Laplace::shape_curvature(const Vec& shape) {
   return H;
 }
 
+// Whether some linear predictor varies far more given the data than without them. The joint density of a mixture need not
+// be concave; where a mode is about to vanish Omega becomes singular, and -2 log L falls without bound to no purpose.
+bool Laplace::spread_out(const Vec& c) const {
+  const Observations& o = *own_;
+  Vec prior(o.n, 0.0);
+  for (std::size_t f = 0; f < psi_.size(); ++f) {
+    const int K = psi_[f].rows;
+    for (std::int64_t i = 0; i < o.n; ++i) {
+      const double* z = o.sides[f].row(i);
+      for (int j = 0; j < K; ++j)
+        for (int l = 0; l < K; ++l) prior[i] += z[j] * psi_[f](j, l) * z[l];
+    }
+  }
+  for (std::int64_t i = 0; i < o.n; ++i)
+    if (c[i] > kSpread * prior[i]) return true;
+  return false;
+}
+
 bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   const Observations& o = *own_;
   const int p = o.p, s = family_.shapes();
@@ -147,12 +167,13 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
     last.back() = 1.0;
     engine_->differentiate(last, {Mat(columns - 1, columns - 1), false}, curved ? dirs : std::vector<Direction>(), slopes);
     engine_->row_variances(o, c);
+    if (at.guarded && spread_out(c)) return false;
   }
   out.value = -2.0 * out.log_likelihood + out.penalty + out.logdet;
   if (!std::isfinite(out.value)) return false;
 
-  Vec a(o.n), h, v(o.n);
-  for (std::int64_t i = 0; i < o.n; ++i) a[i] = c[i] * d_.dw[i];
+  Vec a, h, v(o.n);
+  d_.slope(c, a);
   const Vec z = random() ? engine_->z() : Vec();
   if (!family_.same_curvature() && !factorise(d_.observed, nullptr)) return false;
   adjoint(a, at.beta_inside, h);

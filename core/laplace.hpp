@@ -31,6 +31,7 @@ struct LaplaceAt {
   const std::vector<Mat>* maps = nullptr;  // Lambda = maps * the Lambda of theta, or that Lambda itself
   bool beta_inside = false;        // beta is found with the modes (and given only as a start)
   int nodes = 1;                   // adaptive Gauss-Hermite nodes per dimension
+  bool guarded = false;            // two predictors: outside the domain where the approximation is none (see spread_out)
 };
 
 enum class Want { value, gradient, curvature };
@@ -100,6 +101,7 @@ class Laplace {
   void model_hessian(const Slopes& slopes, const Mat& cross, bool beta_inside, LaplacePoint& out) const;
   Mat shape_curvature(const Vec& shape);
   Vec through_X(const Vec& beta) const;
+  bool spread_out(const Vec& c) const;
   bool integrate(const LaplaceAt& at, Want want, LaplacePoint& out);  // quadrature.cpp, at the modes found
 };
 

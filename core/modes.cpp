@@ -124,7 +124,10 @@ bool Laplace::near_the_response() {
   double sum = 0.0, total = 0.0;
   for (std::int64_t i = 0; i < o.n; ++i) sum += o.weight[i] * o.y[i], total += o.weight[i];
   Vec eta(o.n), e(o.n);
-  for (std::int64_t i = 0; i < o.n; ++i) eta[i] = family_.eta_near(o.y[i], o.weight[i], sum / total);
+  for (std::int64_t i = 0; i < o.n; i += o.views) {
+    eta[i] = family_.eta_near(o.y[i], o.weight[i], sum / total);
+    if (o.views > 1) eta[i + 2] = eta[i];  // the logit stays at its fixed part
+  }
   family_.evaluate(o.n, o.y.data(), o.weight.data(), eta.data(), Detail::scoring, d_);
   const Vec fixed = through_X(beta_);
   for (std::int64_t i = 0; i < o.n; ++i) e[i] = d_.r[i] + d_.observed[i] * (eta[i] - o.offset[i] - fixed[i]);

@@ -365,7 +365,7 @@ class Generalized {
  public:
   Generalized(InColumn y, std::vector<InColumn> X, std::optional<InVector> weights, std::optional<InVector> offset, Factors factors,
               Terms terms, const std::string& family, const std::string& link, const std::optional<std::string>& curvature,
-              const std::vector<std::vector<InColumn>>& shape_models)
+              const std::vector<std::vector<InColumn>>& shape_models, int inflation_terms)
       : arrays_(std::move(y), std::move(X), std::move(weights), std::move(factors), std::move(terms)) {
     const auto fs = arrays_.factors();
     multilevel::Rows rows = arrays_.rows();
@@ -373,6 +373,9 @@ class Generalized {
     const multilevel::Family f = multilevel::family_named(family);
     const multilevel::Link l = multilevel::link_named(link);
     const bool exponential = f == multilevel::Family::binomial || f == multilevel::Family::poisson;
+    if (inflation_terms < 0 || inflation_terms > static_cast<int>(rows.terms.size()) || (inflation_terms && shape_models.empty()))
+      throw nb::value_error("inflation_terms: how many of the terms, the last ones, belong to a model of zero inflation");
+    for (int t = 0; t < inflation_terms; ++t) rows.terms[rows.terms.size() - 1 - t].inflates = true;
     if (curvature && *curvature != "expected" && *curvature != "observed") throw nb::value_error("curvature: 'expected' or 'observed'");
     const bool expected = curvature ? *curvature == "expected" : exponential && shape_models.empty();
     std::vector<multilevel::ShapeModel> models(shape_models.size());
@@ -618,9 +621,9 @@ NB_MODULE(_core, m) {
 
   nb::class_<Generalized>(m, "GeneralizedMixed")
       .def(nb::init<InColumn, std::vector<InColumn>, std::optional<InVector>, std::optional<InVector>, Factors, Terms, const std::string&,
-                    const std::string&, const std::optional<std::string>&, const std::vector<std::vector<InColumn>>&>(),
+                    const std::string&, const std::optional<std::string>&, const std::vector<std::vector<InColumn>>&, int>(),
            "y"_a, "X"_a, "weights"_a.none(), "offset"_a.none(), "factors"_a, "terms"_a, "family"_a, "link"_a, "curvature"_a.none() = nb::none(),
-           "shape_models"_a = std::vector<std::vector<InColumn>>())
+           "shape_models"_a = std::vector<std::vector<InColumn>>(), "inflation_terms"_a = 0)
       .def("fit", &Generalized::fit, "n_agq"_a = 1, "start_theta"_a.none() = nb::none(), "start_beta"_a.none() = nb::none(),
            "start_shape"_a.none() = nb::none(), "fixed_shape"_a = false)
       .def("solve", &Generalized::solve, "theta"_a, "beta"_a, "shape"_a, "n_agq"_a = 1, "hessian"_a = false)

@@ -99,24 +99,32 @@ Observations observe(const Rows& rows, const double* offset, const Likelihood& f
   Observations o;
   o.p = rows.p;
   const std::vector<std::int32_t> first = merge(rows, offset, family.merges(), o.row_of);
-  o.n = static_cast<std::int64_t>(first.size());
-  o.X.resize(static_cast<std::size_t>(o.n) * o.p);
+  o.views = family.both() ? kViews : 1;
+  o.n = static_cast<std::int64_t>(first.size()) * o.views;
+  o.X.assign(static_cast<std::size_t>(o.n) * o.p, 0.0);
   o.offset.assign(o.n, 0.0);
   for (std::int64_t r = 0; r < o.n; ++r) {
-    transform_row(rows.kept, rows.fixed.map, first[r], o.X.data() + r * o.p);
-    if (offset) o.offset[r] = offset[first[r]];
+    if (r % o.views == 1) continue;  // the logit, whose fixed part is the likelihood's
+    transform_row(rows.kept, rows.fixed.map, first[r / o.views], o.X.data() + r * o.p);
+    if (offset) o.offset[r] = offset[first[r / o.views]];
   }
   for (const Factor& f : rows.factors) {
     Side s;
     s.K = f.K;
     s.offset = f.offset;
     s.code.resize(o.n);
-    for (std::int64_t r = 0; r < o.n; ++r) s.code[r] = f.codes[first[r]];
-    s.constant = true;
+    for (std::int64_t r = 0; r < o.n; ++r) s.code[r] = f.codes[first[r / o.views]];
+    s.constant = o.views == 1;
     for (int t : f.terms)
       for (const Column& c : rows.terms[t].Z) s.constant = s.constant && c.stride == 0;
     s.z.resize(s.constant ? f.K : static_cast<std::size_t>(o.n) * f.K);
-    for (std::int64_t r = 0; r < (s.constant ? std::min<std::int64_t>(1, o.n) : o.n); ++r) rows.z_row(f, first[r], s.z.data() + r * f.K);
+    for (std::int64_t r = 0; r < (s.constant ? std::min<std::int64_t>(1, o.n) : o.n); ++r) {
+      double* z = s.z.data() + r * f.K;
+      rows.z_row(f, first[r / o.views], z);
+      if (o.views == 1 || r % o.views == 2) continue;
+      for (std::size_t t = 0; t < f.terms.size(); ++t)  // effects of the other predictor
+        if (rows.terms[f.terms[t]].inflates != (r % o.views == 1)) std::fill_n(z + f.first[t], rows.terms[f.terms[t]].k(), 0.0);
+    }
     o.sides.push_back(std::move(s));
   }
   set_response(o, rows, rows.y, family);
@@ -129,12 +137,12 @@ void set_response(Observations& o, const Rows& rows, const Column& y, const Like
   o.constant = 0.0;
   for (std::int64_t i = 0; i < rows.n; ++i) {
     const double w = rows.w ? rows.w[i] : 1.0;
-    o.y[o.row_of[i]] += w * y[i];
-    o.weight[o.row_of[i]] += w;
+    o.y[o.place(i)] += w * y[i];
+    o.weight[o.place(i)] += w;
     o.constant += family.constant(y[i], w);
   }
-  if (o.n == rows.n) {  // as given, to the last digit
-    for (std::int64_t i = 0; i < rows.n; ++i) o.y[o.row_of[i]] = y[i];
+  if (o.n == rows.n * o.views) {  // as given, to the last digit
+    for (std::int64_t i = 0; i < rows.n; ++i) o.y[o.place(i)] = y[i];
     return;
   }
   for (std::int64_t r = 0; r < o.n; ++r) o.y[r] = o.weight[r] > 0.0 ? std::min(o.y[r] / o.weight[r], family.family() == Family::binomial ? 1.0 : HUGE_VAL) : 0.0;

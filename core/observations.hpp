@@ -21,13 +21,17 @@ struct Side {
   std::int64_t effect(std::int64_t i) const { return offset + static_cast<std::int64_t>(code[i]) * K; }
 };
 
+// With random effects in the zero inflation each merged row is seen three times (shape_models.cpp): Z and X of eta, of the
+// logit, and of their sum; response and weight stand with the first.
 struct Observations {
-  std::int64_t n = 0;              // merged rows
+  std::int64_t n = 0;              // merged rows times their views
+  int views = 1;
   int p = 0;
   Vec y, weight, offset;           // y: weighted means of merged rows; weight: their sums
   Vec X;                           // n x p, row-major
   std::vector<Side> sides;         // in elimination order
   std::vector<std::int32_t> row_of;  // user's row -> merged row
+  std::int64_t place(std::int64_t i) const { return static_cast<std::int64_t>(row_of[i]) * views; }  // of a user's row
   double constant = 0.0;           // log-likelihood terms that do not depend on any parameter
 
   // eta += X beta

@@ -33,6 +33,7 @@ LaplaceAt Parameters::unpack(const Vec& x) const {
   at.maps = maps;
   at.beta_inside = beta_inside;
   at.nodes = nodes;
+  at.guarded = guarded;
   return at;
 }
 
@@ -46,7 +47,13 @@ std::vector<int> Parameters::places() const {
 bool Parameters::evaluate(Laplace& laplace, const Vec& x, Want want, LaplacePoint& out) const {
   for (double v : x)
     if (!std::isfinite(v)) return false;
-  if (!laplace.evaluate(unpack(x), want, out)) return false;
+  const LaplaceAt at = unpack(x);
+  bool found = laplace.evaluate(at, want, out);
+  for (int attempt = 0; !found && guarded && attempt < 2; ++attempt) {
+    laplace.forget();  // a mixture may have several modes: the one that was followed may have gone
+    if (attempt == 0) found = laplace.evaluate(at, want, out);
+  }
+  if (!found) return false;
   if (want == Want::value) return true;
   const int n = size(), before = n - static_cast<int>(free.size());
   const auto from = [&](int i) { return i < before ? i : before + free[i - before]; };

@@ -9,6 +9,7 @@ namespace multilevel {
 struct Parameters {
   int m = 0, p = 0;
   bool beta_inside = false;
+  bool guarded = false;    // as in LaplaceAt
   int nodes = 1;
   const std::vector<Mat>* maps = nullptr;  // as in LaplaceAt
   Vec theta_scale;

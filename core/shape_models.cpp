@@ -1,27 +1,23 @@
 // Shapes with linear predictors of their own, and zero inflation (Lambert 1992, Technometrics 34, 1-14; Brooks et al. 2017,
 // R Journal 9(2), 378-400).
 //
-//   log shape_i = d_i'delta,   logit pi_i = g_i = w_i'gamma
-//   l = log(pi + (1 - pi) e^f) where y = 0,   l = log(1 - pi) + f elsewhere,   f the family's own log-likelihood
+//   log shape_i = d_i'delta,   logit pi_i = g_i = w_i'gamma + z_i'b,   the mixture: mixture.hpp
 //
-// With q = expit(f - g), the chance that a zero is the family's own, q1 = q (1 - q), q2 = q1 (1 - 2q), and derivatives of f
-// in eta as f1, f2, f3, in a shape as fs, f1s, f2s:
-//   l1 = q f1    l2 = q f2 + q1 f1^2    l3 = q f3 + 3 q1 f1 f2 + q2 f1^3
-//   l_s = q fs   l1_s = q f1s + q1 f1 fs   l2_s = q f2s + q1 (f2 fs + 2 f1 f1s) + q2 f1^2 fs
-//   l_g = 1 - pi - q   l1_g = -q1 f1   l2_g = -q1 f2 - q2 f1^2
-// Continuous families have no zeros of their own: f = -inf, q = 0.
+// Where the logit has random effects, a row has two linear predictors, eta and g, and a 2 x 2 matrix of weights. As
+//   [a c; c b] = (a - c) (1, 0)(1, 0)' + (b - c) (0, 1)(0, 1)' + c (1, 1)(1, 1)'
+// it is three rows of one weight each, whose predictors are eta, g and eta + g: the views of Observations. Sums over views
+// are sums over rows with that matrix, so elimination, modes and gradient know nothing of a second predictor. Its
+// fixed part, w_i'gamma, is kept here, for the logit counts as a shape.
 #include <algorithm>
 #include <cmath>
 
 #include "families.hpp"
+#include "mixture.hpp"
 #include "refused.hpp"
 
 namespace multilevel {
 
 namespace {
-
-double log1p_exp(double x) { return x > 0.0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
-double expit(double x) { return x > 0.0 ? 1.0 / (1.0 + std::exp(-x)) : std::exp(x) / (1.0 + std::exp(x)); }
 
 // Coefficients whose predictors are nearest to one number.
 void nearest(const ShapeModel& model, double value, Vec& out) {
@@ -63,13 +59,15 @@ int Likelihood::shapes() const {
   return total;
 }
 
-void Likelihood::set_models(std::vector<ShapeModel> models, std::int64_t n) {
+void Likelihood::set_models(std::vector<ShapeModel> models, std::int64_t n, bool both) {
   const int own = own_shapes(), given = static_cast<int>(models.size());
   if (given != own && given != own + 1) throw Refused("one model for each shape of the family, and one for zero inflation, expected");
   inflated_ = given == own + 1;
+  if (both && !inflated_) throw Refused("random effects in the zero inflation go with a model of it");
   if (inflated_ && !same_) throw Refused("zero inflation goes with the observed information only: use curvature=\"observed\"");
   models_ = std::move(models);
   rows_ = n;
+  both_ = both;
 }
 
 void Likelihood::arrange(const std::vector<std::int32_t>& row_of) {
@@ -109,88 +107,129 @@ Vec Likelihood::start_shape(double mean, double variance, double zeros) const {
   return out;
 }
 
-// A row's own derivatives become those of the mixture; those in its logit g beside.
-void Likelihood::inflate(std::int64_t i, double y, double omega, Detail detail, RowDerivatives& own, double& l_g, double& r_g, double& w_g) const {
+namespace {
+
+// Where the derivatives of row i go: into one row, or into the views of two predictors.
+void put(bool both, Vec& out, std::int64_t i, double e, double g) {
+  if (!both) {
+    out[i] = e;
+    return;
+  }
+  out[kViews * i] = e, out[kViews * i + 1] = g, out[kViews * i + 2] = 0.0;
+}
+
+void put(bool both, Vec& out, std::int64_t i, double ee, double eg, double gg) {
+  if (!both) {
+    out[i] = ee;
+    return;
+  }
+  out[kViews * i] = ee - eg, out[kViews * i + 1] = gg - eg, out[kViews * i + 2] = eg;
+}
+
+}  // namespace
+
+void RowDerivatives::slope(const Vec& c, Vec& a) const {
+  const auto n = static_cast<std::int64_t>(c.size());
+  a.assign(n, 0.0);
+  if (third.empty()) {
+    for (std::int64_t i = 0; i < n; ++i) a[i] = c[i] * dw[i];
+    return;
+  }
+  for (std::int64_t i = 0, t = 0; i < n; i += kViews, t += 4) {
+    const double cross = c[i + 2] - c[i] - c[i + 1];
+    a[i] = c[i] * third[t] + cross * third[t + 1] + c[i + 1] * third[t + 2];
+    a[i + 1] = c[i] * third[t + 1] + cross * third[t + 2] + c[i + 1] * third[t + 3];
+  }
+}
+
+// The derivatives of the mixture from the family's own; its logit comes as one more shape.
+void Likelihood::mix(std::int64_t n, const double* y, const double* omega, const Vec& logit, Detail detail, RowDerivatives& own, RowDerivatives& out) const {
   // weights that multiply the log-likelihood multiply that of the mixture
   const bool multiplies = family_ == Family::poisson || family_ == Family::negative_binomial_1 || family_ == Family::negative_binomial_2 ||
                           family_ == Family::beta || family_ == Family::student_t;
-  const double k = multiplies ? omega : 1.0, g = inflation_[i], pi = expit(g);
-  if (y != 0.0) {
-    own.l[i] -= k * log1p_exp(g);
-    l_g = -k * pi, r_g = w_g = 0.0;
-    return;
+  const bool slopes = detail != Detail::value, full = detail == Detail::full;
+  const std::size_t all = n * (both_ ? kViews : 1), own_count = own.r_shape.size();
+  out.l.resize(n);
+  if (slopes) out.r.resize(all), out.observed.resize(all);
+  if (full) {
+    out.w.resize(all), out.dw.resize(both_ ? 0 : all), out.third.resize(both_ ? 4 * n : 0);
+    out.l_shape_row.resize(own_count + 1), out.r_shape.resize(own_count + 1), out.w_shape.resize(own_count + 1);
+    for (std::size_t j = 0; j <= own_count; ++j) out.l_shape_row[j].resize(n), out.r_shape[j].resize(all), out.w_shape[j].resize(all);
   }
-  const bool apart = stands_apart(y), full = detail == Detail::full;
-  const double f = own.l[i] / k, q = apart ? 0.0 : expit(f - g), q1 = q * (1.0 - q), q2 = q1 * (1.0 - 2.0 * q);
-  own.l[i] = -k * (log1p_exp(-g) - (apart ? 0.0 : log1p_exp(f - g)));
-  l_g = k * (expit(-g) - q);
-  r_g = w_g = 0.0;
-  if (detail == Detail::value) return;
-  if (apart) {
-    own.r[i] = own.observed[i] = 0.0;
-    if (!full) return;
-    own.w[i] = own.dw[i] = 0.0;
-    for (std::size_t j = 0; j < own.r_shape.size(); ++j) own.r_shape[j][i] = own.w_shape[j][i] = own.l_shape_row[j][i] = 0.0;
-    return;
-  }
-  const double f1 = own.r[i] / k, f2 = -own.observed[i] / k;
-  own.r[i] *= q;
-  if (detail == Detail::scoring) {
-    own.observed[i] *= q;
-    return;
-  }
-  own.observed[i] = -k * (q * f2 + q1 * f1 * f1);
-  if (!full) return;
-  r_g = -k * q1 * f1;
-  w_g = k * (q1 * f2 + q2 * f1 * f1);
-  own.w[i] = own.observed[i];
-  own.dw[i] = q * own.dw[i] - k * (3.0 * q1 * f1 * f2 + q2 * f1 * f1 * f1);
-  for (std::size_t j = 0; j < own.r_shape.size(); ++j) {
-    const double fs = own.l_shape_row[j][i] / k, f1s = own.r_shape[j][i] / k, f2s = -own.w_shape[j][i] / k;
-    own.l_shape_row[j][i] *= q;
-    own.r_shape[j][i] = k * (q * f1s + q1 * f1 * fs);
-    own.w_shape[j][i] = -k * (q * f2s + q1 * (f2 * fs + 2.0 * f1 * f1s) + q2 * f1 * f1 * fs);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double k = multiplies ? omega[i] : 1.0;
+    const Mixture::Row row = y[i] != 0.0 ? Mixture::Row::positive : counts() ? Mixture::Row::zero : Mixture::Row::apart;
+    const bool apart = row == Mixture::Row::apart;
+    const double f1 = slopes && !apart ? own.r[i] / k : 0.0, f2 = slopes && !apart ? -own.observed[i] / k : 0.0;
+    const Mixture m(row, logit[i], own.l[i] / k, f1, f2, full && !apart ? -own.dw[i] / k : 0.0);
+    out.l[i] = k * m.l;
+    if (!slopes) continue;
+    put(both_, out.r, i, k * m.e, k * m.g);
+    // information of the complete data, in which it is known where a zero comes from: the step of the EM algorithm
+    if (detail == Detail::scoring) put(both_, out.observed, i, -k * m.q * f2, 0.0, k * m.p1);
+    else put(both_, out.observed, i, -k * m.ee, -k * m.eg, -k * m.gg);
+    if (!full) continue;
+    put(both_, out.w, i, -k * m.ee, -k * m.eg, -k * m.gg);
+    if (both_) out.third[4 * i] = -k * m.eee, out.third[4 * i + 1] = -k * m.eeg, out.third[4 * i + 2] = -k * m.egg, out.third[4 * i + 3] = -k * m.ggg;
+    else out.dw[i] = -k * m.eee;
+    const auto shape = [&](std::size_t j, const Mixture::Shape& d) {
+      out.l_shape_row[j][i] = k * d.s;
+      put(both_, out.r_shape[j], i, k * d.es, k * d.gs);
+      put(both_, out.w_shape[j], i, -k * d.ees, -k * d.egs, -k * d.ggs);
+    };
+    for (std::size_t j = 0; j < own_count; ++j)
+      shape(j, apart ? Mixture::Shape{} : m.in_shape(own.l_shape_row[j][i] / k, own.r_shape[j][i] / k, -own.w_shape[j][i] / k));
+    shape(own_count, {m.g, m.eg, m.eeg, m.gg, m.egg, m.ggg});
   }
 }
 
 double Likelihood::modelled_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const {
   RowDerivatives own;
   own.by_row = true;
+  Vec seen[3], logit = inflation_;
+  if (both_) {  // the first view of each row has its response, weight and predictor, the second the random part of the logit
+    n /= kViews;
+    const double* from[] = {y, omega, eta};
+    for (int j = 0; j < 3; ++j) {
+      seen[j].resize(n);
+      for (std::int64_t i = 0; i < n; ++i) seen[j][i] = from[j][kViews * i];
+    }
+    for (std::int64_t i = 0; i < n; ++i) logit[i] += eta[kViews * i + 1];
+    y = seen[0].data(), omega = seen[1].data(), eta = seen[2].data();
+  }
   Vec stand_in;
   if (inflated_ && !counts()) {
     stand_in.assign(y, y + n);
     for (double& v : stand_in) v = v == 0.0 ? 0.5 : v;
   }
   own_rows(n, stand_in.empty() ? y : stand_in.data(), omega, eta, detail, own);
-  const int k = own_shapes();
-  const bool full = detail == Detail::full;
-  if (inflated_) {
-    Vec l(n), r(n), w(n);
-    for (std::int64_t i = 0; i < n; ++i) inflate(i, y[i], omega[i], detail, own, l[i], r[i], w[i]);
-    own.l_shape_row.resize(k), own.r_shape.resize(k), own.w_shape.resize(k);
-    own.l_shape_row.push_back(std::move(l)), own.r_shape.push_back(std::move(r)), own.w_shape.push_back(std::move(w));
+  if (inflated_) mix(n, y, omega, logit, detail, own, out);
+  else {
+    out.r.swap(own.r), out.observed.swap(own.observed), out.l.swap(own.l);
+    if (detail == Detail::full)
+      out.w.swap(own.w), out.dw.swap(own.dw), out.l_shape_row.swap(own.l_shape_row), out.r_shape.swap(own.r_shape), out.w_shape.swap(own.w_shape);
   }
   double sum = 0.0;
-  for (double l : own.l) sum += l;
-  out.r.swap(own.r), out.observed.swap(own.observed), out.l.swap(own.l);
-  if (full) {
-    const int s = shapes();
-    out.w.swap(own.w), out.dw.swap(own.dw);
-    out.l_shape.assign(s, 0.0);
-    out.l_shape_row.resize(s), out.r_shape.resize(s), out.w_shape.resize(s);
-    for (std::size_t m = 0, c = 0; m < models_.size(); ++m) {
-      const std::vector<Vec>& columns = models_[m].columns;
-      for (int j = 0; j < models_[m].size(); ++j, ++c) {
-        out.l_shape_row[c] = own.l_shape_row[m], out.r_shape[c] = own.r_shape[m], out.w_shape[c] = own.w_shape[m];
-        for (std::int64_t i = 0; i < n; ++i) {
-          const double d = columns.empty() ? 1.0 : columns[j][i];
-          out.l_shape_row[c][i] *= d, out.r_shape[c][i] *= d, out.w_shape[c][i] *= d;
-          out.l_shape[c] += out.l_shape_row[c][i];
-        }
+  for (double l : out.l) sum += l;
+  if (detail == Detail::full) spread_over_columns(out);
+  return std::isfinite(sum) ? sum : -HUGE_VAL;
+}
+
+// Derivatives in the predictors of the shapes become those in their coefficients.
+void Likelihood::spread_over_columns(RowDerivatives& d) const {
+  const int s = shapes(), views = both_ ? kViews : 1;
+  const std::vector<Vec> l = std::move(d.l_shape_row), r = std::move(d.r_shape), w = std::move(d.w_shape);
+  d.l_shape.assign(s, 0.0);
+  d.l_shape_row.assign(s, {}), d.r_shape.assign(s, {}), d.w_shape.assign(s, {});
+  for (std::size_t m = 0, c = 0; m < models_.size(); ++m)
+    for (int j = 0; j < models_[m].size(); ++j, ++c) {
+      Vec &lc = d.l_shape_row[c] = l[m], &rc = d.r_shape[c] = r[m], &wc = d.w_shape[c] = w[m];
+      for (std::size_t i = 0; i < lc.size(); ++i) {
+        const double x = models_[m].columns.empty() ? 1.0 : models_[m].columns[j][i];
+        d.l_shape[c] += lc[i] *= x;
+        for (int v = 0; v < views; ++v) rc[views * i + v] *= x, wc[views * i + v] *= x;
       }
     }
-  }
-  return std::isfinite(sum) ? sum : -HUGE_VAL;
 }
 
 }  // namespace multilevel

@@ -153,3 +153,49 @@ def evaluate(
             values.append(ll - ui @ ui / 2 + x[list(pick)] @ x[list(pick)] / 2 + np.log(v[list(pick)]).sum())
         total += sp.logsumexp(values) + np.log(np.linalg.det(R)) - k / 2 * np.log(2 * np.pi)
     return -2 * total, eta
+
+
+def evaluate_both(
+    theta, beta, shape, y, X, terms: list[Term], zero_terms: list[Term], family, link, *, weights, offset, models
+):  # fmt: skip
+    """-2 log-likelihood with random effects in the logit of the zero inflation too, by the Laplace approximation.
+
+    `models`: designs of the shapes, and of inflation. Returns the linear predictor and the logit at the modes beside.
+    A row's second derivatives are those along eta, along the logit, and along both at once.
+    """
+    n = len(y)
+    predictors = by_row(shape, models, n)
+    logit, s = predictors.pop(), [np.exp(p) for p in predictors]
+    fixed = X @ beta + offset
+    lam = lambda_blocks([*terms, *zero_terms], theta)
+    blocks = [t.dense() @ np.kron(np.eye(t.levels), L) for t, L in zip([*terms, *zero_terms], lam, strict=True)]
+    U = np.hstack([*blocks[: len(terms)], *[np.zeros_like(block) for block in blocks[len(terms) :]]])
+    V = np.hstack([*[np.zeros_like(block) for block in blocks[: len(terms)]], *blocks[len(terms) :]])
+
+    def density(u, eta=0.0, g=0.0):
+        return inflated(family, y, weights, INVERSE[link](fixed + U @ u + eta), s, logit + V @ u + g)
+
+    def joint(u):
+        return density(u).sum() - u @ u / 2
+
+    def derivatives(u):
+        zero = np.zeros(n)
+        r, ee = slopes(lambda t: density(u, eta=t), zero)
+        q, gg = slopes(lambda t: density(u, g=t), zero)
+        eg = (slopes(lambda t: density(u, t, t), zero)[1] - ee - gg) / 2
+        weighted = U.T @ (ee[:, None] * U + eg[:, None] * V) + V.T @ (eg[:, None] * U + gg[:, None] * V)
+        return U.T @ r + V.T @ q - u, np.eye(len(u)) - weighted
+
+    u = np.zeros(U.shape[1])
+    for _ in range(200):
+        gradient, omega = derivatives(u)
+        lowest = np.linalg.eigvalsh(omega)[0]
+        step = np.linalg.solve(omega + max(0.0, 0.1 - lowest) * np.eye(len(u)), gradient)
+        while joint(u + step) < joint(u) - 1e-9:
+            step /= 2
+        u += step
+        if np.abs(step).max() < 1e-11:
+            break
+    omega = derivatives(u)[1]
+    assert np.linalg.eigvalsh(omega)[0] > 0
+    return -2 * joint(u) + np.linalg.slogdet(omega)[1], fixed + U @ u, logit + V @ u

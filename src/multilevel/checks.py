@@ -139,9 +139,14 @@ def _of_the_residuals(fit: Fit) -> Iterator[Check]:
 
 
 def group_checks(fit: Fit) -> Iterator[Check]:
-    """Number of levels, and the shape of each random effect."""
+    """Number of levels, and the shape of each random effect, of the mean and of the zero inflation."""
+    for own in fit.random_parts:
+        yield from _term_checks(own, "" if own is fit else "zero inflation, ")
+
+
+def _term_checks(fit: Fit, where: str) -> Iterator[Check]:
     for part, b, factor in zip(fit.rows.random, fit.estimate.modes, fit.factors, strict=True):
-        group = f"({part.label})"
+        group = f"{where}({part.label})"
         if part.n_levels < FEW_LEVELS:
             yield Check(
                 f"{group}: levels", f"{part.n_levels} levels", False,

@@ -286,7 +286,8 @@ def singular_words(fit: Fit) -> tuple[str, ...]:
 def _simpler(fit: Fit) -> str:
     """Ways to write a model without the singular direction."""
     advice = []
-    for part, smallest in zip(fit.rows.random, fit.estimate.smallest, strict=True):
+    found = [pair for own in fit.random_parts for pair in zip(own.rows.random, own.estimate.smallest, strict=True)]
+    for part, smallest in found:
         if smallest >= SINGULAR:
             continue
         if len(part.names) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,7 +19,13 @@ def random_effects(fit: Fit, backend: str) -> GroupTables:
     """Conditional modes b and their conditional standard deviations, terms on one factor side by side.
 
     The standard deviations, sigma sqrt(diag(P)), are those of b given the data and the estimates, lme4's `condVar`.
+    Random effects of the zero inflation beside.
     """
+    own, *others = [_modes(part, backend) for part in fit.random_parts]
+    return replace(own, zero_inflation=others[0]) if others else own
+
+
+def _modes(fit: Fit, backend: str) -> GroupTables:
     sigma2 = fit.estimate.sigma**2
     tables = []
     for group, places in _terms_by_group(fit):
@@ -35,8 +42,13 @@ def coefficients(fit: Fit, backend: str) -> GroupTables:
 
     For an effect that varies, Var(beta_hat + b_hat - beta - b) = sigma^2 (Q^-1 + P + F Q^-1 F' - Q^-1 F' - F Q^-1), of
     which the diagonal is taken (Henderson 1975, Biometrics 31, 423-447). A random effect without a fixed counterpart
-    stands alone, after the fixed effects.
+    stands alone, after the fixed effects. Coefficients of the zero inflation per group beside, where they vary.
     """
+    own, *others = [_per_group(part, backend) for part in fit.random_parts]
+    return replace(own, zero_inflation=others[0]) if others else own
+
+
+def _per_group(fit: Fit, backend: str) -> GroupTables:
     tables = []
     for group, places in _terms_by_group(fit):
         part = fit.rows.random[places[0]]
@@ -63,7 +75,15 @@ def coefficients(fit: Fit, backend: str) -> GroupTables:
 
 
 def varcorr(fit: Fit, backend: str) -> VarCorr:
-    """Standard deviations and correlations of the random effects, and sigma where a residual variance scales them."""
+    """Standard deviations and correlations of the random effects, and sigma where a residual variance scales them.
+
+    Those of the zero inflation beside.
+    """
+    own, *others = [_spreads(part, backend) for part in fit.random_parts]
+    return replace(own, zero_inflation=others[0]) if others else own
+
+
+def _spreads(fit: Fit, backend: str) -> VarCorr:
     sigma = fit.estimate.sigma
     terms = []
     for factor, part in zip(fit.factors, fit.rows.random, strict=True):

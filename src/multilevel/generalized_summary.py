@@ -210,7 +210,9 @@ def augment_generalized(fit: GeneralizedFit, data: Any) -> Any:
     added = {".fitted": fit.mean, ".resid": residuals_generalized(fit, "pearson" if fit.modelled else "deviance")}
     if fit.design.random:
         fixed = fit.family.link.inverse(fixed_part(fit, fit.rows))
-        added[".fixed"] = fixed if fit.inflation is None else (1 - fit.inflation) * fixed
+        if (part := fit.inflating) is not None:
+            fixed = fixed * (1 - part.family.link.inverse(fixed_part(part, part.rows)))
+        added[".fixed"] = fixed
     return with_columns(data, {name: aligned(values, fit.rows) for name, values in added.items()})
 
 

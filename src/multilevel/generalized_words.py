@@ -188,6 +188,7 @@ def _model_sentences(fit: GeneralizedFit) -> Iterator[str]:
     if fit.models and fit.models.inflation:
         text = fit.models.inflation.design.formula.text
         yield f"The probability that a row is zero whatever its mean follows {text}, on the scale of the logit."
+        yield from [f"In it, {term_words(part)}" for part in fit.models.random]
     if fit.models and fit.models.dispersion:
         text = fit.models.dispersion.design.formula.text
         what = f"{fit.family.shape_names[0]} of the {fit.family.name} family"

@@ -7,7 +7,7 @@ GroupTables     one table for each grouping factor
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, overload
 
@@ -116,10 +116,12 @@ class GroupTables(Page, Mapping[str, GroupTable]):
     ----------
     tables : the tables, in the order of the printed page.
     backend : library of the frame that `to_frame()` gives.
+    zero_inflation : those of the model of zero inflation, on the scale of its logit; None without random effects there.
     """
 
     tables: tuple[GroupTable, ...]
     backend: str = "pandas"
+    zero_inflation: GroupTables | None = None
 
     def __getitem__(self, group: str) -> GroupTable:
         for table in self.tables:
@@ -138,20 +140,34 @@ class GroupTables(Page, Mapping[str, GroupTable]):
 
     def sections(self) -> tuple[Section, ...]:
         """The tables, one below the other."""
-        return tuple(section for table in self.tables for section in table.sections())
+        own = tuple(section for table in self.tables for section in table.sections())
+        if self.zero_inflation is None:
+            return own
+        titled = [("Conditional model", own), ("Zero-inflation model", self.zero_inflation.sections())]
+        return tuple(
+            [replace(section, title=f"{title}: {section.title}") for title, part in titled for section in part]
+        )
 
     def to_frame(self) -> Any:
-        """A frame with a row for each level and effect: `group`, `level`, `term`, `estimate`, `std_error`."""
-        rows: dict[str, list[Any]] = {"group": [], "level": [], "term": []}
-        for table in self.tables:
+        """A frame with a row for each level and effect: `group`, `level`, `term`, `estimate`, `std_error`.
+
+        With random effects of the zero inflation a column `component` comes first, "cond" or "zi".
+        """
+        rows: dict[str, list[Any]] = {"component": [], "group": [], "level": [], "term": []}
+        others = self.zero_inflation.tables if self.zero_inflation else ()
+        tables = [*[("cond", table) for table in self.tables], *[("zi", table) for table in others]]
+        for component, table in tables:
             size = len(table.levels) * len(table.names)
+            rows["component"] += [component] * size
             rows["group"] += [table.group] * size
             rows["level"] += [level for level in table.levels for _ in table.names]
             rows["term"] += table.names * len(table.levels)
         values = {
-            "estimate": _stacked([t.estimates for t in self.tables]),
-            "std_error": _stacked([t.errors for t in self.tables]),
+            "estimate": _stacked([t.estimates for _, t in tables]),
+            "std_error": _stacked([t.errors for _, t in tables]),
         }
+        if not others:
+            del rows["component"]
         return frame({**rows, **values}, self.backend)
 
 

@@ -142,8 +142,11 @@ class MixedPage(Page):
 
     def _random_items(self) -> tuple[Item, ...]:
         groups = "; ".join(f"{group}, {levels}" for group, levels in self.groups.items())
-        table = self.varcorr.table(("Variance", "Std.Dev."), digits=DIGITS, decimals=2)
-        return table, Line(f"Number of obs: {self.nobs}, groups: ", groups)
+        items: list[Item] = []
+        for title, part in self.varcorr.by_model():
+            items += [Line(title)] if title else []
+            items.append(part.table(("Variance", "Std.Dev."), digits=DIGITS, decimals=2))
+        return *items, Line(f"Number of obs: {self.nobs}, groups: ", groups)
 
     def _notes(self) -> list[str]:
         notes = [f"Singular fit: {words}." for words in self._singularities()]

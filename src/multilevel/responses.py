@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -44,7 +45,7 @@ def predict_generalized(
     )
     one_of("groups", groups, ("same", "population", "average"))
     if type == "zprob":
-        return _zero_probability(fit, newdata)
+        return _zero_probability(fit, newdata, groups, new_levels, seed)
     if groups == "average":
         mean = _average(fit, newdata, type)
     else:
@@ -53,19 +54,18 @@ def predict_generalized(
             return eta
         mean = fit.family.link.inverse(eta)
     inflated = type == "response" and fit.inflation is not None
-    return mean * (1 - _zero_probability(fit, newdata)) if inflated else mean
+    return mean * (1 - _zero_probability(fit, newdata, groups, new_levels, seed)) if inflated else mean
 
 
-def _zero_probability(fit: GeneralizedFit, newdata: Any) -> Floats:
-    """(n_total,) probability of a zero that the family has no part in."""
-    assert fit.models is not None
-    assert fit.models.inflation is not None
-    if newdata is None:
-        return aligned(fit.models.inflated(fit.parameters, fit.models.inflation.X), fit.rows)
-    X, kept, n = _part_rows(newdata, fit.models.inflation.design)
-    out = np.full(n, np.nan)
-    out[kept] = fit.models.inflated(fit.parameters, X)
-    return out
+def _zero_probability(
+    fit: GeneralizedFit, newdata: Any, groups: MeanGroups, new_levels: NewLevels, seed: Seed
+) -> Floats:
+    """(n_total,) probability of a zero that the family has no part in; its effects are drawn apart from the mean's."""
+    assert fit.inflating is not None
+    apart = generator(seed).spawn(1)[0] if new_levels == "draw" else None
+    return predict_generalized(
+        fit.inflating, newdata, type="response", groups=groups, new_levels=new_levels, seed=apart
+    )
 
 
 def population_average(link: Link, eta: Floats, sd: Floats) -> Floats:
@@ -138,26 +138,52 @@ def simulate_generalized(
 ) -> Floats:
     """(rows, n) simulated responses; successes where the response is cbind(successes, failures)."""
     columns, rows = simulated_rows(fit, newdata)
-    factor, shape, zero = row_parts(fit, newdata, rows)
+    factor, shape = row_parts(fit, newdata, rows)
     rng = generator(seed)
     drawn = []
+    zeros = _drawn_inflation(fit, n, groups, newdata, rows, rng)
     for eta in drawn_predictors(fit, n, groups, columns, rows, rng):
         mu = fit.family.link.inverse(eta)
         y = fit.family.simulate(mu, np.where(factor > 0, factor, 1.0), shape, rng)
-        if zero is not None:
-            y = np.where(rng.random(len(y)) < zero, 0.0, y)
+        if fit.inflating is not None:
+            y = np.where(rng.random(len(y)) < next(zeros), 0.0, y)
         drawn.append(np.where(factor > 0, y * factor if fit.paired else y, 0.0 if fit.paired else np.nan))
     return aligned(np.column_stack(drawn), rows)
 
 
-def row_parts(
-    fit: GeneralizedFit, newdata: Any, rows: Matrices, *, groups: bool = True
-) -> tuple[Floats, Floats, Floats | None]:
-    """Prior weights, shapes, and probabilities of inflated zeros, of the rows of the fit (None) or of new ones."""
+def row_parts(fit: GeneralizedFit, newdata: Any, rows: Matrices, *, groups: bool = True) -> tuple[Floats, Floats]:
+    """Prior weights and shapes of the rows of the fit (None) or of new ones."""
     if newdata is None:
-        return fit.weights, fit.shape, fit.inflation
+        return fit.weights, fit.shape
     weights = _new_trials(fit, newdata, rows, groups)
-    return np.ones(rows.n) if weights is None else weights, *_new_parts(fit, newdata, rows)
+    return np.ones(rows.n) if weights is None else weights, _new_shape(fit, newdata, rows)
+
+
+def zero_chance(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats | None:
+    """(n,) probabilities of an inflated zero without its random effects, in these rows; None without a model of it."""
+    if fit.inflating is None:
+        return None
+    chance = predict_generalized(fit.inflating, newdata, type="response", groups="population")
+    kept: Floats = chance if rows.kept is None else chance[rows.kept]
+    _refuse_missing(kept)
+    return kept
+
+
+def _drawn_inflation(
+    fit: GeneralizedFit, n: int, groups: SimulatedGroups, newdata: Any, rows: Matrices, rng: np.random.Generator
+) -> Iterator[Floats]:
+    """n times the probabilities of an inflated zero (n_rows,); none without a model of zero inflation."""
+    part = fit.inflating
+    if part is None:
+        return
+    columns, own = simulated_rows(part, newdata)
+    kept = slice(None) if newdata is None or rows.kept is None else rows.kept
+    for logit in drawn_predictors(part, n, groups, columns, own, rng):
+        zero = part.family.link.inverse(logit)
+        if newdata is not None:
+            zero = aligned(zero, own)[kept]
+        _refuse_missing(zero)
+        yield zero
 
 
 def measured(fit: GeneralizedFit) -> Floats:
@@ -172,24 +198,25 @@ def _part_rows(newdata: Any, design: Design) -> tuple[tuple[Floats, ...], Any, i
     return part.X, slice(None) if part.kept is None else part.kept, part.n_total
 
 
-def _new_parts(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> tuple[Floats, Floats | None]:
-    """Shapes, and probabilities of inflated zeros, of new rows without missing values."""
-    kept = slice(None) if rows.kept is None else rows.kept
-    shape, zero, models = fit.shape, None, fit.models
-    if models is None:
-        return shape, zero
-    if models.inflation is not None:
-        zero = _zero_probability(fit, newdata)[kept]
-    if models.dispersion is not None:
-        X, present, n = _part_rows(newdata, models.dispersion.design)
-        every = np.full((models.n_own, n), np.nan)
-        every[:, present] = models.by_row(fit.parameters, X)
-        shape = every[:, kept]
-    if np.isnan(shape).any() or (zero is not None and np.isnan(zero).any()):
+def _new_shape(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats:
+    """Shapes of new rows without missing values."""
+    models = fit.models
+    if models is None or models.dispersion is None:
+        return fit.shape
+    X, present, n = _part_rows(newdata, models.dispersion.design)
+    every = np.full((models.n_own, n), np.nan)
+    every[:, present] = models.by_row(fit.parameters, X)
+    shape = every[:, slice(None) if rows.kept is None else rows.kept]
+    _refuse_missing(shape)
+    return shape
+
+
+def _refuse_missing(values: Floats) -> None:
+    """DataError where the predictors of a model beside that of the mean are missing."""
+    if np.isnan(values).any():
         raise DataError(
             "the new rows have missing values in predictors of zero inflation or dispersion; leave these rows out"
         )
-    return shape, zero
 
 
 def _new_trials(fit: GeneralizedFit, newdata: Any, rows: Matrices, groups: bool) -> Floats | None:

@@ -83,7 +83,7 @@ def mixed_summary(fit: Fit, data: Any, backend: str, df: str | Sampling = "satte
 
 def group_sizes(fit: Fit) -> dict[str, int]:
     """Number of levels of each grouping factor, in the order of the page."""
-    return {part.group: part.n_levels for part in fit.rows.random}
+    return {part.group: part.n_levels for own in fit.random_parts for part in own.rows.random}
 
 
 def source_words(data: Any) -> str:

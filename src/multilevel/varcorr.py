@@ -92,6 +92,7 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
     terms : one `GroupTerm` for each term, in the order of the page.
     sigma : residual standard deviation; None where the family of the responses has none.
     backend : library of the frame that `to_frame()` gives.
+    zero_inflation : those of the model of zero inflation, on the scale of its logit; None without.
 
     Keys are the grouping factors; the second term of one factor is `"subject.1"`, as in lme4.
 
@@ -106,6 +107,7 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
     terms: tuple[GroupTerm, ...]
     sigma: float | None
     backend: str = "pandas"
+    zero_inflation: VarCorr | None = None
 
     def __getitem__(self, group: str) -> GroupTerm:
         keyed = dict(zip(self, self.terms, strict=True))
@@ -127,8 +129,16 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
         return self.to_text()
 
     def sections(self) -> tuple[Section, ...]:
-        """One table: groups, names, standard deviations with five digits, correlations with three decimals."""
-        return (Section("", (self.table(("Std.Dev.",), digits=5, decimals=3),)),)
+        """Groups, names, standard deviations with five digits, correlations with three decimals; a table per model."""
+        return tuple([
+            Section(title, (part.table(("Std.Dev.",), digits=5, decimals=3),)) for title, part in self.by_model()
+        ])  # fmt: skip
+
+    def by_model(self) -> list[tuple[str, VarCorr]]:
+        """Titles and parts: of the mean, and of the zero inflation; no title where there is one part."""
+        if self.zero_inflation is None:
+            return [("", self)]
+        return [("Conditional model:", self), ("Zero-inflation model:", self.zero_inflation)]
 
     def table(self, shown: tuple[str, ...], digits: int, decimals: int) -> Table:
         """The random-effects table: of `"Variance"` and `"Std.Dev."` what is `shown`, then correlations.
@@ -144,18 +154,26 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
     def degenerate(self) -> list[str]:
         """What is estimated as zero or as perfectly correlated, in words."""
         unit = 1.0 if self.sigma is None else self.sigma
-        return [words for term in self.terms for words in term.degenerate(unit)]
+        found = [words for term in self.terms for words in term.degenerate(unit)]
+        others = self.zero_inflation.degenerate() if self.zero_inflation else []
+        return [*found, *[f"in the model of zero inflation, {words}" for words in others]]
 
     def to_frame(self) -> Any:
         """A frame with the rows and columns of R's `as.data.frame(VarCorr(m))`.
 
         Columns: `group`, `term1`, `term2` (None for a variance), `vcov` (variance or covariance), `sdcor`
         (standard deviation or correlation). The residual variance, if there is one, is the last row, with `term1` None.
+        With random effects of the zero inflation a column `component` comes first, "cond" or "zi".
         """
-        rows = [row for term in self.terms for row in _frame_rows(term)]
-        rows += [("Residual", None, None, sigma**2, sigma) for sigma in self._residual]
-        heads = ("group", "term1", "term2", "vcov", "sdcor")
-        return frame(dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True)), self.backend)
+        rows = [("cond", *row) for term in self.terms for row in _frame_rows(term)]
+        rows += [("cond", "Residual", None, None, sigma**2, sigma) for sigma in self._residual]
+        if self.zero_inflation is not None:
+            rows += [("zi", *row) for term in self.zero_inflation.terms for row in _frame_rows(term)]
+        heads = ("component", "group", "term1", "term2", "vcov", "sdcor")
+        columns = dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True))
+        if self.zero_inflation is None:
+            del columns["component"]
+        return frame(columns, self.backend)
 
     def _label_columns(self) -> tuple[TableColumn, TableColumn]:
         groups = [cell for term in self.terms for cell in (term.group, *[""] * (len(term.names) - 1))]

@@ -82,8 +82,9 @@ def glmer(
         polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
     start : (m,) theta to start from, in the order of `theta`.
-    ziformula : a model `"~ x"` of the logit of the probability that a row is zero whatever its mean (zero inflation).
-        Continuous families have no zeros but these. Default: no such zeros.
+    ziformula : a model `"~ x"` or `"~ x + (1 | g)"` of the logit of the probability that a row is zero whatever its
+        mean (zero inflation). Its random effects are independent of those of the mean, also on the same grouping
+        factor. Continuous families have no zeros but these. Default: no such zeros.
     dispformula : a model `"~ x"` of the logarithm of the family's first shape parameter: `dispersion`, `size`,
         `precision` or `scale`. Default: one number for all rows.
 
@@ -194,7 +195,10 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
         return Covariance(names, vcov, self._backend)
 
     def ranef(self) -> GroupTables:
-        """Conditional modes of the random effects with conditional standard deviations, a table per grouping factor."""
+        """Conditional modes of the random effects with conditional standard deviations, a table per grouping factor.
+
+        Those of the zero inflation are `ranef().zero_inflation`; `coef()` and `varcorr()` have theirs likewise.
+        """
         return random_effects(self._fit, self._backend)
 
     def coef(self) -> GroupTables:
@@ -207,7 +211,10 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
 
     @property
     def theta(self) -> Floats:
-        """(m,) free entries of the covariance factors, in lme4's order and units of the linear predictor."""
+        """(m,) free entries of the covariance factors, in lme4's order and units of the linear predictor.
+
+        Those of the terms of the zero inflation come last.
+        """
         return self._fit.estimate.theta
 
     def criterion_at(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,19 @@ class Matrices:
         for j, column in enumerate(self.X):
             dense[:, j] = column
         return dense
+
+    def taken(self, rows: NDArray[np.int64] | None) -> Matrices:
+        """Only these rows; None: all."""
+        if rows is None:
+            return self
+        random = [
+            replace(part, codes=part.codes.take(rows), Z=tuple([z.take(rows) for z in part.Z])) for part in self.random
+        ]
+        return replace(
+            self, n=len(rows), y=None if self.y is None else self.y.take(rows, axis=0), random=tuple(random),
+            X=tuple([x.take(rows) for x in self.X]), offset=None if self.offset is None else self.offset.take(rows),
+            extra={name: values.take(rows) for name, values in self.extra.items()},
+        )  # fmt: skip
 
 
 class Rows:

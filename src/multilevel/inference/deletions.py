@@ -137,6 +137,8 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
     notes = ["A variance cannot be negative: Pr(>Chisq) is too large; Pr(mix) allows for that."]
     if np.isnan(mixture).any():
         notes.append("Where several effects are left out at once, the weights of the mixture are not known.")
+    if len(fit.random_parts) > 1:
+        notes.append("The random effects of the zero inflation stay in every model.")
     labels = ("<none>", *(r.label for r in reductions))
     title = "Random effects: single term deletions"
     return TestTable(title, (("Model", fit.design.formula.text),), "term", labels, columns, tuple(notes), backend)

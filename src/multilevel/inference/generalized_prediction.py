@@ -25,7 +25,7 @@ from ..models.generalized import GeneralizedFit
 from ..models.generalized_linear import GeneralizedLinearFit
 from ..models.predictor import fixed_part, random_part, random_variances
 from ..predict import NewLevels, aligned, new_columns, one_of
-from ..responses import MeanGroups, Scale, predict_generalized, row_parts
+from ..responses import MeanGroups, Scale, predict_generalized, row_parts, zero_chance
 from .prediction import Interval, check_level
 from .predictive import Predictive
 
@@ -84,6 +84,8 @@ def _of_responses(
     """The frame of a prediction interval; successes where the response is cbind(successes, failures)."""
     if isinstance(fit.family, Quasi):
         raise InferenceError(f"the {fit.family.name} family has no distribution that a response could be drawn from")
+    if fit.inflating is not None and fit.inflating.design.random:
+        raise InferenceError("intervals of single responses with random effects in the zero inflation: not yet")
     same = groups == "same" and bool(fit.design.random)
     _refuse(fit, "same" if same else "population", new_levels, same)
     estimate = predict_generalized(fit, newdata, type="response", groups=groups, new_levels=new_levels)
@@ -94,7 +96,8 @@ def _of_responses(
     if not same:
         nowhere = np.full(rows.n, -1, np.int32)
         rows = replace(rows, random=tuple([replace(part, codes=nowhere) for part in rows.random]))
-    weights, shape, zero = row_parts(fit, newdata, rows, groups=same)
+    weights, shape = row_parts(fit, newdata, rows, groups=same)
+    zero = zero_chance(fit, newdata, rows)
     if zero is not None and fit.family.means[0] < 0:
         raise InferenceError(f"inflated zeros among {fit.family.name} responses: not yet")
     eta = fixed_part(fit, rows) + random_part(rows, fit.estimate.modes)

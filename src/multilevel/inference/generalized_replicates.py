@@ -10,7 +10,7 @@ import numpy as np
 from ..data.sums import Floats
 from ..errors import InferenceError
 from ..families import Quasi
-from ..models.generalized import GeneralizedFit, taken
+from ..models.generalized import GeneralizedFit
 from ..models.generalized_likelihood import likelihood_of
 from ..predict import Seed
 from .drawing import CHUNK, generators
@@ -21,7 +21,7 @@ def responses_generalized(fit: GeneralizedFit, count: int, seed: Seed) -> Iterat
     if isinstance(fit.family, Quasi):
         raise InferenceError(f"the {fit.family.name} family has no distribution to draw responses from")
     fit.refuse_models("the bootstrap")
-    rows = taken(fit.rows, fit.counted)
+    rows = fit.rows.taken(fit.counted)
     mean = np.zeros(rows.n) if rows.offset is None else rows.offset.copy()
     for j, b in zip(fit.kept, fit.estimate.beta.tolist(), strict=True):
         mean += b * rows.X[j]

@@ -102,7 +102,8 @@ class _Mixture:
         variance = self.family.variance(self.mu.ravel(), np.tile(self.weights, k), shape).reshape(k, n)
         mean = (self.mass * self.mu).sum(axis=0)
         square = (self.mass * (variance + self.mu**2)).sum(axis=0)
-        return np.sqrt((1 - self.zero) * square - ((1 - self.zero) * mean) ** 2)
+        root: Floats = np.sqrt((1 - self.zero) * square - ((1 - self.zero) * mean) ** 2)
+        return root
 
     def counted(self, q: float) -> Floats:
         """(n,) the smallest count, or proportion of the trials, with cdf >= q, by bisection."""

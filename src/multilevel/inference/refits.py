@@ -10,7 +10,7 @@ import numpy as np
 from ..data.sums import Floats, Sums
 from ..formula import Design, RandomMatrices
 from ..models.estimate import Estimate, Fit, estimate_of
-from ..models.generalized import GeneralizedFit, taken
+from ..models.generalized import GeneralizedFit
 from ..models.generalized_mixed import GeneralizedMixedFit
 from ..models.generalized_mixed import estimate_of as likelihood_estimate
 from ..models.likelihood import Likelihood
@@ -37,7 +37,7 @@ def _by_likelihood(fit: GeneralizedFit, X: tuple[Floats, ...], random: tuple[Ran
         own = fit.likelihood
         rows, n_agq, curvature, models = own.rows, fit.n_agq if random else 1, own.curvature, own.models
     else:
-        rows, n_agq, curvature, models = taken(fit.rows, fit.counted), 1, None, None
+        rows, n_agq, curvature, models = fit.rows.taken(fit.counted), 1, None, None
     likelihood = Likelihood(replace(rows, X=X, random=random), fit.family, n_agq, curvature, models)
     return likelihood_estimate(likelihood.fit(), likelihood)
 

@@ -120,6 +120,11 @@ class Fit:
         return tuple([name for j, name in enumerate(self.design.names) if j not in kept])
 
     @property
+    def random_parts(self) -> tuple[Fit, ...]:
+        """The linear predictors that random effects may be part of: that of the mean, in most models the only one."""
+        return (self,)
+
+    @property
     def n_missing(self) -> int:
         """Rows left out because a value is missing."""
         return self.rows.n_total - self.rows.n

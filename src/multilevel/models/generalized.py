@@ -92,6 +92,11 @@ class GeneralizedFit(Fit):
         return None
 
     @property
+    def inflating(self) -> GeneralizedFit | None:
+        """The model of zero inflation as a fit of its own; None without."""
+        return None
+
+    @property
     def models(self) -> ShapeModels | None:
         """Models of the dispersion and of inflated zeros; None without."""
         return None
@@ -105,6 +110,11 @@ class GeneralizedFit(Fit):
     def modelled(self) -> bool:
         """Whether zeros are inflated or the dispersion has a model."""
         return self.models is not None
+
+    def refuse_random_inflation(self, what: str) -> None:
+        """InferenceError where the zero inflation has random effects."""
+        if len(self.random_parts) > 1:
+            raise InferenceError(f"{what} with random effects in the model of zero inflation: not yet")
 
     def refuse_models(self, what: str) -> None:
         """InferenceError where zeros are inflated or the dispersion has a model."""
@@ -194,21 +204,6 @@ def counted_rows(rows: Matrices) -> NDArray[np.int64] | None:
     """Positions of the rows with positive weight; None: all."""
     weights = rows.extra.get("weights")
     return None if weights is None or weights.all() else np.flatnonzero(weights)
-
-
-def taken(rows: Matrices, counted: NDArray[np.int64] | None) -> Matrices:
-    """Only the rows that count."""
-    if counted is None:
-        return rows
-    random = tuple([
-        replace(part, codes=part.codes.take(counted), Z=tuple([z.take(counted) for z in part.Z]))
-        for part in rows.random
-    ])  # fmt: skip
-    return replace(
-        rows, n=len(counted), y=None if rows.y is None else rows.y.take(counted), random=random,
-        X=tuple([x.take(counted) for x in rows.X]), offset=None if rows.offset is None else rows.offset.take(counted),
-        extra={name: values.take(counted) for name, values in rows.extra.items()},
-    )  # fmt: skip
 
 
 def weights_given(inputs: Inputs) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..formula import Matrices
-from .generalized import GeneralizedFit, taken
+from .generalized import GeneralizedFit
 from .generalized_linear import GeneralizedLinearFit, refit_generalized_linear
 from .generalized_mixed import GeneralizedMixedFit, refit_generalized_mixed
 from .likelihood import Likelihood
@@ -15,7 +15,7 @@ def likelihood_of(fit: GeneralizedFit) -> Likelihood:
     """-2 log-likelihood of the rows that count and the identified coefficients, without random effects for `glm`."""
     if isinstance(fit, GeneralizedMixedFit):
         return fit.likelihood
-    rows = taken(fit.rows, fit.counted)
+    rows = fit.rows.taken(fit.counted)
     return Likelihood(replace(rows, X=tuple([rows.X[j] for j in fit.kept])), fit.family, 1, None)
 
 

@@ -20,7 +20,7 @@ from ..errors import FitError, FormulaError
 from ..families import Exponential, Family, NegativeBinomial
 from ..formula import Design, Formula, Matrices
 from .estimate import Certificate
-from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, taken, weights_given
+from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, weights_given
 from .inputs import Missing, Weights, read_inputs
 from .likelihood import Likelihood
 from .separation import separated, suspected
@@ -103,7 +103,7 @@ def _estimated(
     weighted: bool,
 ) -> GeneralizedLinearFit:
     counted = counted_rows(rows)
-    used = taken(rows, counted)
+    used = rows.taken(counted)
     assert used.y is not None
     kept = tuple(Sums(used.y, used.X, used.extra.get("weights")).core.kept)
     used = replace(used, X=tuple([used.X[j] for j in kept]))

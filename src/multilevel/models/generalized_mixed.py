@@ -23,8 +23,9 @@ from ..errors import FitError, FormulaError, InferenceError
 from ..families import Family, Quasi
 from ..formula import Column, Design, Formula, Matrices
 from ..formula.evaluate import missing_rows
-from .estimate import Certificate
-from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, taken, weights_given
+from .estimate import Certificate, Fit
+from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, weights_given
+from .inflation import InflationFit, Posterior, inflation_fit, n_entries
 from .inputs import Missing, Weights, read_inputs
 from .likelihood import Curvature, Likelihood
 from .separation import separated, suspected
@@ -36,13 +37,23 @@ STEP = 1e-4  # of a standard error, for differences of the modes
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GeneralizedMixedEstimate(GeneralizedEstimate):
-    """The numbers of a `glmer`. Gradient and Hessian are in the order theta, beta, log shape."""
+    """The numbers of a `glmer`. Gradient and Hessian are in the order theta, beta, log shape.
+
+    `theta` holds the entries of the terms of the mean, then those of the zero inflation; `modes`, `smallest` are of the
+    mean alone.
+    """
 
     gradient: Floats  # (m + p + s,)
     hessian: Floats  # (m + p + s, the same), of -2 log-likelihood
     vcov_rx: Floats  # (p, p) covariance of beta for theta and shape known
     parameters: Floats  # (s,) of the shape: logarithms, or coefficients of its models
     vcov_shape: Floats  # (s, s) their covariance
+    logit: GeneralizedEstimate | None  # of the zero inflation; None without
+
+    @property
+    def is_singular(self) -> bool:
+        """Whether a variance of mean or inflation is zero, or a combination of effects does not vary."""
+        return super(GeneralizedMixedEstimate, self).is_singular or (self.logit is not None and self.logit.is_singular)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +86,20 @@ class GeneralizedMixedFit(GeneralizedFit):
     @property
     def inflation(self) -> Floats | None:
         """(n,) probabilities of a zero that the family has no part in; None without a model of zero inflation."""
-        models = self.models
-        if models is None or models.inflation is None:
+        return self.inflating.mean if self.inflating else None
+
+    @cached_property
+    def inflating(self) -> InflationFit | None:
+        """The model of zero inflation as a fit of its own; None without."""
+        models, logit = self.models, self.estimate.logit
+        if models is None or models.inflation is None or logit is None:
             return None
-        return models.inflated(self.estimate.parameters, models.inflation.X)
+        return inflation_fit(self, models.inflation, logit, self.logit_posterior)
+
+    @property
+    def random_parts(self) -> tuple[Fit, ...]:
+        """The fit, and the model of its zero inflation where that has random effects."""
+        return (self, self.inflating) if self.inflating and self.inflating.rows.random else (self,)
 
     @property
     def n_agq(self) -> int:
@@ -92,14 +113,30 @@ class GeneralizedMixedFit(GeneralizedFit):
         What the modes follow when beta moves, F, is found by central differences of the modes; with it
         Var(b_hat - b) = P + F Var(beta_hat) F' (Kass & Steffey 1989, JASA 84, 717-726).
         """
-        e = self.estimate
+        errors = np.sqrt(np.diag(self.estimate.unscaled_vcov))
+        return self._followed(range(len(self.estimate.beta)), errors)[: len(self.rows.random)]
+
+    def logit_posterior(self) -> Posterior:
+        """The same of the random effects of the zero inflation, which follow its own coefficients."""
+        e, models = self.estimate, self.models
+        assert models is not None
+        assert e.logit is not None
+        first = len(e.beta) + models.places("zero inflation").start
+        places = range(first, first + len(e.logit.beta))
+        return self._followed(places, np.sqrt(np.diag(e.logit.vcov)))[len(self.rows.random) :]
+
+    def _followed(self, places: Sequence[int], errors: Floats) -> Posterior:
+        """Per term P, and -d modes / d parameters for some of (beta, shape), given their standard errors."""
+        e, moved = self.estimate, []
         P = self.likelihood.core.posterior(e.theta, e.beta, e.parameters)
-        errors = np.sqrt(np.diag(e.unscaled_vcov))
-        moved = []
-        for j in range(len(e.beta)):
-            step = np.zeros(len(e.beta))
-            step[j] = STEP * errors[j]
-            up, down = (self.likelihood.solve(e.theta, e.beta + s, e.parameters).modes for s in (step, -step))
+        for j, error in zip(places, errors.tolist(), strict=True):
+            step = np.zeros(len(e.beta) + len(e.parameters))
+            step[j] = STEP * error
+            beta, shape = np.split(step, [len(e.beta)])
+            up, down = (
+                self.likelihood.solve(e.theta, e.beta + sign * beta, e.parameters + sign * shape).modes
+                for sign in (1, -1)
+            )
             moved.append([(d - u) / (2 * step[j]) for u, d in zip(up, down, strict=True)])
         return tuple([
             (p, np.stack([m[t].reshape(p.shape[:2]) for m in moved], axis=2) if moved else np.zeros((*p.shape[:2], 0)))
@@ -126,6 +163,10 @@ def fit_generalized_mixed(
     check_request(parsed, family, n_agq, curvature)
     inflation = parsed_part(ziformula, "zero inflation", family)
     dispersion = parsed_part(dispformula, "dispersion", family)
+    if inflation and inflation.random and n_agq > 1:
+        raise FitError(
+            f"n_agq is {n_agq}; with random effects in ziformula there is the Laplace approximation only: n_agq=1"
+        )
     also = [name for part in (inflation, dispersion) if part for name in part.variables]
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=True, also=also)
     extra = inputs.extra | ({PRESENT: _present(inputs.columns, also)} if also else {})
@@ -134,15 +175,17 @@ def fit_generalized_mixed(
     dropped = inputs.missing(rows, missing)
     rows, paired = given_response(design, rows, family, inflation is not None)
     counted = counted_rows(rows)
-    used = taken(rows, counted)
+    used = rows.taken(counted)
     check_groups(used, family)
     models = None
     if inflation or dispersion:
         models = ShapeModels(
             family,
-            learned(dispersion, "dispersion", inputs.columns, rows.kept, rows.n),
-            learned(inflation, "zero inflation", inputs.columns, rows.kept, rows.n),
+            learned(dispersion, "dispersion", inputs.columns, rows),
+            learned(inflation, "zero inflation", inputs.columns, rows),
         )
+        if models.inflation:
+            check_groups(models.inflation.rows.taken(counted), family, "zero inflation")
     likelihood = Likelihood(used, family, n_agq, curvature, models and models.taken(counted))
     solution = likelihood.fit(None if start is None else _checked_start(start, likelihood))
     return GeneralizedMixedFit(
@@ -154,9 +197,7 @@ def fit_generalized_mixed(
 def refit_generalized_mixed(fit: GeneralizedMixedFit, rows: Matrices) -> GeneralizedMixedFit:
     """The same model for another response, given as the family takes it."""
     counted = counted_rows(rows)
-    likelihood = Likelihood(
-        taken(rows, counted), fit.family, fit.n_agq, fit.likelihood.curvature, fit.likelihood.models
-    )
+    likelihood = Likelihood(rows.taken(counted), fit.family, fit.n_agq, fit.likelihood.curvature, fit.likelihood.models)
     estimate = estimate_of(likelihood.fit(), likelihood)
     return GeneralizedMixedFit(
         fit.design, rows, _no_sums(likelihood.rows), estimate, tuple(likelihood.core.kept), fit.weights_column,
@@ -185,23 +226,25 @@ def check_request(formula: Formula, family: Family, n_agq: int, curvature: Curva
         raise FitError(f"curvature is {curvature!r}; expected 'expected', 'observed' or None")
 
 
-def check_groups(rows: Matrices, family: Family) -> None:
+def check_groups(rows: Matrices, family: Family, where: str = "") -> None:
     """FitError for a grouping factor with one level, or more random effects than rows.
 
-    As many as rows are allowed, but for responses whose residuals they could not be told from.
+    As many as rows are allowed, but for responses whose residuals they could not be told from. `where`: in which model
+    beside that of the mean.
     """
+    inside = f" in the model of {where}" if where else ""
     for part in rows.random:
         levels, effects = part.n_levels, len(part.names) if part.structure == "us" else 1
         if levels == 1:
             raise FitError(
                 f"the grouping factor {part.group} has a single level, {part.levels[0]!r}; how groups vary can only be "
-                f"estimated from two or more: leave ({part.label}) out"
+                f"estimated from two or more: leave ({part.label}) out{inside}"
             )
-        alike = family.name in ("gaussian", "student_t") and levels * effects == rows.n
+        alike = not where and family.name in ("gaussian", "student_t") and levels * effects == rows.n
         if levels * effects > rows.n or alike:
             each = f" ({levels} levels of {part.group}, {effects} effects each)" if effects > 1 else ""
             raise FitError(
-                f"({part.label}) has {levels * effects} random effects{each} for {rows.n} rows; "
+                f"({part.label}){inside} has {levels * effects} random effects{each} for {rows.n} rows; "
                 + ("they cannot be told from the residuals" if alike else "so many cannot be told apart")
                 + ": use another grouping factor, or simplify the term"
             )
@@ -209,8 +252,9 @@ def check_groups(rows: Matrices, family: Family) -> None:
 
 def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> GeneralizedMixedEstimate:
     """The core's solution as plain numbers that cannot be written to."""
-    rows, core = likelihood.rows, likelihood.core
-    modes = tuple([b.reshape(part.n_levels, -1) for b, part in zip(solution.modes, rows.random, strict=True)])
+    rows, core, models = likelihood.rows, likelihood.core, likelihood.models
+    parts = (*rows.random, *(models.random if models else ()))
+    modes = tuple([b.reshape(part.n_levels, -1) for b, part in zip(solution.modes, parts, strict=True)])
     shape = likelihood.shape_of(solution)
     theta, beta, vcov_rx = solution.theta, solution.beta, _sized(solution.vcov_rx, core.p)
     vcov = _sized(solution.vcov, core.p) if likelihood.n_agq else vcov_rx
@@ -224,14 +268,24 @@ def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> Genera
         solution.evaluations,
         core.engine,
     )
-    return GeneralizedMixedEstimate(
+    own, smallest, vcov_shape = len(rows.random), solution.smallest.tolist(), _sized(solution.vcov_shape, core.n_shape)
+    estimate = GeneralizedMixedEstimate(
         theta=theta, beta=beta, unscaled_vcov=vcov, sigma=1.0, criterion=solution.criterion,
-        r2=solution.penalty - 2 * solution.conditional_log_likelihood, modes=modes,
-        smallest=tuple(solution.smallest.tolist()), n=rows.n, reml=False, certificate=certificate,
+        r2=solution.penalty - 2 * solution.conditional_log_likelihood, modes=modes[:own],
+        smallest=tuple(smallest[:own]), n=rows.n, reml=False, certificate=certificate,
         shape=shape, n_shape=core.n_shape - int(np.isfinite(likelihood.family.given_shape()).sum()),
         separation=_separation(likelihood, beta), gradient=solution.gradient, hessian=solution.hessian,
-        vcov_rx=vcov_rx, parameters=solution.shape, vcov_shape=_sized(solution.vcov_shape, core.n_shape),
+        vcov_rx=vcov_rx, parameters=solution.shape, vcov_shape=vcov_shape, logit=None,
     )  # fmt: skip
+    if models is None or models.inflation is None:
+        return estimate
+    at = models.places("zero inflation")
+    logit = GeneralizedEstimate(
+        theta=theta[n_entries(rows.random) :], beta=solution.shape[at], unscaled_vcov=vcov_shape[at, at], sigma=1.0,
+        criterion=solution.criterion, r2=np.nan, modes=modes[own:], smallest=tuple(smallest[own:]), n=rows.n,
+        reml=False, certificate=certificate, shape=np.empty(0), n_shape=0, separation=(),
+    )  # fmt: skip
+    return replace(estimate, logit=logit)
 
 
 def _sized(vcov: Floats, p: int) -> Floats:

@@ -31,7 +31,8 @@ class Likelihood:
     n_agq : 1, Laplace approximation; more, nodes of adaptive quadrature; 0, beta among the modes.
     curvature : of the approximation, expected or observed information; None: as lme4 for what its glmer fits (binomial,
         Poisson, negative binomial of a given size), as glmmTMB for families whose shape is estimated.
-    models : of the dispersion and of inflated zeros, on these rows; None: without.
+    models : of the dispersion and of inflated zeros, on these rows; None: without. Random terms of the inflation come
+        last in theta and among the modes.
     """
 
     __slots__ = ("_core", "curvature", "family", "models", "n_agq", "rows")
@@ -84,7 +85,8 @@ class Likelihood:
         places: dict[str, int] = {}
         factors: list[tuple[NDArray[np.int32], int]] = []
         terms: list[tuple[int, tuple[Floats, ...], int]] = []
-        for part in self.rows.random:
+        inflating = self.models.random if self.models else ()
+        for part in (*self.rows.random, *inflating):
             if part.group not in places:
                 places[part.group] = len(factors)
                 factors.append((part.codes, part.n_levels))
@@ -94,7 +96,7 @@ class Likelihood:
         return GeneralizedMixed(
             y, self.rows.X, self.rows.extra.get("weights"), self.rows.offset, factors, terms,
             CORE_NAMES.get(name, name), self.family.link.name, self.curvature,
-            self.models.columns() if self.models else (),
+            self.models.columns() if self.models else (), len(inflating),
         )  # fmt: skip
 
     def _start_shape(self, given: Floats) -> Floats:

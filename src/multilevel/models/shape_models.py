@@ -1,6 +1,8 @@
 """Linear predictors for what shapes a response besides its mean: its dispersion, and inflated zeros.
 
-    log shape_i = d_i'delta        logit pi_i = w_i'gamma,  P(y_i = 0) = pi_i + (1 - pi_i) f(0)
+    log shape_i = d_i'delta        logit pi_i = w_i'gamma + z_i'c,  P(y_i = 0) = pi_i + (1 - pi_i) f(0)
+
+The random effects c of the logit are independent of those of the mean.
 
 Lambert (1992), Technometrics 34, 1-14, zero inflation; Brooks et al. (2017), R Journal 9(2), 378-400, mixed models.
 """
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from ..data.sums import Floats
 from ..errors import FitError, FormulaError
 from ..families import Family
-from ..formula import Column, Design, Formula
+from ..formula import Column, Design, Formula, Matrices, RandomMatrices
 
 Part: TypeAlias = Literal["zero inflation", "dispersion"]
 
@@ -28,11 +30,16 @@ class ShapeModel:
 
     part: Part
     design: Design
-    X: tuple[Floats, ...]  # k columns (n,)
+    rows: Matrices  # without response
+
+    @property
+    def X(self) -> tuple[Floats, ...]:
+        """k columns (n,)."""
+        return self.rows.X
 
     def taken(self, rows: NDArray[np.int64] | None) -> ShapeModel:
         """Only these rows; None: all."""
-        return self if rows is None else replace(self, X=tuple([x.take(rows) for x in self.X]))
+        return replace(self, rows=self.rows.taken(rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +67,11 @@ class ShapeModels:
             own[0] = self.dispersion.X
         return [*own, self.inflation.X] if self.inflation else own
 
+    @property
+    def random(self) -> tuple[RandomMatrices, ...]:
+        """The random terms of the zero inflation."""
+        return self.inflation.rows.random if self.inflation else ()
+
     def places(self, part: Part) -> slice:
         """Where the coefficients of a model stand among all shape parameters."""
         first = len(self.dispersion.X) if self.dispersion else 0
@@ -82,18 +94,12 @@ class ShapeModels:
         first = np.exp(np.column_stack(dispersion) @ parameters[self.places("dispersion")])
         return np.vstack([first, *[np.full_like(first, value) for value in shape[1:]]])
 
-    def inflated(self, parameters: Floats, columns: tuple[Floats, ...]) -> Floats:
-        """(n,) probabilities that a row is zero whatever its mean."""
-        from scipy.special import expit
-
-        chance: Floats = expit(np.column_stack(columns) @ parameters[self.places("zero inflation")])
-        return chance
-
 
 def parsed_part(text: str | None, part: Part, family: Family) -> Formula | None:
     """A one-sided formula; None for no model: none given, no zeros inflated (`~ 0`), or one dispersion (`~ 1`).
 
-    FormulaError for a response, a random term, an offset or a dot; FitError where the family has no such part.
+    FormulaError for a response, an offset, a dot, or a random term of the dispersion; FitError where the family has no
+    such part.
     """
     if text is None:
         return None
@@ -102,7 +108,7 @@ def parsed_part(text: str | None, part: Part, family: Family) -> Formula | None:
     if formula.response is not None:
         right = formula.text.split("~", 1)[1].strip()
         raise FormulaError(f'{option} is {text!r}; expected a formula without response: "~ {right}"')
-    if formula.random:
+    if formula.random and part == "dispersion":
         raise FormulaError(f"{option} is {text!r}; random terms in a model of {part}: not yet, leave them out")
     if formula.offsets or formula.has_dot:
         raise FormulaError(f"{option} is {text!r}; offsets and '.' are not possible in a model of {part}")
@@ -118,16 +124,20 @@ def parsed_part(text: str | None, part: Part, family: Family) -> Formula | None:
     return formula
 
 
-def learned(
-    formula: Formula | None, part: Part, columns: Mapping[str, Column], kept: NDArray[np.int64] | None, n: int
-) -> ShapeModel | None:
-    """The model on the rows kept; FitError where its columns cannot be told apart."""
+def learned(formula: Formula | None, part: Part, columns: Mapping[str, Column], fitted: Matrices) -> ShapeModel | None:
+    """The model on the rows that are fitted; FitError where its columns cannot be told apart."""
     if formula is None:
         return None
+    n, kept = fitted.n, fitted.kept
     if kept is not None:
         columns = {name: replace(column, values=column.values.take(kept)) for name, column in columns.items()}
     design, rows = Design.learn(formula, columns)
     X = rows.X if formula.variables else tuple([np.ones(n) for _ in rows.X])
+    if not X and rows.random:
+        raise FitError(
+            f"the model of {part} {formula.text!r} has no mean for its random effects to vary about; expected an "
+            "intercept or a predictor, as in ~ 1 + (1 | group)"
+        )
     dense = np.column_stack(X) if X else np.empty((n, 0))
     rank = int(np.linalg.matrix_rank(dense)) if X else 0
     if not X or rank < len(X):
@@ -135,4 +145,5 @@ def learned(
             f"the model of {part} has {len(X)} columns ({', '.join(design.names)}) of rank {rank}; expected columns "
             "that do not determine each other: leave a term out"
         )
-    return ShapeModel(part, design, tuple([np.ascontiguousarray(x, np.float64) for x in X]))
+    X = tuple([np.ascontiguousarray(x, np.float64) for x in X])
+    return ShapeModel(part, design, replace(rows, n=n, n_total=fitted.n_total, kept=kept, X=X))

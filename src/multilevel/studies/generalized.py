@@ -11,7 +11,6 @@ from ..data.sums import Floats
 from ..errors import FitError, InferenceError
 from ..inference.methods import sampling_of
 from ..models.estimate import SINGULAR
-from ..models.generalized import taken
 from ..models.generalized_linear import GeneralizedLinearFit, refit_generalized_linear
 from ..models.generalized_mixed import GeneralizedMixedFit
 from ..models.likelihood import Likelihood
@@ -76,7 +75,7 @@ class GeneralizedLinear(Refitted):
 
     def deviances(self, Y: Floats, X: tuple[Floats, ...] | None = None) -> Floats:
         """(r,) -2 log-likelihoods of the fits, with other columns of X if they are given."""
-        family, rows = self.fit.family, taken(self.fit.rows, self.fit.counted)
+        family, rows = self.fit.family, self.fit.rows.taken(self.fit.counted)
         if family.estimates_dispersion:
             raise InferenceError(
                 f"the dispersion of the family {family.name} is estimated, so likelihood ratios have no chi-square "

@@ -194,7 +194,7 @@ class GeneralizedMixedSummary(MixedPage):
             Section(title, (Line(f" Family: {self.family}  ( {self.link} )"), *heading)),
             Section("", (self._criterion_table(),)),
             Section("Scaled residuals:", (quantile_table(self.residuals),)),
-            Section("Random effects:", self._random_items()),
+            *self._random_sections(),
             *shape,
             *self._fixed_sections(),
             *self._part_sections(),

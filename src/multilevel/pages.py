@@ -140,13 +140,17 @@ class MixedPage(Page):
         cells = [*significant(round(v, 1) for v in values), str(self.df_residual)]
         return named_row(("AIC", "BIC", "logLik", "deviance", "df.resid"), cells)
 
-    def _random_items(self) -> tuple[Item, ...]:
+    def _random_sections(self) -> list[Section]:
+        """The random effects, with a heading of its own for each model that has some."""
         groups = "; ".join(f"{group}, {levels}" for group, levels in self.groups.items())
-        items: list[Item] = []
-        for title, part in self.varcorr.by_model():
-            items += [Line(title)] if title else []
-            items.append(part.table(("Variance", "Std.Dev."), digits=DIGITS, decimals=2))
-        return *items, Line(f"Number of obs: {self.nobs}, groups: ", groups)
+        counts = Line(f"Number of obs: {self.nobs}, groups: ", groups)
+        parts = self.varcorr.by_model()
+        tables = [part.table(("Variance", "Std.Dev."), digits=DIGITS, decimals=2) for _, part in parts]
+        if len(parts) == 1:
+            return [Section("Random effects:", (tables[0], counts))]
+        titled = [Section(title, (table,)) for (title, _), table in zip(parts, tables, strict=True)]
+        titled[-1] = Section(titled[-1].title, (tables[-1], counts))
+        return [Section("Random effects:", ()), *titled]
 
     def _notes(self) -> list[str]:
         notes = [f"Singular fit: {words}." for words in self._singularities()]
@@ -228,7 +232,7 @@ class MixedSummary(MixedPage):
             Section(self._title(), heading),
             Section("", (self._criterion_item(),)),
             Section("Scaled residuals:", (quantile_table(self.residuals),)),
-            Section("Random effects:", self._random_items()),
+            *self._random_sections(),
             *self._fixed_sections(),
             *notes_section(self._notes()),
         )

@@ -31,6 +31,7 @@ cases <- list(
   list("sal_poisson", "count ~ spp * mined + (1 | site)", "~ mined + (1 | spp)", "Salamanders", "poisson", "poisson"),
   list("sal_crossed", "count ~ mined + (1 | site) + (1 | spp)", "~ mined + (1 | spp)", "Salamanders", "poisson", "poisson"),
   list("sal_site", "count ~ spp + mined + (1 | site)", "~ mined + (1 | site)", "Salamanders", "poisson", "poisson"),
+  list("sal_competing", "count ~ mined + (1 | site)", "~ 1 + (1 | site)", "Salamanders", "nbinom2", "negative_binomial"),
   list("hurdle_gamma", "y ~ x + (1 | g)", "~ x + (1 | g)", "made_tweedie", "ziGamma('log')", "gamma(log)"))
 
 answers <- lapply(cases, function(case) {

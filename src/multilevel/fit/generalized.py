@@ -14,7 +14,7 @@ from ..generalized_checks import generalized_check
 from ..generalized_summary import augment_generalized
 from ..generalized_words import generalized_doubts
 from ..models.generalized import GeneralizedFit
-from ..paper import Equation, equation
+from ..paper import Diagram, Equation, equation
 from ..predict import Seed, aligned
 from ..responses import GeneralizedResiduals, residuals_generalized
 from .model import Model
@@ -57,6 +57,11 @@ class GeneralizedModel(Model):
         if isinstance(self.family, Quasi):
             raise InferenceError(f"the {self.family.name} family says mean and variance only; it has no equation")
         return equation(self._fit, numbers, family=self.family.title, link=self.family.link.name)
+
+    def diagram(self) -> Diagram:
+        """The model as a plate diagram; see `lmer`. InferenceError with random effects in the zero inflation."""
+        self._fit.refuse_random_inflation("diagrams")
+        return super().diagram()
 
     def check(self) -> Checks:
         """What one should look at before believing the fit: optimum, boundary, separation, data left out, collinearity,

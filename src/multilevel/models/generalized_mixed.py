@@ -19,8 +19,8 @@ import numpy as np
 
 from .._core import GeneralizedSolution
 from ..data.sums import Floats
-from ..errors import FitError, FormulaError, InferenceError
-from ..families import Family, Quasi
+from ..errors import FitError, InferenceError
+from ..families import Family
 from ..formula import Column, Design, Formula, Matrices
 from ..formula.evaluate import missing_rows
 from .estimate import Certificate, Fit
@@ -28,6 +28,7 @@ from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_ro
 from .inflation import InflationFit, Posterior, inflation_fit, n_entries
 from .inputs import Missing, Weights, read_inputs
 from .likelihood import Curvature, Likelihood
+from .requested import check_groups, check_inflation, check_request
 from .separation import separated, suspected
 from .shape_models import Part, ShapeModels, learned, parsed_part
 
@@ -163,10 +164,7 @@ def fit_generalized_mixed(
     check_request(parsed, family, n_agq, curvature)
     inflation = parsed_part(ziformula, "zero inflation", family)
     dispersion = parsed_part(dispformula, "dispersion", family)
-    if inflation and inflation.random and n_agq > 1:
-        raise FitError(
-            f"n_agq is {n_agq}; with random effects in ziformula there is the Laplace approximation only: n_agq=1"
-        )
+    check_inflation(inflation, n_agq)
     also = [name for part in (inflation, dispersion) if part for name in part.variables]
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=True, also=also)
     extra = inputs.extra | ({PRESENT: _present(inputs.columns, also)} if also else {})
@@ -209,45 +207,6 @@ def _present(columns: Mapping[str, Column], names: Sequence[str]) -> Floats:
     """(n_total,) zero, NaN in rows where one of these columns is missing."""
     gaps = [missing_rows(columns[name]) for name in dict.fromkeys(names)]
     return np.where(np.any(gaps, axis=0), np.nan, 0.0)
-
-
-def check_request(formula: Formula, family: Family, n_agq: int, curvature: Curvature | None) -> None:
-    """FormulaError without random terms, FitError for a family without likelihood or impossible options."""
-    if not formula.random:
-        raise FormulaError(f"{formula.text!r} has no random term, such as (1 | group); add one, or use glm")
-    if isinstance(family, Quasi):
-        raise FitError(
-            f"the {family.name} family has no likelihood, which glmer needs; for counts that vary more than Poisson "
-            "ones use negative_binomial, for proportions beta_binomial, or a random effect for each row"
-        )
-    if not (isinstance(n_agq, int | np.integer) and not isinstance(n_agq, bool) and 0 <= n_agq <= 100):
-        raise FitError(f"n_agq is {n_agq!r}; expected 1 (Laplace), 0 (fast, beta among the modes), or nodes up to 100")
-    if curvature not in (None, "expected", "observed"):
-        raise FitError(f"curvature is {curvature!r}; expected 'expected', 'observed' or None")
-
-
-def check_groups(rows: Matrices, family: Family, where: str = "") -> None:
-    """FitError for a grouping factor with one level, or more random effects than rows.
-
-    As many as rows are allowed, but for responses whose residuals they could not be told from. `where`: in which model
-    beside that of the mean.
-    """
-    inside = f" in the model of {where}" if where else ""
-    for part in rows.random:
-        levels, effects = part.n_levels, len(part.names) if part.structure == "us" else 1
-        if levels == 1:
-            raise FitError(
-                f"the grouping factor {part.group} has a single level, {part.levels[0]!r}; how groups vary can only be "
-                f"estimated from two or more: leave ({part.label}) out{inside}"
-            )
-        alike = not where and family.name in ("gaussian", "student_t") and levels * effects == rows.n
-        if levels * effects > rows.n or alike:
-            each = f" ({levels} levels of {part.group}, {effects} effects each)" if effects > 1 else ""
-            raise FitError(
-                f"({part.label}){inside} has {levels * effects} random effects{each} for {rows.n} rows; "
-                + ("they cannot be told from the residuals" if alike else "so many cannot be told apart")
-                + ": use another grouping factor, or simplify the term"
-            )
 
 
 def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> GeneralizedMixedEstimate:

@@ -207,10 +207,21 @@ def test_every_model_has_its_equations_and_its_diagram(told: Told) -> None:
     assert all(picture.content.startswith(b"<svg") for picture in diagrams)
 
 
+def test_power_analysis(told: Told) -> None:
+    curve, smallest = told["curve"], told["curve"].smallest(0.8)
+    assert [result.where for result in curve] == [(10,), (20,), (40,), (60,)]
+    powers = [result.power for result in curve]
+    assert powers == sorted(powers)
+    assert powers[0] < 0.5 < 0.8 < powers[-1]
+    assert 20 < smallest.lower <= smallest.value <= smallest.upper < 60
+    assert curve["condition"][0].exaggeration == pytest.approx(1.5, abs=0.3)  # the text says "by half"
+    assert curve["condition"][-1].exaggeration == pytest.approx(1, abs=0.15)
+
+
 def test_every_picture_says_what_it_shows(told: Told) -> None:
     pictures = told.results(Picture)
-    assert len(pictures) == 27
-    assert len({picture.name for picture in pictures}) == 27
+    assert len(pictures) == 28
+    assert len({picture.name for picture in pictures}) == 28
     assert all(picture.about for picture in pictures)
     assert all(picture.content.startswith((b"\x89PNG", b"<svg")) for picture in pictures)
 

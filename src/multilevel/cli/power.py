@@ -48,7 +48,8 @@ def add(commands: Commands) -> None:
         metavar="NAME",
         action="append",
         required=True,
-        help='a coefficient, a term, an equation such as "a = b", or "lr(condition)", a likelihood ratio; once for each',
+        help='a coefficient, a term, an equation such as "a = b", or "lr(condition)", a likelihood ratio; once for '
+        "each test",
     )
     parser.add_argument("--n", metavar="N", type=int, default=1000, help="simulations; default 1000")
     parser.add_argument("--alpha", metavar="P", type=float, default=0.05, help="level of the tests; default 0.05")

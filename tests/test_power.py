@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -324,6 +325,29 @@ def test_a_curve_as_page_and_frame(curve: Power) -> None:
     assert len(curve) == 6
     with pytest.raises(mlm.InferenceError, match="no test is called 'conditio'; did you mean 'condition'"):
         curve["conditio"]
+
+
+def test_a_curve_is_drawn_with_its_intervals(curve: Power) -> None:
+    plots = pytest.importorskip("multilevel.plots")
+    picture = plots.power(curve)
+    assert picture.data["lower"].tolist() == [result.interval[0] for result in curve]
+    assert list(picture.data["line"].cat.categories) == ["condition", "lr(condition)"]
+    design, truth = paired(10)
+    grid = power(
+        PAIRED,
+        design,
+        truth,
+        ["condition", "lr(condition)"],
+        n=10,
+        along={"participant": [5, 10]},
+        at={CONDITION: [0, 1]},
+    )
+    picture = plots.power(grid)
+    assert list(picture.data["line"].cat.categories) == ["0", "1"]
+    assert picture.labels.color == "true value of condition[treatment]"
+    buffer = io.BytesIO()
+    picture.save(buffer, format="png", dpi=40, verbose=False)
+    assert buffer.getbuffer().nbytes > 1000
 
 
 def test_a_single_scenario_counts_its_fits() -> None:

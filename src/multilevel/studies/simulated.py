@@ -90,7 +90,7 @@ def power(
     >>> truth = Truth({"(Intercept)": 0, "condition[treatment]": 0.1}, {"participant": Group(sd=0.25)}, sigma=0.5)
     >>> found = power("y ~ condition + (1 | participant)", design, truth, "condition", n=200, seed=1)
     >>> found["condition"][0].power
-    0.46
+    0.53
     """
     count = _whole("n", n, LEAST, f"{LEAST} or more; a thousand tell a power to within 3 points")
     team = 0 if threads is None else _whole("threads", threads, 1, "1 or more")

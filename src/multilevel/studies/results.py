@@ -116,15 +116,25 @@ class Power(Page):
         for side, head in enumerate(("2.5 %", "97.5 %")):
             columns.append(column(head, fixed([result.interval[side] for result in rows], 3)))
         if any(np.isfinite(result.truth) for result in rows):
-            columns.append(column("Truth", _blank(significant([result.truth for result in rows], 4))))
-            columns.append(column("Mean", _blank(significant([result.mean for result in rows], 4))))
-            columns.append(column("SD", _blank(significant([result.sd for result in rows], 3))))
+            if not self._truth_is_an_axis():
+                columns.append(column("Truth", _blank(significant([result.truth for result in rows], 4))))
+            spread = significant([result.sd for result in rows], 3)
+            means = [result.mean for result in rows]
+            decimals = max(len(cell.partition(".")[2]) for cell in spread)  # what is beyond them is chance
+            rough = any("e" in cell for cell in spread)
+            columns.append(column("Mean", _blank(significant(means, 4) if rough else fixed(means, decimals))))
+            columns.append(column("SD", _blank(spread)))
         if self._has_errors():
             columns.append(column("Type S", _blank(fixed([result.wrong_sign for result in rows], 3))))
             columns.append(column("Type M", _blank(fixed([result.exaggeration for result in rows], 2))))
         for head, values, _ in self._trouble() if self.axes else ():
             columns.append(column(head, [str(value) for value in values]))
         return Table(tuple(columns), keys=keys)
+
+    def _truth_is_an_axis(self) -> bool:
+        """Whether the true values are those of an axis."""
+        places = [i for i, axis in enumerate(self.axes) if axis.kind == "value"]
+        return any(all(r.truth == r.where[i] for r in self.results) for i in places)
 
     def _axes_in_words(self) -> Iterator[str]:
         """What the first columns are, and what is the same throughout."""

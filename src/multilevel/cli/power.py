@@ -21,12 +21,7 @@ multilevel power "y ~ condition + (condition | participant)" \\
     participant=1:20 condition=control,treatment trial=10 \\
     --truth truth.json --test condition --along participant=10,20,40
 
-with the file truth.json:
-{"fixed": {"(Intercept)": 0, "condition[treatment]": 0.2},
- "groups": {"participant": {"sd": {"(Intercept)": 0.25,
-                                   "condition[treatment]": 0.4},
-                            "corr": 0.7}},
- "sigma": 0.2}"""
+with a file truth.json as that of multilevel simulate --help"""
 
 
 def add(commands: Commands) -> None:

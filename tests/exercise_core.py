@@ -134,6 +134,9 @@ def exercise(core: Any, design: Design) -> None:
     one, two = (model.refit(Y, True, threads=threads, scores_at=theta) for threads in (1, 2))
     assert np.array_equal(one["theta"], two["theta"])
     assert np.array_equal(one["scores"], two["scores"])
+    if n <= 1000:
+        curves = [model.curvatures(Y, one["theta"], True, threads) for threads in (1, 2)]
+        assert all(np.array_equal(a, b) for a, b in zip(*curves, strict=True))
     parts = model.refit(y[:, None], True, scores_at=theta)["scores"][0]
     at = model.solve(theta, True)
     assert np.allclose(parts[: model.p], at.beta, rtol=1e-6)

@@ -25,6 +25,7 @@ from multilevel.cli import simulate as simulate_command
 from multilevel.cli.designs import design_of, values_of
 from multilevel.data.rows import read_columns
 from multilevel.fit import LinearMixedModel, LinearModel, compare, glm, glmer, lm, lmer
+from multilevel.studies import power
 from multilevel.truth import Group, Truth, simulate
 
 SLEEP = "reaction ~ days + (days | subject)"
@@ -476,6 +477,45 @@ def test_simulated_data_go_to_the_terminal(truth: str, capsys: pytest.CaptureFix
     answer = json.loads(capsys.readouterr().out)
     assert [row["y"] for row in answer["rows"]] == y
     assert answer["seed"] == 3
+
+
+CONDITION = "condition[treatment]"
+POWER = ["power", TRUE, *DESIGN, "--test", CONDITION, "--n", "20", "--seed", "3"]
+
+
+def test_power_is_that_of_python(truth: str, capsys: pytest.CaptureFixture[str]) -> None:
+    grown = ["--along", "participant=6,12", "--at", f"{CONDITION}=0.1,0.5", "--df", "kenward-roger", "--alpha", "0.1"]
+    assert main([*POWER, "--truth", truth, *grown]) == 0
+    design = designs.expand_grid(participant=6, condition=["control", "treatment"], trial=2)
+    group = Group({"(Intercept)": 0.25, "condition[treatment]": 0.4}, 0.7)
+    stated = Truth({"(Intercept)": 0, "condition[treatment]": 1}, {"participant": group}, 0.2)
+    sizes, effects = {"participant": [6, 12]}, {CONDITION: [0.1, 0.5]}
+    found = power(TRUE, design, stated, CONDITION, n=20, seed=3, along=sizes, at=effects, df="kenward-roger", alpha=0.1)
+    assert capsys.readouterr() == (f"{found}\n", "")
+    assert main([*POWER, "--truth", truth, *grown, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [row["power"] for row in answer["rows"]] == [result.power for result in found]
+    assert answer["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--test", "conditon"], "no term or coefficient is called 'conditon'; did you mean 'condition'?"),
+        (["--along", "participants=10"], "which is no grouping factor of"),
+        (["--along", "participant=10.5"], "along['participant'] is 10.5; expected a whole number"),
+        (["--along", "participant"], "'participant' is not of the form name=values, such as participant=10,20,40"),
+        (["--at", "condition=1"], "at has 'condition', which the truth has not"),
+        (["--n", "3"], "n is 3; expected a whole number, 10 or more"),
+        (["--alpha", "5"], "alpha is 5.0; expected a level between 0 and 1"),
+        (["--df", "kenward"], "df is 'kenward'; expected one of"),
+    ],
+)
+def test_power_that_cannot_be(words: list[str], sentence: str, truth: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*POWER, "--truth", truth, *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert sentence in err
 
 
 def test_a_seed_that_was_not_given_is_told(truth: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -147,6 +147,38 @@ def test_refit_is_a_fit_of_each_response_whatever_the_threads():
     assert model.refit(y[:, None], True)["criterion"][0] == pytest.approx(model.fit(True).criterion, abs=1e-9)
 
 
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_curvatures_are_second_derivatives_whatever_the_threads(shape, reml):
+    """The deviance at another sigma: that at the best one plus nu (x - 1 - log x), x = r2 / (nu sigma^2)."""
+    rng = np.random.default_rng(200 + SHAPES.index(shape))
+    model, y, *_ = build(design(shape, rng), rng)
+    Y = y[:, None] + 0.3 * rng.standard_normal((len(y), 3))
+    fits = model.refit(Y, reml)
+    deviance, slopes = model.curvatures(Y, fits["theta"], reml, 2)
+    for found, again in zip((deviance, slopes), model.curvatures(Y, fits["theta"], reml), strict=True):
+        np.testing.assert_array_equal(found, again)
+    own = model.solve(np.linspace(0.9, 0.4, model.n_theta), reml)
+    theta, m = own.theta, len(own.theta)
+    (H,), (U,) = model.curvatures(y[:, None], theta[None], reml)
+    nu = own.r2 / own.sigma**2
+
+    def at(phi):
+        there = model.solve(phi[1:], reml)
+        ratio = there.r2 / (nu * phi[0] ** 2)
+        return there.criterion + nu * (ratio - 1 - np.log(ratio))
+
+    phi, h = np.array([own.sigma, *theta]), 1e-3
+    E = h * np.eye(1 + m)
+    numeric = [
+        [(at(phi + a + b) - at(phi + a - b) - at(phi - a + b) + at(phi - a - b)) / (4 * h * h) for b in E] for a in E
+    ]
+    np.testing.assert_allclose(H, numeric, rtol=1e-4, atol=1e-5 * np.abs(H).max())
+    for j in range(m):
+        ends = [model.solve(theta + s * E[1 + j, 1:], reml).unscaled_vcov for s in (1, -1)]
+        np.testing.assert_allclose(U[j], (ends[0] - ends[1]) / (2 * h), rtol=1e-4, atol=1e-5 * np.abs(U[j]).max())
+
+
 def test_posterior_joins_fixed_and_random_effects():
     """F = P Z'X: the covariance of (beta, b) from the mixed-model equations (Henderson 1975)."""
     rng = np.random.default_rng(8)

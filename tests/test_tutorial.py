@@ -207,10 +207,21 @@ def test_every_model_has_its_equations_and_its_diagram(told: Told) -> None:
     assert all(picture.content.startswith(b"<svg") for picture in diagrams)
 
 
+def test_power_analysis(told: Told) -> None:
+    curve, smallest = told["curve"], told["curve"].smallest(0.8)
+    assert [result.where for result in curve] == [(10,), (20,), (40,), (60,)]
+    powers = [result.power for result in curve]
+    assert powers == sorted(powers)
+    assert powers[0] < 0.5 < 0.8 < powers[-1]
+    assert 20 < smallest.lower <= smallest.value <= smallest.upper < 60
+    assert 1.5 < curve["condition"][0].exaggeration < 2  # the text says "by more than half"
+    assert curve["condition"][-1].exaggeration == pytest.approx(1, abs=0.15)
+
+
 def test_every_picture_says_what_it_shows(told: Told) -> None:
     pictures = told.results(Picture)
-    assert len(pictures) == 27
-    assert len({picture.name for picture in pictures}) == 27
+    assert len(pictures) == 28
+    assert len({picture.name for picture in pictures}) == 28
     assert all(picture.about for picture in pictures)
     assert all(picture.content.startswith((b"\x89PNG", b"<svg")) for picture in pictures)
 
@@ -231,7 +242,7 @@ def test_the_page_holds_everything_and_loads_nothing(told: Told) -> None:
     page = to_page(told.steps)
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
     assert "@import" not in page
-    assert page.count("<img ") + page.count("<svg") == 27
+    assert page.count("<img ") + page.count("<svg") == 28
     assert page.count("<math") == 5
     assert page.count("<h2") == sum(isinstance(step, Heading) and step.level == 2 for step in told.steps)
     anchors = re.findall(r'href="#([^"]+)"', page)
@@ -244,7 +255,7 @@ def test_the_markdown_of_the_site_has_the_code_and_what_it_prints(told: Told) ->
     text = to_markdown(told.steps, "tutorial")
     assert text.count("```python\n") == sum(isinstance(step, Ran) for step in told.steps)
     assert "```text\n" + told.after('m3_no.emmeans("~ 1")')[0].text + "\n```" in text
-    assert len(re.findall(r"!\[[^]]+\]\(tutorial/\d\d-[\w-]+\.png\)", text)) == 22
+    assert len(re.findall(r"!\[[^]]+\]\(tutorial/\d\d-[\w-]+\.png\)", text)) == 23
 
 
 # ---- the command ----------------------------------------------------------------------------------------------------

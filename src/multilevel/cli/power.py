@@ -21,12 +21,7 @@ multilevel power "y ~ condition + (condition | participant)" \\
     participant=1:20 condition=control,treatment trial=10 \\
     --truth truth.json --test condition --along participant=10,20,40
 
-with the file truth.json:
-{"fixed": {"(Intercept)": 0, "condition[treatment]": 0.2},
- "groups": {"participant": {"sd": {"(Intercept)": 0.25,
-                                   "condition[treatment]": 0.4},
-                            "corr": 0.7}},
- "sigma": 0.2}"""
+with a file truth.json as that of multilevel simulate --help"""
 
 
 def add(commands: Commands) -> None:
@@ -48,7 +43,8 @@ def add(commands: Commands) -> None:
         metavar="NAME",
         action="append",
         required=True,
-        help='a coefficient, a term, an equation such as "a = b", or "lr(condition)", a likelihood ratio; once for each',
+        help='a coefficient, a term, an equation such as "a = b", or "lr(condition)", a likelihood ratio; once for '
+        "each test",
     )
     parser.add_argument("--n", metavar="N", type=int, default=1000, help="simulations; default 1000")
     parser.add_argument("--alpha", metavar="P", type=float, default=0.05, help="level of the tests; default 0.05")

@@ -9,8 +9,9 @@ several combinations). phi = (theta, sigma). With V_m = dV/dtheta_m and H = Z'V^
 
     d(Q^-1)/dtheta_m = Q^-1 [ sum over levels of H_l' (dPsi/dtheta_m) H_l ] Q^-1
 
-exactly; second derivatives of the deviance are exact with one grouping factor, else central differences of its exact
-gradient. The core computes both, of one response or of many; what follows from them is computed for many at once.
+exactly; second derivatives of the deviance are exact where the core's engine has them, with one grouping factor whose
+levels have few different designs, else central differences of its exact gradient. The core computes both, of one
+response or of many; what follows from them is computed for many at once.
 """
 
 from __future__ import annotations

@@ -65,19 +65,15 @@ def power(curve: Power) -> ggplot:
         + geom_line(size=0.9, **ink)
         + geom_point(size=2.0, **ink)
         + scale_y_continuous(limits=(0, 1), breaks=[0, 0.2, 0.4, 0.6, 0.8, 1], labels=lambda v: [f"{x:.0%}" for x in v])
-        + labs(x=_x_label(first.name, first.kind), y=f"power at alpha = {curve.alpha:g}, 95 % interval")
+        + labs(x=first.label, y=f"power at alpha = {curve.alpha:g}, 95 % interval")
         + look(6.4, 4.2)
     )
     if len(first.values) <= FEW:
         picture += scale_x_continuous(breaks=list(first.values))
     if several:
-        title = second[0].head if second else "test"
+        title = second[0].label if second else "test"
         picture = picture + colours(frame["line"].nunique()) + labs(color=title, fill=title)
     return picture + facet_wrap("test") if "test" in frame else picture
-
-
-def _x_label(name: str, kind: str) -> str:
-    return f"levels of {name}" if kind == "levels" else f"true value of {name}"
 
 
 def _rows(curve: Power) -> pd.DataFrame:

@@ -6,11 +6,11 @@ power           a formula, a design, a truth, a test -> Power: how often the tes
 ├─ scenarios      one design and one truth: responses drawn, refitted, tested, block by block
 │  ├─ linear, generalized    refits to many responses, in the core
 │  └─ references             when a statistic is significant: the degrees of freedom of each refit
-├─ tested         counts of one test in one scenario, with their intervals
+├─ outcomes       counts of one test in one scenario, with their intervals
 └─ results        Power: a page, a frame; needed: the number of levels for some power
 """
 
-from .power import power
 from .results import Power
+from .simulated import power
 
 __all__ = ["Power", "power"]

@@ -11,6 +11,7 @@ from ..data.sums import Floats
 from ..errors import FitError, InferenceError
 from ..inference.methods import sampling_of
 from ..models.estimate import SINGULAR
+from ..models.generalized import GeneralizedFit
 from ..models.generalized_linear import GeneralizedLinearFit, refit_generalized_linear
 from ..models.generalized_mixed import GeneralizedMixedFit
 from ..models.likelihood import Likelihood
@@ -45,10 +46,9 @@ class GeneralizedMixed(Refitted):
         return deviances
 
     def _refit(self, likelihood: Likelihood, Y: Floats, *, vcov: bool) -> Any:
-        counted, e = self.fit.counted, self.fit.estimate
+        counted, shapes = self.fit.counted, _shapes(self.fit)
         columns = (Y if counted is None else Y[:, counted]).T
-        fixed = np.isfinite(self.fit.family.given_shape()).tolist()
-        return likelihood.core.refit(columns, likelihood.n_agq, None, None, np.log(e.shape), fixed, self.threads, vcov)
+        return likelihood.core.refit(columns, likelihood.n_agq, None, None, *shapes, self.threads, vcov)
 
 
 class GeneralizedLinear(Refitted):
@@ -82,8 +82,12 @@ class GeneralizedLinear(Refitted):
                 "distribution; leave lr() out"
             )
         X = tuple([rows.X[j] for j in self.fit.kept]) if X is None else X
-        likelihood = Likelihood(replace(rows, X=X), family, 1, None)
-        shape, fixed = np.log(self.fit.estimate.shape), np.isfinite(family.given_shape()).tolist()
-        counted = self.fit.counted
+        core, counted = Likelihood(replace(rows, X=X), family, 1, None).core, self.fit.counted
         columns = (Y if counted is None else Y[:, counted]).T
-        return likelihood.core.refit(columns, 1, None, None, shape, fixed, self.threads)["criterion"]
+        return core.refit(columns, 1, None, None, *_shapes(self.fit), self.threads)["criterion"]
+
+
+def _shapes(fit: GeneralizedFit) -> tuple[Floats | None, list[bool]]:
+    """Where the search for shapes starts, and which are held: those that the family states; others are found anew."""
+    held = np.isfinite(fit.family.given_shape())
+    return np.log(fit.estimate.shape) if held.any() else None, held.tolist()

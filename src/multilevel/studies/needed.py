@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InferenceError
 from ..labelled import Floats
 from ..layout import Page, Prose, Section
-from .tested import Axis, Tested
+from .outcomes import Axis, Outcome
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,24 +29,18 @@ class Needed(Page):
         return self.to_text()
 
     def __float__(self) -> float:
-        return self.value
+        return float(self.value)
 
     def sections(self) -> tuple[Section, ...]:
         """One sentence."""
-        what = (
-            f"{self.value:g} levels of {self.axis.name}"
-            if self.axis.kind == "levels"
-            else f"{self.axis.name} = {self.value:.3g}"
-        )
         ends = [f"{end:.3g}" if np.isfinite(end) else "beyond the curve" for end in (self.lower, self.upper)]
-        return (
-            Section(
-                "", (Prose(f"{self.test}: power {self.power:.0%} with {what} (95 % interval {ends[0]} to {ends[1]})."),)
-            ),
-        )
+        return (Section("", (Prose(f"{self.test}: power {self.power:.0%} with {self._words(ends)}."),)),)
+
+    def _words(self, ends: Sequence[str]) -> str:
+        return f"{self.axis.words(self.value)} (95 % interval {ends[0]} to {ends[1]})"
 
 
-def needed(axis: Axis, results: Sequence[Tested], goal: object) -> Needed:
+def needed(axis: Axis, results: Sequence[Outcome], goal: object) -> Needed:
     """See `Power.smallest`; of one test over one axis."""
     goal = _goal(goal)
     results = sorted(results, key=lambda result: abs(result.where[0]))
@@ -94,16 +88,15 @@ def _rising(shares: Floats) -> Floats:
     return np.concatenate([np.full(size, mean) for mean, size in pools])
 
 
-def _not_reached(axis: Axis, results: Sequence[Tested], goal: float) -> InferenceError:
-    first, last = results[0], max(results, key=lambda result: result.power)
+def _not_reached(axis: Axis, results: Sequence[Outcome], goal: float) -> InferenceError:
+    first, best = results[0], max(results, key=lambda result: result.power)
     if first.power > goal:
         return InferenceError(
-            f"the power is {first.power:.3g} already with {axis.head} at {first.where[0]:g}, the least simulated; "
-            f"add smaller ones to find where it is {goal:g}"
+            f"the power is {first.power:.3g} already with {axis.words(first.where[0])}, the least simulated; add "
+            f"smaller ones to find where it is {goal:g}"
         )
     return InferenceError(
-        f"the power comes to {last.power:.3g}, with {axis.head} at {last.where[0]:g}, and not to {goal:g}; add larger "
-        "ones"
+        f"the power comes to {best.power:.3g}, with {axis.words(best.where[0])}, and not to {goal:g}; add larger ones"
     )
 
 

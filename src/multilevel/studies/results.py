@@ -15,7 +15,7 @@ from ..labelled import Floats, unknown_name
 from ..layout import FormulaLine, Item, Line, Page, Prose, Section
 from ..tables import Table, column
 from .needed import Needed, needed
-from .tested import Axis, Tested
+from .outcomes import Axis, Outcome
 
 GOAL = 0.8
 
@@ -42,7 +42,7 @@ class Power(Page):
     alpha: float
     words: str
     axes: tuple[Axis, ...]
-    results: tuple[Tested, ...]
+    results: tuple[Outcome, ...]
     backend: str = "pandas"
 
     def __repr__(self) -> str:
@@ -51,7 +51,7 @@ class Power(Page):
     def __len__(self) -> int:
         return len(self.results)
 
-    def __iter__(self) -> Iterator[Tested]:
+    def __iter__(self) -> Iterator[Outcome]:
         return iter(self.results)
 
     @property
@@ -59,7 +59,7 @@ class Power(Page):
         """The tests, as they were asked for."""
         return tuple(dict.fromkeys(result.test for result in self.results))
 
-    def __getitem__(self, test: str) -> tuple[Tested, ...]:
+    def __getitem__(self, test: str) -> tuple[Outcome, ...]:
         """What one test found, in each scenario."""
         if test not in self.tests:
             raise unknown_name("test", test, self.tests)
@@ -97,15 +97,18 @@ class Power(Page):
         about += [Line(f"Family: {self.family}")] if self.family else []
         about += [FormulaLine("Test:", self.tests[0])] if len(self.tests) == 1 and self.axes else []
         each = " of each design" if self.axes else ""
-        about.append(Line(f"{self.n} simulations{each};", f"tests at alpha = {self.alpha:g} with {self.words}"))
-        levels = [axis.name for axis in self.axes if axis.kind == "levels"]
-        about += [Line(f"Numbers of levels: {', '.join(levels)}")] if levels else []
+        about.append(Prose(f"{self.n} simulations{each}; tests at alpha = {self.alpha:g} with {self.words}."))
+        about += [Line(words) for words in self._axes_in_words()]
         notes: tuple[Item, ...] = tuple(map(Prose, self._notes()))
         return Section("Power by simulation", tuple(about)), Section("", (self._table(),)), Section("", notes)
 
     def _table(self) -> Table:
         rows = self.results
-        columns = [column(axis.name, [result.where[i] for result in rows]) for i, axis in enumerate(self.axes)]
+        columns = [
+            column(axis.name, [result.where[i] for result in rows])
+            for i, axis in enumerate(self.axes)
+            if len(axis.values) > 1
+        ]
         if len(self.tests) > 1 or not self.axes:
             columns.append(column("Test", [result.test for result in rows], align="left"))
         keys = len(columns)
@@ -113,15 +116,35 @@ class Power(Page):
         for side, head in enumerate(("2.5 %", "97.5 %")):
             columns.append(column(head, fixed([result.interval[side] for result in rows], 3)))
         if any(np.isfinite(result.truth) for result in rows):
-            columns.append(column("Truth", _blank(significant([result.truth for result in rows], 4))))
-            columns.append(column("Mean", _blank(significant([result.mean for result in rows], 4))))
-            columns.append(column("SD", _blank(significant([result.sd for result in rows], 3))))
+            if not self._truth_is_an_axis():
+                columns.append(column("Truth", _blank(significant([result.truth for result in rows], 4))))
+            spread = significant([result.sd for result in rows], 3)
+            means = [result.mean for result in rows]
+            decimals = max(len(cell.partition(".")[2]) for cell in spread)  # what is beyond them is chance
+            rough = any("e" in cell for cell in spread)
+            columns.append(column("Mean", _blank(significant(means, 4) if rough else fixed(means, decimals))))
+            columns.append(column("SD", _blank(spread)))
         if self._has_errors():
             columns.append(column("Type S", _blank(fixed([result.wrong_sign for result in rows], 3))))
             columns.append(column("Type M", _blank(fixed([result.exaggeration for result in rows], 2))))
         for head, values, _ in self._trouble() if self.axes else ():
             columns.append(column(head, [str(value) for value in values]))
         return Table(tuple(columns), keys=keys)
+
+    def _truth_is_an_axis(self) -> bool:
+        """Whether the true values are those of an axis."""
+        places = [i for i, axis in enumerate(self.axes) if axis.kind == "value"]
+        return any(all(r.truth == r.where[i] for r in self.results) for i in places)
+
+    def _axes_in_words(self) -> Iterator[str]:
+        """What the first columns are, and what is the same throughout."""
+        levels = [axis.name for axis in self.axes if axis.kind == "levels" and len(axis.values) > 1]
+        if levels:
+            yield f"Numbers of levels: {', '.join(levels)}"
+        for axis in self.axes:
+            if len(axis.values) == 1:
+                (value,) = axis.values
+                yield f"{axis.name}: {value:g} levels" if axis.kind == "levels" else f"{axis.name} = {value:g}"
 
     def _has_errors(self) -> bool:
         return any(np.isfinite(result.wrong_sign) for result in self.results)

@@ -26,8 +26,8 @@ from ..truth import Simulation, Truth, prepare, simulate
 from .asked import Asked, asked
 from .generalized import GeneralizedLinear, GeneralizedMixed
 from .linear import Linear
+from .outcomes import Outcome, counted
 from .refits import Refits, Refitted, Verdicts, likelihood_ratio, wald
-from .tested import Tested, counted
 
 BLOCK = 400_000  # numbers of responses drawn before they are fitted
 STEPS = 100  # or so many responses, for the progress to be seen
@@ -79,7 +79,7 @@ class Study:
             return GeneralizedMixed(fit_generalized_mixed(self.formula, table, family, **given), self.df, self.threads)
         return GeneralizedLinear(fit_generalized_linear(self.formula, table, family, **given), self.df, self.threads)
 
-    def run(self, design: Any, truth: Truth, where: tuple[float, ...], progress: Progress) -> tuple[str, list[Tested]]:
+    def run(self, design: Any, truth: Truth, where: tuple[float, ...], progress: Progress) -> tuple[str, list[Outcome]]:
         """Whose references the tests have, and every test in one scenario."""
         model = self.model(design, truth)
         simulation = prepare(self.formula, design, truth, weights=self.weights, contrasts=self.contrasts)

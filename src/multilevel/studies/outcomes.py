@@ -13,7 +13,7 @@ LEVEL = 0.95  # of the intervals
 
 
 @dataclass(frozen=True)
-class Tested:
+class Outcome:
     """What one test found in the responses of one scenario.
 
     Parameters
@@ -71,12 +71,12 @@ def clopper_pearson(found: int, n: int, level: float = LEVEL) -> tuple[float, fl
 
 def counted(
     test: str, where: tuple[float, ...], verdicts: Verdicts, singular: Flags, uncertain: Flags, truth: float, rhs: float
-) -> Tested:
+) -> Outcome:
     """The counts and errors of one test; `truth` and `rhs` are what it estimates and compares with."""
     gap = verdicts.gap[np.isfinite(verdicts.gap)]
     claims, effect = verdicts.gap[verdicts.found], truth - rhs
     known = len(claims) > 0 and bool(np.isfinite(effect)) and effect != 0
-    return Tested(
+    return Outcome(
         test=test,
         where=where,
         n=len(verdicts.found),
@@ -101,6 +101,10 @@ class Axis:
     values: tuple[float, ...]
 
     @property
-    def head(self) -> str:
-        """A heading: `participant levels`, `condition[treatment]`."""
-        return f"{self.name} levels" if self.kind == "levels" else self.name
+    def label(self) -> str:
+        """What its numbers are: `levels of participant`, `true value of days`."""
+        return f"{'levels' if self.kind == 'levels' else 'true value'} of {self.name}"
+
+    def words(self, value: float) -> str:
+        """One of them: `40 levels of participant`, `days = 5`."""
+        return f"{value:g} levels of {self.name}" if self.kind == "levels" else f"{self.name} = {value:.3g}"

@@ -19,10 +19,10 @@ from ..progress import Progress
 from ..seeds import Seed, generator
 from ..truth import Truth
 from ..truth.truths import listed
+from .outcomes import Axis, Outcome
 from .resized import resized
 from .results import Power
 from .scenarios import Study
-from .tested import Axis, Tested
 
 LEAST = 10  # simulations
 
@@ -90,13 +90,13 @@ def power(
     >>> truth = Truth({"(Intercept)": 0, "condition[treatment]": 0.1}, {"participant": Group(sd=0.25)}, sigma=0.5)
     >>> found = power("y ~ condition + (1 | participant)", design, truth, "condition", n=200, seed=1)
     >>> found["condition"][0].power
-    0.46
+    0.53
     """
     count = _whole("n", n, LEAST, f"{LEAST} or more; a thousand tell a power to within 3 points")
     team = 0 if threads is None else _whole("threads", threads, 1, "1 or more")
     if isinstance(alpha, bool) or not isinstance(alpha, Real) or not 0 < alpha < 1:
         raise InferenceError(f"alpha is {alpha!r}; expected a level between 0 and 1, such as 0.05")
-    tests = tuple([test] if isinstance(test, str) else test)
+    tests = tuple(test) if isinstance(test, Sequence) and not isinstance(test, str) else (test,)
     if not tests:
         raise InferenceError("test is empty; expected the name of a term or coefficient, or several")
     if not isinstance(truth, Truth):
@@ -114,7 +114,7 @@ def power(
     parsed = Formula.parse(formula)
     study = Study(formula, tests, count, float(alpha), df, weights, contrasts, _entropy(seed), team)
     columns, axes = _columns(parsed, design, weights) if sizes else design, (*sizes, *values)
-    results: list[Tested] = []
+    results: list[Outcome] = []
     with Progress("power", count * prod(len(axis.values) for axis in axes)) as progress:
         for where in product(*(axis.values for axis in axes)):
             table = columns

@@ -9,7 +9,7 @@
 //   l1 = q f1    l2 = q f2 + q1 f1^2    l3 = q f3 + 3 q1 f1 f2 + q2 f1^3
 //   l_s = q fs   l1_s = q f1s + q1 f1 fs   l2_s = q f2s + q1 (f2 fs + 2 f1 f1s) + q2 f1^2 fs
 //   l_g = 1 - pi - q   l1_g = -q1 f1   l2_g = -q1 f2 - q2 f1^2
-// Continuous families have no zeros of their own: f = -inf, q = 0.
+// Continuous and truncated families have no zeros of their own: f = -inf, q = 0.
 #include <algorithm>
 #include <cmath>
 
@@ -22,6 +22,19 @@ namespace {
 
 double log1p_exp(double x) { return x > 0.0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
 double expit(double x) { return x > 0.0 ? 1.0 / (1.0 + std::exp(-x)) : std::exp(x) / (1.0 + std::exp(x)); }
+
+// Weights of the others are trials, or divide the dispersion.
+bool weights_multiply(Family family) {
+  switch (family) {
+    case Family::binomial:
+    case Family::beta_binomial:
+    case Family::gaussian:
+    case Family::gamma:
+    case Family::inverse_gaussian:
+    case Family::tweedie: return false;
+    default: return true;
+  }
+}
 
 // Coefficients whose predictors are nearest to one number.
 void nearest(const ShapeModel& model, double value, Vec& out) {
@@ -45,13 +58,14 @@ void nearest(const ShapeModel& model, double value, Vec& out) {
 
 }  // namespace
 
-bool Likelihood::counts() const {
+bool Likelihood::has_zeros() const {
   switch (family_) {
     case Family::binomial:
     case Family::poisson:
     case Family::negative_binomial_2:
     case Family::negative_binomial_1:
-    case Family::beta_binomial: return true;
+    case Family::beta_binomial:
+    case Family::tweedie: return true;
     default: return false;
   }
 }
@@ -104,7 +118,7 @@ Vec Likelihood::start_shape(double mean, double variance, double zeros) const {
   Vec own(own_shapes(), 0.0), out;
   own_start(mean, variance, own.data());
   if (models_.empty()) return own;
-  const double share = std::min(std::max(counts() ? 0.5 * zeros : zeros, 0.01), 0.99);  // half of the zeros may be the family's
+  const double share = std::min(std::max(has_zeros() ? 0.5 * zeros : zeros, 0.01), 0.99);  // half of the zeros may be the family's
   for (std::size_t k = 0; k < models_.size(); ++k) nearest(models_[k], k < own.size() ? own[k] : std::log(share / (1.0 - share)), out);
   return out;
 }
@@ -112,9 +126,7 @@ Vec Likelihood::start_shape(double mean, double variance, double zeros) const {
 // A row's own derivatives become those of the mixture; those in its logit g beside.
 void Likelihood::inflate(std::int64_t i, double y, double omega, Detail detail, RowDerivatives& own, double& l_g, double& r_g, double& w_g) const {
   // weights that multiply the log-likelihood multiply that of the mixture
-  const bool multiplies = family_ == Family::poisson || family_ == Family::negative_binomial_1 || family_ == Family::negative_binomial_2 ||
-                          family_ == Family::beta || family_ == Family::student_t;
-  const double k = multiplies ? omega : 1.0, g = inflation_[i], pi = expit(g);
+  const double k = weights_multiply(family_) ? omega : 1.0, g = inflation_[i], pi = expit(g);
   if (y != 0.0) {
     own.l[i] -= k * log1p_exp(g);
     l_g = -k * pi, r_g = w_g = 0.0;
@@ -157,7 +169,7 @@ double Likelihood::modelled_rows(std::int64_t n, const double* y, const double* 
   RowDerivatives own;
   own.by_row = true;
   Vec stand_in;
-  if (inflated_ && !counts()) {
+  if (inflated_ && !has_zeros()) {
     stand_in.assign(y, y + n);
     for (double& v : stand_in) v = v == 0.0 ? 0.5 : v;
   }

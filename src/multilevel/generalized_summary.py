@@ -209,7 +209,7 @@ def augment_generalized(fit: GeneralizedFit, data: Any) -> Any:
     """
     added = {".fitted": fit.mean, ".resid": residuals_generalized(fit, "pearson" if fit.modelled else "deviance")}
     if fit.design.random:
-        fixed = fit.family.link.inverse(fixed_part(fit, fit.rows))
+        fixed = fit.family.mean_at(fixed_part(fit, fit.rows), fit.shape)
         added[".fixed"] = fixed if fit.inflation is None else (1 - fit.inflation) * fixed
     return with_columns(data, {name: aligned(values, fit.rows) for name, values in added.items()})
 

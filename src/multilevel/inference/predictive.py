@@ -100,8 +100,9 @@ class _Mixture:
         k, n = self.mu.shape
         shape = np.tile(self.shape, k) if self.shape.ndim == 2 else self.shape
         variance = self.family.variance(self.mu.ravel(), np.tile(self.weights, k), shape).reshape(k, n)
-        mean = (self.mass * self.mu).sum(axis=0)
-        square = (self.mass * (variance + self.mu**2)).sum(axis=0)
+        means = self.family.expected(self.mu.ravel(), shape).reshape(k, n)
+        mean = (self.mass * means).sum(axis=0)
+        square = (self.mass * (variance + means**2)).sum(axis=0)
         return np.sqrt((1 - self.zero) * square - ((1 - self.zero) * mean) ** 2)
 
     def counted(self, q: float) -> Floats:

@@ -252,7 +252,7 @@ MORE = json.loads((Path(__file__).parent / "reference" / "glmmTMB.json").read_te
 def test_more_of_glmm_tmb(reference):
     mixed = "|" in reference["formula"]
     options = {"curvature": "observed"} if mixed else {}  # glmmTMB's, for every family
-    if "ziformula" in reference:
+    if reference.get("ziformula"):
         options["ziformula"] = reference["ziformula"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingularFitWarning)

@@ -46,6 +46,7 @@ def made():
         "t": rng.gamma(3, np.exp(eta) / 3), "p": rng.beta(2, 3, 200), "obs": np.arange(200).astype(str), "n": 5,
         "s": eta + rng.standard_t(5, 200), "h": np.where(g < 10, "a", "b"), "one_group": "a", "zero": 0, "ten": 10,
         "c": families.truncated_negative_binomial().simulate(2 * np.exp(eta), np.ones(200), np.array([1.5]), rng),
+        "d": families.truncated_poisson().simulate(2 * np.exp(eta), np.ones(200), np.empty(0), rng),
         "w": families.tweedie().simulate(np.exp(eta), np.ones(200), np.array([0.8, 1.5]), rng),
     })  # fmt: skip
 
@@ -301,7 +302,7 @@ def test_quadrature_of_the_average(name, sd):
 FAMILIES = {
     "binomial": "y", "poisson": "k", "negative_binomial": "k", "negative_binomial_1": "k", "gamma(log)": "t",
     "inverse_gaussian(log)": "t", "gaussian": "s", "student_t": "s", "beta": "p", "tweedie": "w",
-    "truncated_poisson": "c", "truncated_negative_binomial": "c", "truncated_negative_binomial_1": "c",
+    "truncated_poisson": "d", "truncated_negative_binomial": "c", "truncated_negative_binomial_1": "c",
 }  # fmt: skip
 
 
@@ -560,7 +561,7 @@ BAD_QUESTIONS = [
     (lambda m: m.predict(groups="average"), DataError, 'means of the response; use type="response"'),
     (lambda m: m.predict({"herd": ["1"]}), DataError, "column 'period' not found"),
     (lambda m: m.predict({"period": ["1"]}), DataError, "column 'herd' not found"),
-    (lambda m: m.predict(interval="prediction"), DataError, "interval is 'prediction'"),
+    (lambda m: m.predict(interval="prediction"), DataError, 'interval="prediction" is that of a response'),
     (lambda m: m.predict(interval="confidence", level=2), InferenceError, "level is 2; expected a number between"),
     (lambda m: m.predict(interval="confidence", new_levels="draw"), InferenceError, "draws one possible value"),
     (lambda m: m.predict(interval="confidence", groups="average"), InferenceError, "has no interval yet"),

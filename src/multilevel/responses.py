@@ -117,7 +117,7 @@ def residuals_generalized(fit: GeneralizedFit, kind: GeneralizedResiduals, seed:
     if kind == "response":
         return r
     if kind == "working":
-        return r / family.link.derivative(family.link.of(mu))
+        return r / family.slope_at(family.link.of(mu), shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         if kind == "deviance":
             squares = np.maximum(family.deviance(y, mu, weights, shape), 0.0)

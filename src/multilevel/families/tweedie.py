@@ -49,11 +49,13 @@ class Tweedie(Family):
         return np.array([np.nan, np.nan if self.power is None else float(self.power)])
 
     def possible_shape(self, shape: Floats) -> bool:
-        return bool(shape[0] > 0 and 1 < shape[1] < 2)
+        dispersion, power = shape
+        return bool(dispersion > 0 and 1 < power < 2)
 
     def parameters(self, shape: Floats) -> Floats:
         """log dispersion, logit (power - 1)."""
-        return np.log(np.array([shape[0], (shape[1] - 1) / (2 - shape[1])]))
+        dispersion, power = shape
+        return np.array([np.log(dispersion), np.log((power - 1) / (2 - power))])
 
     def natural(self, parameters: Floats) -> Floats:
         return np.array([np.exp(parameters[0]), 1 + 1 / (1 + np.exp(-parameters[1]))])

@@ -60,7 +60,7 @@ def log_density(family, y, w, mu, s):
 def tweedie(y, v, mu, p):
     """A Poisson number of gamma variables, by the law of total probability (Joergensen 1987)."""
     rate, a, scale = mu ** (2 - p) / (v * (2 - p)), (2 - p) / (p - 1), v * (p - 1) * mu ** (p - 1)
-    n = np.arange(1, 200)[:, None]
+    n = np.arange(1, 61)[:, None]
     terms = st.poisson.logpmf(n, rate) + st.gamma.logpdf(np.where(y > 0, y, 1.0), n * a, scale=scale)
     return np.where(y > 0, sp.logsumexp(terms, axis=0), -rate)
 

@@ -7,6 +7,8 @@
 #include "densities.hpp"
 #include "links.hpp"
 #include "refused.hpp"
+#include "truncated.hpp"
+#include "tweedie.hpp"
 #include "vector_rows.hpp"
 
 namespace multilevel {
@@ -25,7 +27,8 @@ E named(const Name (&names)[N], const std::string& name, const char* what) {
 }
 
 constexpr Name kFamilies[] = {{"binomial", 0}, {"poisson", 1}, {"gaussian", 2}, {"gamma", 3}, {"inverse_gaussian", 4},
-                              {"negative_binomial_2", 5}, {"negative_binomial_1", 6}, {"beta", 7}, {"beta_binomial", 8}, {"student_t", 9}};
+                              {"negative_binomial_2", 5}, {"negative_binomial_1", 6}, {"beta", 7}, {"beta_binomial", 8}, {"student_t", 9},
+                              {"tweedie", 10}, {"truncated_poisson", 11}, {"truncated_negative_binomial_2", 12}, {"truncated_negative_binomial_1", 13}};
 constexpr Name kLinks[] = {{"identity", 0}, {"log", 1}, {"logit", 2}, {"probit", 3}, {"cloglog", 4}, {"cauchit", 5}, {"inverse", 6}, {"1/mu^2", 7}, {"sqrt", 8}};
 
 }  // namespace
@@ -49,13 +52,14 @@ Likelihood::Likelihood(Family family, Link link, Curvature curvature) : family_(
                          (family == Family::gaussian && link == Link::identity) || (family == Family::gamma && link == Link::inverse) ||
                          (family == Family::inverse_gaussian && link == Link::inverse_square);
   same_ = canonical || curvature == Curvature::observed;
-  if (curvature == Curvature::expected && (family == Family::negative_binomial_1 || family == Family::beta_binomial))
+  const bool truncated = family == Family::truncated_poisson || family == Family::truncated_negative_binomial_2 || family == Family::truncated_negative_binomial_1;
+  if (curvature == Curvature::expected && (truncated || family == Family::negative_binomial_1 || family == Family::beta_binomial))
     throw Refused("the expected information of this family has no closed form; use the observed one");
 }
 
 int Likelihood::own_shapes() const {
-  if (family_ == Family::binomial || family_ == Family::poisson) return 0;
-  return family_ == Family::student_t ? 2 : 1;
+  if (family_ == Family::binomial || family_ == Family::poisson || family_ == Family::truncated_poisson) return 0;
+  return family_ == Family::student_t || family_ == Family::tweedie ? 2 : 1;
 }
 
 // Binomial with logit, Poisson with log.
@@ -145,6 +149,10 @@ double Likelihood::by_mean(Chunk& c, Detail detail) const {
     case Family::beta: all(Beta{}); break;
     case Family::beta_binomial: all(BetaBinomial{}); break;
     case Family::student_t: all(StudentT{}); break;
+    case Family::tweedie: all(Tweedie{}); break;
+    case Family::truncated_poisson: all(TruncatedPoisson{}); break;
+    case Family::truncated_negative_binomial_2: all(TruncatedNegativeBinomial2{}); break;
+    case Family::truncated_negative_binomial_1: all(TruncatedNegativeBinomial1{}); break;
     case Family::binomial: break;
   }
   return sum;
@@ -193,7 +201,10 @@ double Likelihood::constant(double y, double omega) const {
     case Family::beta_binomial: return log_gamma(omega + 1.0) - log_gamma(omega * y + 1.0) - log_gamma(omega - omega * y + 1.0);
     case Family::poisson:
     case Family::negative_binomial_2:
-    case Family::negative_binomial_1: return -omega * log_gamma(y + 1.0);
+    case Family::negative_binomial_1:
+    case Family::truncated_poisson:
+    case Family::truncated_negative_binomial_2:
+    case Family::truncated_negative_binomial_1: return -omega * log_gamma(y + 1.0);
     default: return 0.0;
   }
 }
@@ -217,6 +228,11 @@ double Likelihood::deviance(double y, double omega, double eta) const {
     case Family::gaussian: return omega * (y - mu) * (y - mu);
     case Family::gamma: return 2.0 * omega * ((y - mu) / mu - std::log(y / mu));
     case Family::inverse_gaussian: return omega * (y - mu) * (y - mu) / (mu * mu * y);
+    case Family::tweedie: {
+      const double p = 1.0 + shape_[1] / (1.0 + shape_[1]);
+      const double one = y > 0.0 ? y * (std::pow(y, 1.0 - p) - std::pow(mu, 1.0 - p)) / (1.0 - p) : 0.0;
+      return 2.0 * omega * (one - (std::pow(y, 2.0 - p) - std::pow(mu, 2.0 - p)) / (2.0 - p));
+    }
     case Family::negative_binomial_2: return 2.0 * omega * (xlogy(y, y / mu) - (y + shape_[0]) * std::log((y + shape_[0]) / (mu + shape_[0])));
     default: return std::numeric_limits<double>::quiet_NaN();
   }
@@ -230,6 +246,10 @@ double Likelihood::eta_near(double y, double omega, double mean) const {
     case Family::poisson: mu = y + 0.1; break;
     case Family::negative_binomial_2:
     case Family::negative_binomial_1: mu = y == 0.0 ? 1.0 / 6.0 : y; break;
+    case Family::tweedie: mu = 0.5 * (y + mean); break;
+    case Family::truncated_poisson:
+    case Family::truncated_negative_binomial_2:
+    case Family::truncated_negative_binomial_1: mu = y > 1.0 ? y : 0.5; break;
     case Family::beta: mu = 0.5 * (y + mean); break;
     case Family::student_t: mu = mean; break;
     default: mu = y; break;
@@ -261,10 +281,13 @@ void Likelihood::own_start(double mean, double variance, double* log_shape) cons
     case Family::gaussian: log_shape[0] = std::log(v); break;
     case Family::gamma: log_shape[0] = within(v / (m * m), 1e-4, 10.0); break;
     case Family::inverse_gaussian: log_shape[0] = std::log(v / (m * m * m)); break;
-    case Family::negative_binomial_2: log_shape[0] = within(m * m / std::max(v - m, 1e-8), 0.2, 50.0); break;
-    case Family::negative_binomial_1: log_shape[0] = within(v / m - 1.0, 0.1, 50.0); break;
+    case Family::negative_binomial_2:
+    case Family::truncated_negative_binomial_2: log_shape[0] = within(m * m / std::max(v - m, 1e-8), 0.2, 50.0); break;
+    case Family::negative_binomial_1:
+    case Family::truncated_negative_binomial_1: log_shape[0] = within(v / m - 1.0, 0.1, 50.0); break;
     case Family::beta: log_shape[0] = within(m * (1.0 - m) / v - 1.0, 0.5, 200.0); break;
     case Family::beta_binomial: log_shape[0] = std::log(5.0); break;
+    case Family::tweedie: log_shape[0] = within(v / std::pow(m, 1.5), 1e-3, 1e3), log_shape[1] = 0.0; break;
     case Family::student_t: log_shape[0] = 0.5 * std::log(0.5 * v), log_shape[1] = std::log(5.0); break;
     default: break;
   }

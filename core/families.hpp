@@ -4,7 +4,7 @@
 //   eta linear predictor, mu = g^-1(eta), l = log f(y; mu, shape), prior weight omega
 //
 // Shapes are on the log scale. Weights are the number of trials (binomial, beta_binomial), divide the dispersion
-// (gaussian, gamma, inverse_gaussian), or multiply the log-likelihood (the others).
+// (gaussian, gamma, inverse_gaussian, tweedie), or multiply the log-likelihood (the others).
 //
 //   family               shape                       variance
 //   binomial             -                           mu (1 - mu) / omega
@@ -17,6 +17,9 @@
 //   beta                 log phi                     mu (1 - mu) / (1 + phi)
 //   beta_binomial        log phi                     mu (1 - mu) (omega + phi) / (1 + phi) / omega
 //   student_t            log scale, log df           scale^2 df / (df - 2)
+//   tweedie              log phi, logit (p - 1)      phi mu^p / omega
+//   truncated_poisson, truncated_negative_binomial_2, truncated_negative_binomial_1: as the family without "truncated", of
+//   which mu is the mean, given that the response is not zero
 #pragma once
 
 #include <cstdint>
@@ -28,7 +31,8 @@
 namespace multilevel {
 
 enum class Family {
-  binomial, poisson, gaussian, gamma, inverse_gaussian, negative_binomial_2, negative_binomial_1, beta, beta_binomial, student_t
+  binomial, poisson, gaussian, gamma, inverse_gaussian, negative_binomial_2, negative_binomial_1, beta, beta_binomial, student_t,
+  tweedie, truncated_poisson, truncated_negative_binomial_2, truncated_negative_binomial_1
 };
 enum class Link { identity, log, logit, probit, cloglog, cauchit, inverse, inverse_square, sqrt };
 // Which weights the Laplace approximation has in Omega: -d2l/deta2, or its expectation over y.
@@ -80,10 +84,10 @@ class Likelihood {
   void set_models(std::vector<ShapeModel> models, std::int64_t n, bool both);
   bool both() const { return both_; }
   void arrange(const std::vector<std::int32_t>& row_of);  // the rows of the columns as Observations has them
-  // A zero that is not a draw from the family, for the family has none: the zero inflation of a continuous response.
-  bool stands_apart(double y) const { return inflated_ && y == 0.0 && !counts(); }
+  // A zero that is not a draw from the family, for the family has none: the zero inflation of a continuous or truncated response.
+  bool stands_apart(double y) const { return inflated_ && y == 0.0 && !has_zeros(); }
   // Equal linear predictors add up: a weighted mean of y with the sum of the weights has the same likelihood in eta.
-  bool merges() const { return models_.empty() && (family_ == Family::binomial || family_ == Family::poisson); }
+  bool merges() const { return models_.empty() && (family_ == Family::binomial || family_ == Family::poisson || family_ == Family::truncated_poisson); }
   bool same_curvature() const { return same_; }  // w is `observed`
   void set_shape(const double* parameters);  // logarithms, or coefficients of the models one after the other
 
@@ -110,7 +114,7 @@ class Likelihood {
 
   struct Chunk;
   int own_shapes() const;
-  bool counts() const;
+  bool has_zeros() const;
   double own_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const;
   double modelled_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const;
   void mix(std::int64_t n, const double* y, const double* omega, const Vec& logit, Detail detail, RowDerivatives& own, RowDerivatives& out) const;

@@ -427,13 +427,17 @@ class Generalized {
   }
   // Many responses on this design: (n, r) column by column, `threads` at a time (0: what the environment allows). With
   // `vcov` each ends with the Hessian, and the covariance of beta comes along.
-  nb::dict refit(InMatrix Y, int n_agq, std::optional<InVector> theta, std::optional<InVector> beta, std::optional<InVector> shape, const Fixed& fixed, int threads, bool vcov) {
+  nb::dict refit(InMatrix Y, int n_agq, std::optional<InVector> theta, std::optional<InVector> beta, std::optional<InVector> shape, const Fixed& fixed, int threads,
+                 bool vcov, std::optional<InVector> scores_at) {
     if (threads <= 0) threads = multilevel::thread_count();
     if (static_cast<std::int64_t>(Y.shape(0)) != model_->rows().n) throw nb::value_error("Y: one row per observation expected");
     const Start start(*this, theta, beta, shape, fixed);
     const std::size_t r = Y.shape(1), m = model_->n_theta(), p = model_->rows().p, s = model_->n_shape();
+    const std::size_t parameters = scores_at ? m + p + s : 0;
+    if (scores_at && scores_at->shape(0) != parameters) throw nb::value_error("scores_at: theta, beta and shape expected");
+    const Vec at = scores_at ? Vec(scores_at->data(), scores_at->data() + parameters) : Vec();
     const double nan = std::numeric_limits<double>::quiet_NaN();
-    Vec theta_out(r * m, nan), beta_out(r * p, nan), shape_out(r * s, nan), crit(r, nan);
+    Vec theta_out(r * m, nan), beta_out(r * p, nan), shape_out(r * s, nan), crit(r, nan), scores(r * parameters, nan);
     const std::size_t terms = model_->rows().terms.size();
     Vec vcov_out(vcov ? r * p * p : 0, nan), smallest(r * terms, nan);
     std::vector<std::int32_t> evaluations(r);
@@ -448,6 +452,14 @@ class Generalized {
         multilevel::GeneralizedMixed mine(*model_);
         for (std::size_t i = next++; i < r; i = next++) {
           mine.set_response({Y.data() + static_cast<std::ptrdiff_t>(i) * Y.stride(1), static_cast<std::ptrdiff_t>(Y.stride(0))});
+          try {
+            if (scores_at) {
+              const auto middle = at.begin() + static_cast<std::ptrdiff_t>(m), end = middle + static_cast<std::ptrdiff_t>(p);
+              const GeneralizedSolution there = mine.solve({at.begin(), middle}, {middle, end}, {end, at.end()}, n_agq, false);
+              std::copy(there.gradient.begin(), there.gradient.end(), scores.begin() + static_cast<std::ptrdiff_t>(i * parameters));
+            }
+          } catch (const multilevel::Refused&) {  // no score at the truth: NaN, but perhaps a fit
+          }
           try {
             const GeneralizedSolution sol = mine.fit(n_agq, start.view(), vcov);
             std::copy(sol.theta.begin(), sol.theta.end(), theta_out.begin() + static_cast<std::ptrdiff_t>(i * m));
@@ -474,6 +486,7 @@ class Generalized {
     out["shape"] = array(std::move(shape_out), r, s);
     out["smallest"] = array(std::move(smallest), r, terms);
     if (vcov) out["vcov"] = to_numpy(std::move(vcov_out), {r, p, p});
+    out["scores"] = array(std::move(scores), r, parameters);
     out["criterion"] = array(crit);
     out["evaluations"] = to_numpy(std::move(evaluations), {r});
     out["converged"] = to_numpy(std::move(converged), {r});
@@ -630,7 +643,7 @@ NB_MODULE(_core, m) {
       .def("objective", &Generalized::objective, "theta"_a, "beta"_a, "shape"_a, "n_agq"_a = 1)
       .def("posterior", &Generalized::posterior, "theta"_a, "beta"_a, "shape"_a)
       .def("refit", &Generalized::refit, "Y"_a, "n_agq"_a = 1, "start_theta"_a.none() = nb::none(), "start_beta"_a.none() = nb::none(),
-           "start_shape"_a.none() = nb::none(), "fixed_shape"_a = false, "threads"_a = 1, "vcov"_a = false)
+           "start_shape"_a.none() = nb::none(), "fixed_shape"_a = false, "threads"_a = 1, "vcov"_a = false, "scores_at"_a.none() = nb::none())
       .def_prop_ro("kept", &Generalized::kept)
       .def_prop_ro("p", &Generalized::p)
       .def_prop_ro("n_theta", &Generalized::n_theta)

@@ -19,6 +19,19 @@ namespace multilevel {
 
 namespace {
 
+// Weights of the others are trials, or divide the dispersion.
+bool weights_multiply(Family family) {
+  switch (family) {
+    case Family::binomial:
+    case Family::beta_binomial:
+    case Family::gaussian:
+    case Family::gamma:
+    case Family::inverse_gaussian:
+    case Family::tweedie: return false;
+    default: return true;
+  }
+}
+
 // Coefficients whose predictors are nearest to one number.
 void nearest(const ShapeModel& model, double value, Vec& out) {
   const int k = model.size();
@@ -41,13 +54,14 @@ void nearest(const ShapeModel& model, double value, Vec& out) {
 
 }  // namespace
 
-bool Likelihood::counts() const {
+bool Likelihood::has_zeros() const {
   switch (family_) {
     case Family::binomial:
     case Family::poisson:
     case Family::negative_binomial_2:
     case Family::negative_binomial_1:
-    case Family::beta_binomial: return true;
+    case Family::beta_binomial:
+    case Family::tweedie: return true;
     default: return false;
   }
 }
@@ -102,7 +116,7 @@ Vec Likelihood::start_shape(double mean, double variance, double zeros) const {
   Vec own(own_shapes(), 0.0), out;
   own_start(mean, variance, own.data());
   if (models_.empty()) return own;
-  const double share = std::min(std::max(counts() ? 0.5 * zeros : zeros, 0.01), 0.99);  // half of the zeros may be the family's
+  const double share = std::min(std::max(has_zeros() ? 0.5 * zeros : zeros, 0.01), 0.99);  // half of the zeros may be the family's
   for (std::size_t k = 0; k < models_.size(); ++k) nearest(models_[k], k < own.size() ? own[k] : std::log(share / (1.0 - share)), out);
   return out;
 }
@@ -145,8 +159,7 @@ void RowDerivatives::slope(const Vec& c, Vec& a) const {
 // The derivatives of the mixture from the family's own; its logit comes as one more shape.
 void Likelihood::mix(std::int64_t n, const double* y, const double* omega, const Vec& logit, Detail detail, RowDerivatives& own, RowDerivatives& out) const {
   // weights that multiply the log-likelihood multiply that of the mixture
-  const bool multiplies = family_ == Family::poisson || family_ == Family::negative_binomial_1 || family_ == Family::negative_binomial_2 ||
-                          family_ == Family::beta || family_ == Family::student_t;
+  const bool multiplies = weights_multiply(family_);
   const bool slopes = detail != Detail::value, full = detail == Detail::full;
   const std::size_t all = n * (both_ ? kViews : 1), own_count = own.r_shape.size();
   out.l.resize(n);
@@ -158,7 +171,7 @@ void Likelihood::mix(std::int64_t n, const double* y, const double* omega, const
   }
   for (std::int64_t i = 0; i < n; ++i) {
     const double k = multiplies ? omega[i] : 1.0;
-    const Mixture::Row row = y[i] != 0.0 ? Mixture::Row::positive : counts() ? Mixture::Row::zero : Mixture::Row::apart;
+    const Mixture::Row row = y[i] != 0.0 ? Mixture::Row::positive : has_zeros() ? Mixture::Row::zero : Mixture::Row::apart;
     const bool apart = row == Mixture::Row::apart;
     const double f1 = slopes && !apart ? own.r[i] / k : 0.0, f2 = slopes && !apart ? -own.observed[i] / k : 0.0;
     const Mixture m(row, logit[i], own.l[i] / k, f1, f2, full && !apart ? -own.dw[i] / k : 0.0);
@@ -198,7 +211,7 @@ double Likelihood::modelled_rows(std::int64_t n, const double* y, const double* 
     y = seen[0].data(), omega = seen[1].data(), eta = seen[2].data();
   }
   Vec stand_in;
-  if (inflated_ && !counts()) {
+  if (inflated_ && !has_zeros()) {
     stand_in.assign(y, y + n);
     for (double& v : stand_in) v = v == 0.0 ? 0.5 : v;
   }

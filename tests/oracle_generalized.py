@@ -29,6 +29,9 @@ INVERSE = {
 
 def log_density(family, y, w, mu, s):
     """Row by row; s the shapes on their natural scale."""
+    if family.startswith("truncated_"):
+        zero = log_density(family[10:], np.zeros_like(y), np.ones_like(w), mu, s)
+        return log_density(family[10:], y, w, mu, s) - w * np.log(-np.expm1(zero))
     match family:
         case "binomial":
             return st.binom.logpmf(np.round(w * y), w, mu)
@@ -50,6 +53,16 @@ def log_density(family, y, w, mu, s):
             return st.betabinom.logpmf(np.round(w * y), w, mu * s[0], (1 - mu) * s[0])
         case "student_t":
             return w * st.t.logpdf(y, s[1], mu, s[0])
+        case "tweedie":
+            return tweedie(y, s[0] / w, mu, (1 + 2 * s[1]) / (1 + s[1]))
+
+
+def tweedie(y, v, mu, p):
+    """A Poisson number of gamma variables, by the law of total probability (Joergensen 1987)."""
+    rate, a, scale = mu ** (2 - p) / (v * (2 - p)), (2 - p) / (p - 1), v * (p - 1) * mu ** (p - 1)
+    n = np.arange(1, 61)[:, None]
+    terms = st.poisson.logpmf(n, rate) + st.gamma.logpdf(np.where(y > 0, y, 1.0), n * a, scale=scale)
+    return np.where(y > 0, sp.logsumexp(terms, axis=0), -rate)
 
 
 def information(family, w, mu, s):
@@ -62,6 +75,7 @@ def information(family, w, mu, s):
         "inverse_gaussian": lambda: s[0] * mu**3 / w,
         "negative_binomial_2": lambda: (mu + mu**2 / s[0]) / w,
         "student_t": lambda: s[0] ** 2 * (s[1] + 3) / (s[1] + 1) / w,
+        "tweedie": lambda: s[0] * mu ** ((1 + 2 * s[1]) / (1 + s[1])) / w,
         "beta": lambda: 1 / (s[0] ** 2 * (sp.polygamma(1, mu * s[0]) + sp.polygamma(1, (1 - mu) * s[0]))) / w,
     }
     return 1 / variance[family]()
@@ -87,10 +101,12 @@ def by_row(shape, models, n):
 
 def inflated(family, y, w, mu, s, g):
     """Row by row; g the logits of the zero inflation. Weights that multiply do so from outside."""
-    divides = family in ("gaussian", "gamma", "inverse_gaussian", "binomial", "beta_binomial")
+    divides = family in ("gaussian", "gamma", "inverse_gaussian", "binomial", "beta_binomial", "tweedie")
     outside, inside = (np.ones(len(y)), w) if divides else (w, np.ones(len(y)))
-    continuous = family in ("gaussian", "gamma", "inverse_gaussian", "beta", "student_t")
-    f = log_density(family, np.where(y == 0, 0.5, y) if continuous else y, inside, mu, s)
+    continuous = family in ("gaussian", "gamma", "inverse_gaussian", "beta", "student_t") or "truncated" in family
+    f = log_density(
+        family, np.where(y == 0, 1.0 if "truncated" in family else 0.5, y) if continuous else y, inside, mu, s
+    )
     zeros = np.log(sp.expit(g)) if continuous else np.logaddexp(np.log(sp.expit(g)), np.log(sp.expit(-g)) + f)
     return outside * np.where(y == 0, zeros, np.log(sp.expit(-g)) + f)
 

@@ -23,14 +23,21 @@ PAIRS = [
     ("beta", ["logit", "probit", "cloglog", "cauchit"]),
     ("beta_binomial", ["logit", "probit", "cloglog"]),
     ("student_t", ["identity", "log"]),
+    ("tweedie", ["log"]),
+    ("truncated_poisson", ["log", "sqrt"]),
+    ("truncated_negative_binomial_2", ["log"]),
+    ("truncated_negative_binomial_1", ["log"]),
 ]
 FAMILY_LINKS = [(family, link) for family, links in PAIRS for link in links]
-SHAPES = {"negative_binomial_2": [0.9], "beta": [1.6], "beta_binomial": [1.4], "student_t": [-0.5, 1.2]}
+SHAPES = {
+    "negative_binomial_2": [0.9], "beta": [1.6], "beta_binomial": [1.4], "student_t": [-0.5, 1.2],
+    "tweedie": [-0.3, 0.2], "truncated_negative_binomial_2": [0.9],
+}  # fmt: skip
 STRUCTURES = ["intercepts", "slopes", "crossed", "nested", "three factors", "quadrature", "quadrature of slopes"]
 
 
 def shape_of(family):
-    return np.array([] if family in ("binomial", "poisson") else SHAPES.get(family, [-0.5]))
+    return np.array([] if family in ("binomial", "poisson", "truncated_poisson") else SHAPES.get(family, [-0.5]))
 
 
 def drawn(family, mu, rng):
@@ -51,6 +58,10 @@ def drawn(family, mu, rng):
         "negative_binomial_1": lambda: rng.poisson(rng.gamma(mu / 0.7, 0.7)),
         "beta": lambda: np.clip(rng.beta(5 * mu, 5 * (1 - mu)), 1e-4, 1 - 1e-4),
         "student_t": lambda: mu + 0.5 * rng.standard_t(4, n),
+        "tweedie": lambda: rng.gamma(np.maximum(rng.poisson(mu), 1e-200), 1.0),
+        "truncated_poisson": lambda: 1 + rng.poisson(mu),
+        "truncated_negative_binomial_2": lambda: 1 + rng.poisson(mu * rng.gamma(2, 0.5, n)),
+        "truncated_negative_binomial_1": lambda: 1 + rng.poisson(rng.gamma(mu / 0.7, 0.7)),
     }[family]()
     return np.asarray(y, float), rng.uniform(0.5, 2, n)
 
@@ -115,7 +126,8 @@ def structure(request):
 
 
 def curvatures(family):
-    return ["observed"] if family in ("negative_binomial_1", "beta_binomial") else ["expected", "observed"]
+    observed = family in ("negative_binomial_1", "beta_binomial") or family.startswith("truncated")
+    return ["observed"] if observed else ["expected", "observed"]
 
 
 @pytest.mark.parametrize(("family", "link"), FAMILY_LINKS)
@@ -159,7 +171,7 @@ def test_tails(link):
     [
         ("binomial", "logit"), ("binomial", "cloglog"), ("poisson", "log"), ("gamma", "log"), ("gaussian", "identity"),
         ("inverse_gaussian", "log"), ("negative_binomial_2", "log"), ("negative_binomial_1", "log"), ("beta", "logit"),
-        ("beta_binomial", "logit"), ("student_t", "identity"),
+        ("beta_binomial", "logit"), ("student_t", "identity"), ("tweedie", "log"), ("truncated_poisson", "log"),
     ],
 )  # fmt: skip
 def test_fit_is_stationary_and_no_neighbour_is_better(family, link, structure):

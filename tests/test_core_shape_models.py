@@ -16,6 +16,8 @@ CASES = [
     ("poisson", "log"), ("poisson", "sqrt"), ("binomial", "logit"), ("binomial", "probit"), ("gaussian", "identity"),
     ("gamma", "log"), ("inverse_gaussian", "log"), ("negative_binomial_2", "log"), ("negative_binomial_1", "log"),
     ("beta", "logit"), ("beta_binomial", "logit"), ("student_t", "identity"),
+    ("tweedie", "log"), ("truncated_poisson", "log"), ("truncated_negative_binomial_2", "log"),
+    ("truncated_negative_binomial_1", "log"),
 ]  # fmt: skip
 STRUCTURES = ["intercepts", "slopes", "crossed"]
 
@@ -40,7 +42,7 @@ class Case:
         if structure == "crossed":
             self.terms.append(Term(b, 5, self.X, "diag"))
         self.family, self.link, self.nodes, self.inflation = family, link, nodes, inflation
-        own = [] if family in ("poisson", "binomial") else SHAPES.get(family, [-0.5])
+        own = [] if family in ("poisson", "binomial", "truncated_poisson") else SHAPES.get(family, [-0.5])
         design = np.column_stack([one, t])
         self.models = [design if dispersion and k == 0 else None for k in range(len(own))]
         shape = [v for k, value in enumerate(own) for v in ([value, 0.4] if dispersion and k == 0 else [value])]
@@ -108,7 +110,7 @@ def test_a_model_of_one_column_of_ones_is_no_model():
 
 
 @pytest.mark.parametrize(
-    ("family", "link"), [c for c in CASES if c[0] not in ("binomial", "student_t", "beta_binomial")]
+    ("family", "link"), [c for c in CASES if c[0] not in ("binomial", "student_t", "beta_binomial", "tweedie")]
 )
 def test_fit_is_stationary_and_no_neighbour_is_better(family, link):
     case = Case(family, link, "intercepts", inflation=True, dispersion=family != "poisson")

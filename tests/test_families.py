@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import logsumexp
 
 from multilevel import families
 from multilevel.errors import FitError, InferenceError
@@ -21,6 +22,55 @@ NONE = np.empty(0)
 
 def beta_binomial(n, mu, s):
     return stats.betabinom(n.astype(int), mu * s, (1 - mu) * s)
+
+
+class Truncated:
+    """A distribution of counts without its zeros."""
+
+    def __init__(self, whole):
+        self.whole, self.zero = whole, whole.pmf(0)
+
+    def logpmf(self, k):
+        return self.whole.logpmf(k) - np.log1p(-self.zero)
+
+    def cdf(self, k):
+        return np.maximum(self.whole.cdf(k) - self.zero, 0) / (1 - self.zero)
+
+    def mean(self):
+        return self.whole.mean() / (1 - self.zero)
+
+    def var(self):
+        return (self.whole.var() + self.whole.mean() ** 2) / (1 - self.zero) - self.mean() ** 2
+
+    def rvs(self, random_state, size):
+        return self.whole.ppf(self.zero + (1 - self.zero) * random_state.uniform(size=size))
+
+
+class CompoundPoisson:
+    """Tweedie: sums of a Poisson number of gamma variables, by the law of total probability."""
+
+    def __init__(self, mu, phi, p):
+        self.a, self.scale = (2 - p) / (p - 1), phi * (p - 1) * mu ** (p - 1)
+        self.n, self.mu, self.v = stats.poisson(mu ** (2 - p) / (phi * (2 - p))), mu, phi * mu**p
+        self.k = np.arange(1, 300)[:, None]
+
+    def logpdf(self, y):
+        terms = self.n.logpmf(self.k) + stats.gamma.logpdf(y, self.k * self.a, scale=self.scale)
+        return np.where(y > 0, logsumexp(terms, axis=0), self.n.logpmf(0))
+
+    def cdf(self, y):
+        terms = self.n.pmf(self.k) * stats.gamma.cdf(y, self.k * self.a, scale=self.scale)
+        return self.n.pmf(0) + terms.sum(axis=0)
+
+    def mean(self):
+        return self.mu
+
+    def var(self):
+        return self.v
+
+    def rvs(self, random_state, size):
+        n = self.n.rvs(random_state=random_state, size=size)
+        return np.where(n > 0, random_state.gamma(np.maximum(n * self.a, 1e-9), self.scale), 0.0)
 
 
 # family, mu, weights, shape, the same distribution of scipy, and what multiplies y there
@@ -42,6 +92,16 @@ CASES = {
     "beta_binomial": (
         families.beta_binomial(), PROBABILITIES, TRIALS, [4.0], lambda m, w, s: beta_binomial(w, m, s[0]),
     ),
+    "truncated_poisson": (families.truncated_poisson(), MEANS, ONES, [], lambda m, w, s: Truncated(stats.poisson(m))),
+    "truncated_negative_binomial": (
+        families.truncated_negative_binomial(), MEANS, ONES, [1.3],
+        lambda m, w, s: Truncated(stats.nbinom(s[0], s[0] / (s[0] + m))),
+    ),
+    "truncated_negative_binomial_1": (
+        families.truncated_negative_binomial(type=1), MEANS, ONES, [0.8],
+        lambda m, w, s: Truncated(stats.nbinom(m / s[0], 1 / (1 + s[0]))),
+    ),
+    "tweedie": (families.tweedie(), MEANS, ONES, [0.9, 1.4], lambda m, w, s: CompoundPoisson(m, *s)),
     "student_t": (families.student_t(), MEANS, ONES, [1.5, 4.2], lambda m, w, s: stats.t(s[1], m, s[0])),
 }  # fmt: skip
 
@@ -75,12 +135,13 @@ def test_distribution_function_is_that_of_scipy(case):
     y = draws(family, other, weights)
     k = np.round(y * scaled(family, weights)) if family.discrete else y
     np.testing.assert_allclose(family.cdf(y, mu, weights, shape), other.cdf(k), rtol=1e-9, atol=1e-12)
-    below = other.cdf(k - 1) if family.discrete else other.cdf(k)
+    below = other.cdf(k - 1) if family.discrete else np.where(family.has_zeros & (k == 0), 0.0, other.cdf(k))
     np.testing.assert_allclose(family.below(y, mu, weights, shape), below, rtol=1e-9, atol=1e-12)
 
 
-def test_variance_is_that_of_scipy(case):
+def test_mean_and_variance_are_those_of_scipy(case):
     family, mu, weights, shape, other = case
+    np.testing.assert_allclose(family.expected(mu, shape), other.mean() / scaled(family, weights), rtol=1e-10)
     want = other.var() / scaled(family, weights) ** 2
     np.testing.assert_allclose(family.variance(mu, weights, shape), want, rtol=1e-10)
 
@@ -90,7 +151,7 @@ def test_draws_have_the_mean_and_the_variance(case):
     rng = np.random.default_rng(3)
     y = np.array([family.simulate(mu, weights, shape, rng) for _ in range(4000)])
     variance = family.variance(mu, weights, shape)
-    z = (y.mean(axis=0) - mu) / np.sqrt(variance / 4000)
+    z = (y.mean(axis=0) - family.expected(mu, shape)) / np.sqrt(variance / 4000)
     assert np.abs(z).max() < 4.5
     if family.name != "student_t":  # whose fourth moment is barely finite
         assert np.median(y.var(axis=0) / variance) == pytest.approx(1, abs=0.03)
@@ -122,7 +183,8 @@ def test_total_probability(case):
 
         support = {"beta": (0, 1), "gaussian": (-40, 60), "student_t": (-np.inf, np.inf)}.get(family.name, (0, np.inf))
         total = quad(lambda v: np.exp(family.loglik(np.array([v]), at, w, shape))[0], *support, limit=200)[0]
-        assert total == pytest.approx(1, abs=1e-6)
+        zero = np.exp(family.loglik(np.zeros(1), at, w, shape))[0] if family.has_zeros else 0.0
+        assert total + zero == pytest.approx(1, abs=1e-6)
 
 
 def test_deviance_is_twice_the_likelihood_lost_to_the_best_mean(case):
@@ -150,6 +212,28 @@ def test_likelihood_of_a_negative_binomial_without_end_is_poisson():
     y, shape = np.arange(N, dtype=float), np.array([1e12])
     poisson = families.poisson().loglik(y, MEANS, ONES, NONE)
     np.testing.assert_allclose(families.negative_binomial().loglik(y, MEANS, ONES, shape), poisson, rtol=1e-8)
+
+
+def test_truncated_counts_near_one():
+    """A mean near zero: the count is one for nearly sure, and draws are found without waiting for one."""
+    for family, shape in ((families.truncated_poisson(), NONE), (families.truncated_negative_binomial(), np.ones(1))):
+        mu = np.full(N, 1e-9)
+        y = family.simulate(mu, ONES, shape, np.random.default_rng(1))
+        assert (y == 1).all()
+        np.testing.assert_allclose(family.loglik(y, mu, ONES, shape), 0, atol=1e-8)
+        np.testing.assert_allclose(family.expected(mu, shape), 1, rtol=1e-7)
+        eta = np.linspace(-3, 2, N)
+        slope = (family.mean_at(eta + 1e-6, shape) - family.mean_at(eta - 1e-6, shape)) / 2e-6
+        np.testing.assert_allclose(family.slope_at(eta, shape), slope, rtol=1e-6)
+
+
+def test_tweedie_with_hardly_a_zero_is_gamma_and_with_small_jumps_poisson():
+    y, tweedie = np.linspace(0.5, 20, N), families.tweedie()
+    gamma = families.gamma().loglik(y, MEANS, ONES, np.array([0.3]))
+    near = tweedie.loglik(y, MEANS, ONES, np.array([0.3, 2 - 1e-6]))
+    np.testing.assert_allclose(near, gamma, rtol=1e-4, atol=1e-4)
+    total = tweedie.cdf(np.floor(y) + 0.5, MEANS, ONES, np.array([1.0, 1 + 1e-5]))
+    np.testing.assert_allclose(total, stats.poisson.cdf(np.floor(y), MEANS), atol=1e-3)
 
 
 @pytest.mark.parametrize("name", LINKS)
@@ -186,6 +270,9 @@ NAMED = {
     "POISSON": "poisson(log)",
     "quasi(log)": "quasi(log)",
     "t_family": "student_t(identity)",
+    "truncated_nbinom2": "truncated_negative_binomial(log)",
+    "truncated_nbinom1(sqrt)": "truncated_negative_binomial_1(sqrt)",
+    "Tweedie": "tweedie(log)",
 }
 
 
@@ -216,6 +303,13 @@ BAD_NAMES = [
     (lambda: families.negative_binomial(type=1, size=2), "type 1 has no size"),
     (lambda: families.negative_binomial(size=0), "size of a negative binomial family is 0; expected a positive"),
     (lambda: families.student_t(df=-1), "df of a Student t family is -1"),
+    (lambda: families.tweedie(power=2), "the power of a Tweedie family is 2; expected a number between 1 and 2"),
+    (lambda: families.tweedie("logit"), "tweedie family cannot have the link 'logit': its means are positive"),
+    (
+        lambda: families.truncated_negative_binomial(type=0),
+        "truncated_negative_binomial has no type 0; expected 1 or 2",
+    ),
+    (lambda: families.truncated_poisson("inverse"), "truncated_poisson family cannot have the link 'inverse'"),
     (lambda: families.quasi("log", variance="mu^4"), r"no variance function 'mu\^4'; did you mean"),
 ]
 
@@ -237,6 +331,9 @@ BAD_RESPONSES = [
     ("negative_binomial_1", [1, 0.2], [1, 1], [1], "whole numbers"),
     ("gamma", [1, 0], [1, 1], [1], "positive"),
     ("inverse_gaussian", [-1, 1], [1, 1], [0], "positive"),
+    ("tweedie", [0, 2, -0.1], [1, 1, 1], [2], "zeros and positive numbers"),
+    ("truncated_poisson", [1, 0, 2], [1, 1, 1], [1], "one or more; for zeros beside them give a ziformula"),
+    ("truncated_negative_binomial", [1, 2.5], [1, 1], [1], "whole numbers"),
     ("beta", [0, 0.5, 1], [1, 1, 1], [0, 2], "between 0 and 1, both excluded"),
     ("gaussian(log)", [-1, 0], [1, 1], [0, 1], "log link needs positive"),
     ("quasibinomial", [0.2, 1.1], [1, 1], [1], "proportions"),

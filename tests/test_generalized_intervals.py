@@ -191,10 +191,32 @@ def test_errors_of_a_bootstrap():
     assert (interval.lower, interval.upper) == pytest.approx((-1.588, -0.444), abs=0.2)
 
 
+def test_acceleration_of_a_poisson_mean():
+    """A sixth of the skewness of the score, whose distribution is that of the sum of the counts."""
+    m = glm("y ~ 1", {"y": [0.0, 1, 2, 1, 0, 3, 1, 0, 1, 1]}, "poisson")
+    b = m.bootstrap(4000, seed=1)
+    assert b._accelerations((0,))[0] == pytest.approx(1 / (6 * np.sqrt(10)), abs=0.02)
+    percentile, bca = (b.confint(method)["(Intercept)"] for method in ("percentile", "bca"))
+    assert np.isfinite([bca.lower, bca.upper]).all()
+    assert bca.lower > percentile.lower  # the estimate of log mu is skewed to the left
+    assert np.exp([bca.lower, bca.upper]) == pytest.approx([0.48, 1.84], abs=0.16)  # exact: 0.48 to 1.84 (Garwood)
+
+
+def test_scores_at_the_fit_have_the_information_as_covariance():
+    """Up to the size of the Laplace approximation's error; gradients are of -2 log-likelihood."""
+    m = cbpp()
+    b = m.bootstrap(600, seed=3)
+    information = m._fit.estimate.hessian / 2
+    ratio = np.diag(np.cov(b.scores.T)) / 4 / np.diag(information)
+    np.testing.assert_allclose(ratio[1:], 1, atol=0.25)
+    interval = b.confint("bca")["period[2]"]
+    assert interval.lower < m.fixef["period[2]"] < interval.upper
+
+
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (lambda: cbpp().confint("boot", n=300, boot="bca", seed=1), "BCa intervals need scores"),
+        (lambda: cbpp().bootstrap(20, seed=1).confint("bca", level=0.5), "BCa intervals need 30 replicates or more"),
         (lambda: cbpp().bootstrap(1), "n is 1; expected the number of replicates"),
         (lambda: cbpp().profile("perod[2]"), "did you mean 'period\\[2\\]'"),
         (lambda: cbpp().profile(level=2), "level is 2; expected"),

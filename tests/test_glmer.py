@@ -45,6 +45,9 @@ def made():
         "y": rng.binomial(1, 1 / (1 + np.exp(-eta))), "k": rng.poisson(np.exp(eta)), "x": x, "g": g.astype(str),
         "t": rng.gamma(3, np.exp(eta) / 3), "p": rng.beta(2, 3, 200), "obs": np.arange(200).astype(str), "n": 5,
         "s": eta + rng.standard_t(5, 200), "h": np.where(g < 10, "a", "b"), "one_group": "a", "zero": 0, "ten": 10,
+        "c": families.truncated_negative_binomial().simulate(2 * np.exp(eta), np.ones(200), np.array([1.5]), rng),
+        "d": families.truncated_poisson().simulate(2 * np.exp(eta), np.ones(200), np.empty(0), rng),
+        "w": families.tweedie().simulate(np.exp(eta), np.ones(200), np.array([0.8, 1.5]), rng),
     })  # fmt: skip
 
 
@@ -289,7 +292,7 @@ def test_quadrature_of_the_average(name, sd):
             return np.exp(-z * z / 2) / sqrt(2 * np.pi) * link.inverse(np.array([eta + sd * z]))[0]  # noqa: B023
 
         want = quad(integrand, -14, 14, limit=400, epsabs=1e-13)[0]
-        got = population_average(link, np.array([eta]), np.array([sd]))[0]
+        got = population_average(link.inverse, np.array([eta]), np.array([sd]))[0]
         assert got == pytest.approx(want, rel=1e-8), eta
 
 
@@ -298,7 +301,8 @@ def test_quadrature_of_the_average(name, sd):
 
 FAMILIES = {
     "binomial": "y", "poisson": "k", "negative_binomial": "k", "negative_binomial_1": "k", "gamma(log)": "t",
-    "inverse_gaussian(log)": "t", "gaussian": "s", "student_t": "s", "beta": "p",
+    "inverse_gaussian(log)": "t", "gaussian": "s", "student_t": "s", "beta": "p", "tweedie": "w",
+    "truncated_poisson": "d", "truncated_negative_binomial": "c", "truncated_negative_binomial_1": "c",
 }  # fmt: skip
 
 
@@ -504,6 +508,11 @@ BAD = [
     ("y ~ x + (1 | g)", "beta", {}, DataError, "beta family expected numbers between 0 and 1, both excluded"),
     ("p ~ x + (1 | g)", "beta_binomial", {}, DataError, "beta_binomial family expected whole numbers of successes"),
     ("g ~ x + (1 | h)", "poisson", {}, DataError, "text or categorical"),
+    ("k ~ x + (1 | g)", "truncated_poisson", {}, DataError, "expected counts, one or more; for zeros .* ziformula"),
+    ("I(zero + 1) ~ x + (1 | g)", "truncated_poisson", {}, FitError, "is 1 in every row: the likelihood has no maxim"),
+    ("zero ~ x + (1 | g)", "truncated_poisson", {"ziformula": "~ 1"}, FitError, "is 0 in every row; there is no mean"),
+    ("c ~ x + (1 | g)", "truncated_poisson", {"curvature": "expected"}, FitError, "no closed form; use the observed"),
+    ("s ~ x + (1 | g)", "tweedie", {}, DataError, "the tweedie family expected zeros and positive numbers"),
     ("cbind(y, n - 7) ~ x + (1 | g)", "binomial", {}, DataError, "has -2 in row 0|has 1 in row 0|expected counts"),
     ("cbind(zero, zero) ~ x + (1 | g)", "binomial", {}, DataError, "has no trials in any row"),
     ("cbind(y, n) ~ x + (1 | g)", "poisson", {}, DataError, "counts successes and failures, which needs a binomial"),
@@ -552,7 +561,7 @@ BAD_QUESTIONS = [
     (lambda m: m.predict(groups="average"), DataError, 'means of the response; use type="response"'),
     (lambda m: m.predict({"herd": ["1"]}), DataError, "column 'period' not found"),
     (lambda m: m.predict({"period": ["1"]}), DataError, "column 'herd' not found"),
-    (lambda m: m.predict(interval="prediction"), DataError, "interval is 'prediction'"),
+    (lambda m: m.predict(interval="prediction"), DataError, 'interval="prediction" is that of a response'),
     (lambda m: m.predict(interval="confidence", level=2), InferenceError, "level is 2; expected a number between"),
     (lambda m: m.predict(interval="confidence", new_levels="draw"), InferenceError, "draws one possible value"),
     (lambda m: m.predict(interval="confidence", groups="average"), InferenceError, "has no interval yet"),

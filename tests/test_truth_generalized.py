@@ -30,6 +30,9 @@ SHAPES: dict[str, dict[str, float]] = {
     "beta": {"precision": 5.0},
     "beta_binomial": {"precision": 3.0},
     "student_t": {"scale": 0.7, "df": 5.0},
+    "tweedie": {"dispersion": 0.8, "power": 1.4},
+    "truncated_poisson": {},
+    "truncated_negative_binomial": {"size": 2.0},
 }
 FORMULA = "y ~ x + (1 | g)"
 

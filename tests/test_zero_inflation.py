@@ -56,7 +56,7 @@ def test_glmmtmb(reference):
         assert str(answer)
     y = m.simulate(200, seed=1)
     assert ((y == 0).mean() > 0) == bool(reference["zi"] or reference["family"] == "negative_binomial")
-    if reference["zi"] and reference["family"] != "gamma":
+    if reference["zi"] and reference["family"] not in ("gamma", "truncated_poisson"):  # whose variance is another there
         np.testing.assert_allclose(m.residuals("pearson")[:10], reference["pearson"], rtol=1e-3)
 
 

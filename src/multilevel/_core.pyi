@@ -165,6 +165,7 @@ class GeneralizedRefits(TypedDict):
     criterion: Floats  # (r,)
     evaluations: NDArray[np.int32]  # (r,)
     converged: NDArray[np.uint8]  # (r,)
+    scores: Floats  # (r, m + p + s) gradients at `scores_at` for each response, or (r, 0)
 
 class GeneralizedSolution:
     """d = -2 log-likelihood with all constants. Vectors of all parameters are in the order theta, beta, shape."""
@@ -222,6 +223,7 @@ class GeneralizedMixed:
     family: "binomial" (y a proportion, weights the trials), "poisson", "gaussian", "gamma", "inverse_gaussian",
     "negative_binomial_2", "negative_binomial_1", "beta", "beta_binomial" (as binomial), "student_t".
     link: "identity", "log", "logit", "probit", "cloglog", "cauchit", "inverse", "1/mu^2", "sqrt".
+    "tweedie", "truncated_poisson", "truncated_negative_binomial_2", "truncated_negative_binomial_1".
     shape (s,): log dispersion phi (gaussian: variance; gamma; inverse_gaussian; negative_binomial_1: variance
     mu (1 + phi)), log precision (beta, beta_binomial), log size (negative_binomial_2), log scale and log df
     (student_t); none for binomial and poisson. Weights divide phi (gaussian, gamma, inverse_gaussian), or multiply
@@ -272,6 +274,7 @@ class GeneralizedMixed:
         fixed_shape: bool | list[bool] = False,
         threads: int = 1,  # 0: as many as the environment allows
         vcov: bool = False,  # the Hessian of each, and so the covariance of beta, as well
+        scores_at: Floats | None = None,  # (m + p + s,) theta, beta, shape
     ) -> GeneralizedRefits: ...
     @property
     def kept(self) -> list[int]: ...  # positions of the identified columns of X

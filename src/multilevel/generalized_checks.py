@@ -49,10 +49,12 @@ def _dispersion(fit: GeneralizedFit) -> Iterator[Check]:
 
 
 def _zeros(fit: GeneralizedFit) -> Iterator[Check]:
-    """Zeros among counts beside their expectation given the modes."""
-    if not fit.family.discrete or fit.family.trials or isinstance(fit.family, Quasi):
+    """Zeros beside their expectation given the modes, for families that have some, and hurdle models of counts."""
+    family = fit.family
+    expected_some = family.has_zeros or (family.discrete and fit.inflation is not None)
+    if not expected_some or family.trials or isinstance(family, Quasi):
         return
-    y, mu = fit.y, fit.conditional_mean
+    y, mu = fit.y, fit.mu
     p = np.exp(fit.family.loglik(np.zeros_like(y), mu, np.ones_like(y), fit.shape))
     if fit.inflation is not None:
         p = fit.inflation + (1 - fit.inflation) * p

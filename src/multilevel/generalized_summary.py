@@ -209,7 +209,7 @@ def augment_generalized(fit: GeneralizedFit, data: Any) -> Any:
     """
     added = {".fitted": fit.mean, ".resid": residuals_generalized(fit, "pearson" if fit.modelled else "deviance")}
     if fit.design.random:
-        fixed = fit.family.link.inverse(fixed_part(fit, fit.rows))
+        fixed = fit.family.mean_at(fixed_part(fit, fit.rows), fit.shape)
         if (part := fit.inflating) is not None:
             fixed = fixed * (1 - part.family.link.inverse(fixed_part(part, part.rows)))
         added[".fixed"] = fixed

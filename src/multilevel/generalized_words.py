@@ -43,12 +43,17 @@ SHAPES = {  # of which family each parameter besides the mean is what
     "beta": ("precision; the variance is mu (1 - mu) / (1 + precision)",),
     "beta_binomial": ("precision",),
     "student_t": ("scale", "degrees of freedom"),
+    "tweedie": ("dispersion; the variance is dispersion mu^power", "power"),
+    "truncated_negative_binomial": ("size; with zeros the variance is mu + mu^2 / size",),
+    "truncated_negative_binomial_1": ("dispersion; with zeros the variance is mu (1 + dispersion)",),
 }
 LIMITS = {  # the last shape of a family outside these bounds is that of a simpler one
     "negative_binomial": ("Poisson", 0.0, 1e5),
     "negative_binomial_1": ("Poisson", 1e-5, np.inf),
     "beta_binomial": ("binomial", 0.0, 1e5),
     "student_t": ("normal", 0.0, 1e5),
+    "truncated_negative_binomial": ("truncated Poisson", 0.0, 1e5),
+    "truncated_negative_binomial_1": ("truncated Poisson", 1e-5, np.inf),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from .data.rows import column_names, read_columns
 from .data.sums import Floats
 from .errors import DataError, InferenceError
-from .families import Link
 from .formula import Design, Matrices
 from .models.generalized import GeneralizedFit
 from .models.predictor import fixed_part, random_variances
@@ -52,7 +51,7 @@ def predict_generalized(
         eta = predict(fit, newdata, groups=groups, new_levels=new_levels, seed=seed)
         if type == "link":
             return eta
-        mean = fit.family.link.inverse(eta)
+        mean = fit.family.mean_at(eta, shape_of_rows(fit, newdata))
     inflated = type == "response" and fit.inflation is not None
     return mean * (1 - _zero_probability(fit, newdata, groups, new_levels, seed)) if inflated else mean
 
@@ -68,8 +67,8 @@ def _zero_probability(
     )
 
 
-def population_average(link: Link, eta: Floats, sd: Floats) -> Floats:
-    """(n,) E g^-1(eta + sd z) over a standard normal z, by the trapezoidal rule.
+def population_average(inverse: Callable[[Floats], Floats], eta: Floats, sd: Floats) -> Floats:
+    """(n,) E g^-1(eta + sd z) over a standard normal z, by the trapezoidal rule; `inverse` is g^-1.
 
     Random effects enter a row as one normal variable, whatever their number, so one dimension is enough. For smooth
     integrands on the whole line the rule converges geometrically, and unlike Gauss-Hermite nodes its own do not thin
@@ -77,14 +76,14 @@ def population_average(link: Link, eta: Floats, sd: Floats) -> Floats:
     the logit link and standard deviations up to 10.
 
     >>> from .families import link_named
-    >>> population_average(link_named("log"), np.array([0.0]), np.array([1.0])).round(6)  # exp(1/2)
+    >>> population_average(link_named("log").inverse, np.array([0.0]), np.array([1.0])).round(6)  # exp(1/2)
     array([1.648721])
     """
     nodes = STEP * np.arange(-REACH, REACH + 1)
     weights = STEP / np.sqrt(2 * np.pi) * np.exp(-(nodes**2) / 2)
     total = np.zeros_like(eta)
     for node, weight in zip(nodes.tolist(), weights.tolist(), strict=True):
-        total += weight * link.inverse(eta + node * sd)
+        total += weight * inverse(eta + node * sd)
     return total
 
 
@@ -117,7 +116,7 @@ def residuals_generalized(fit: GeneralizedFit, kind: GeneralizedResiduals, seed:
     if kind == "response":
         return r
     if kind == "working":
-        return r / family.link.derivative(family.link.of(mu))
+        return r / family.slope_at(family.link.of(mu), shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         if kind == "deviance":
             squares = np.maximum(family.deviance(y, mu, weights, shape), 0.0)
@@ -200,13 +199,9 @@ def _part_rows(newdata: Any, design: Design) -> tuple[tuple[Floats, ...], Any, i
 
 def _new_shape(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats:
     """Shapes of new rows without missing values."""
-    models = fit.models
-    if models is None or models.dispersion is None:
-        return fit.shape
-    X, present, n = _part_rows(newdata, models.dispersion.design)
-    every = np.full((models.n_own, n), np.nan)
-    every[:, present] = models.by_row(fit.parameters, X)
-    shape = every[:, slice(None) if rows.kept is None else rows.kept]
+    shape = shape_of_rows(fit, newdata)
+    if fit.models is not None and fit.models.dispersion is not None:
+        shape = shape[:, slice(None) if rows.kept is None else rows.kept]
     _refuse_missing(shape)
     return shape
 
@@ -217,6 +212,19 @@ def _refuse_missing(values: Floats) -> None:
         raise DataError(
             "the new rows have missing values in predictors of zero inflation or dispersion; leave these rows out"
         )
+
+
+def shape_of_rows(fit: GeneralizedFit, newdata: Any) -> Floats:
+    """(s,) shapes, or (s, n_total) where the dispersion has a model; NaN in rows with a missing predictor of it."""
+    models = fit.models
+    if models is None or models.dispersion is None:
+        return fit.shape
+    if newdata is None:
+        return aligned(fit.shape.T, fit.rows).T
+    X, present, n = _part_rows(newdata, models.dispersion.design)
+    every = np.full((models.n_own, n), np.nan)
+    every[:, present] = models.by_row(fit.parameters, X)
+    return every
 
 
 def _new_trials(fit: GeneralizedFit, newdata: Any, rows: Matrices, groups: bool) -> Floats | None:
@@ -250,4 +258,11 @@ def _average(fit: GeneralizedFit, newdata: Any, type: Scale) -> Floats:
     variance = np.zeros(rows.n)
     for added in random_variances(fit, rows):
         variance += fit.estimate.sigma**2 * added
-    return aligned(population_average(link, fixed_part(fit, rows), np.sqrt(variance)), rows)
+    shape = shape_of_rows(fit, newdata)
+    kept = slice(None) if rows.kept is None else rows.kept
+    shape = shape if shape.ndim == 1 else shape[:, kept]
+
+    def inverse(eta: Floats) -> Floats:
+        return fit.family.mean_at(eta, shape)
+
+    return aligned(population_average(inverse, fixed_part(fit, rows), np.sqrt(variance)), rows)

@@ -21,7 +21,7 @@ read_set <- function(name) {
   d
 }
 
-# formula, data, family in glmmTMB, family here
+# formula, data, family in glmmTMB, family here, and the model of zeros if there is one
 cases <- list(
   list("Reaction ~ Days + (1 | Subject)", "sleepstudy", "Gamma('identity')", "gamma(identity)"),
   list("y ~ x + (x | g)", "made_gamma", "Gamma('log')", "gamma(log)"),
@@ -35,15 +35,20 @@ cases <- list(
   list("TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | LOCATION)", "grouseticks", "nbinom2", "negative_binomial"),
   list("TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | LOCATION)", "grouseticks", "nbinom1", "negative_binomial_1"),
   list("count ~ spp + mined", "Salamanders", "nbinom2", "negative_binomial"),
-  list("y ~ x + trt", "made_beta", "beta_family()", "beta"))
+  list("y ~ x + trt", "made_beta", "beta_family()", "beta"),
+  list("count ~ spp + mined + (1 | site)", "Salamanders", "truncated_nbinom2", "truncated_negative_binomial", "~ mined"),
+  list("TICKS ~ YEAR + cHEIGHT + (1 | BROOD)", "grouseticks", "truncated_nbinom1", "truncated_negative_binomial_1", "~ YEAR"),
+  list("y ~ x", "made_tweedie", "tweedie", "tweedie"))
 
 answers <- lapply(cases, function(case) {
   d <- read_set(case[[2]])
-  m <- glmmTMB(as.formula(case[[1]]), d, family = eval(parse(text = case[[3]])))
+  zeros <- if (length(case) > 4) case[[5]] else "~ 0"
+  m <- glmmTMB(as.formula(case[[1]]), d, family = eval(parse(text = case[[3]])), ziformula = as.formula(zeros))
   vc <- VarCorr(m)$cond
   list(formula = case[[1]], data = case[[2]], family = case[[4]], criterion = -2 * as.numeric(logLik(m)),
        beta = as.list(fixef(m)$cond), se = as.list(sqrt(diag(vcov(m)$cond))), sigma = sigma(m), aic = AIC(m),
        bic = BIC(m), sd = lapply(vc, function(v) as.list(attr(v, "stddev"))),
-       pdHess = m$sdr$pdHess, pearson = residuals(m, "pearson")[1:5])
+       pdHess = m$sdr$pdHess, pearson = tryCatch(residuals(m, "pearson")[1:5], error = function(e) NULL), fitted = fitted(m)[1:5],
+       ziformula = if (zeros == "~ 0") NULL else zeros)
 })
 write(toJSON(answers, auto_unbox = TRUE, digits = NA, null = "null", na = "null"), args[2])

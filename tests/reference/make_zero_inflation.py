@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 FAMILIES = {
     "poisson": "poisson", "nbinom1": "negative_binomial_1", "nbinom2": "negative_binomial", "beta": "beta",
-    "gaussian": "gaussian", "Gamma": "gamma",
+    "gaussian": "gaussian", "Gamma": "gamma", "truncated_poisson": "truncated_poisson",
 }  # fmt: skip
 
 

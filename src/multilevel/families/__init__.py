@@ -1,6 +1,7 @@
 """Families and links of generalized linear (mixed) models, in the names of the field.
 
     binomial  poisson  gamma  inverse_gaussian  negative_binomial  beta  beta_binomial  student_t  gaussian
+    tweedie  truncated_poisson  truncated_negative_binomial
     quasibinomial  quasipoisson  quasi                                                        (for glm only)
 
 A family is asked for by name, with its link in brackets if it is not the default one, or as an object:
@@ -20,6 +21,8 @@ from .continuous import Beta, Gamma, Gaussian, InverseGaussian, StudentT
 from .discrete import BetaBinomial, Binomial, NegativeBinomial, NegativeBinomial1, Poisson
 from .links import LINKS, Link, link_named
 from .quasi import Quasi, QuasiBinomial, QuasiPoisson
+from .truncated import Truncated, TruncatedNegativeBinomial, TruncatedNegativeBinomial1, TruncatedPoisson
+from .tweedie import Tweedie
 
 __all__ = [
     "Exponential",
@@ -27,6 +30,7 @@ __all__ = [
     "Link",
     "NegativeBinomial",
     "Quasi",
+    "Truncated",
     "beta",
     "beta_binomial",
     "binomial",
@@ -41,6 +45,9 @@ __all__ = [
     "quasibinomial",
     "quasipoisson",
     "student_t",
+    "truncated_negative_binomial",
+    "truncated_poisson",
+    "tweedie",
 ]
 
 binomial = Binomial
@@ -54,6 +61,8 @@ student_t = StudentT
 quasi = Quasi
 quasibinomial = QuasiBinomial
 quasipoisson = QuasiPoisson
+truncated_poisson = TruncatedPoisson
+tweedie = Tweedie
 
 
 def negative_binomial(link: str | Link = "", *, type: int = 2, size: float | None = None) -> Family:
@@ -77,6 +86,16 @@ def negative_binomial(link: str | Link = "", *, type: int = 2, size: float | Non
     return NegativeBinomial(link, size)
 
 
+def truncated_negative_binomial(link: str | Link = "", *, type: int = 2) -> Family:
+    """Negative binomial counts without zeros; with them Var(y) = mu + mu^2 / size (type 2) or mu (1 + dispersion) (1).
+
+    FitError for another type.
+    """
+    if type not in (1, 2):
+        raise FitError(f"truncated_negative_binomial has no type {type!r}; expected 1 or 2, as for negative_binomial")
+    return TruncatedNegativeBinomial(link) if type == 2 else TruncatedNegativeBinomial1(link)
+
+
 NAMES: dict[str, Callable[[str], Family]] = {
     "binomial": Binomial,
     "poisson": Poisson,
@@ -88,6 +107,10 @@ NAMES: dict[str, Callable[[str], Family]] = {
     "beta": Beta,
     "beta_binomial": BetaBinomial,
     "student_t": StudentT,
+    "tweedie": Tweedie,
+    "truncated_poisson": TruncatedPoisson,
+    "truncated_negative_binomial": TruncatedNegativeBinomial,
+    "truncated_negative_binomial_1": TruncatedNegativeBinomial1,
     "quasibinomial": QuasiBinomial,
     "quasipoisson": QuasiPoisson,
     "quasi": Quasi,
@@ -99,6 +122,8 @@ R_NAMES = {  # so that calls of R paste in
     "beta_family": "beta",
     "betabinomial": "beta_binomial",
     "t_family": "student_t",
+    "truncated_nbinom2": "truncated_negative_binomial",
+    "truncated_nbinom1": "truncated_negative_binomial_1",
 }
 _CALL = re.compile(r"\s*([\w.]+)\s*(?:\(\s*(?:link\s*=\s*)?['\"]?\s*([^()'\"]*?)\s*['\"]?\s*\))?\s*")
 
@@ -110,7 +135,7 @@ def family_of(family: object) -> Family:
     """
     if isinstance(family, Family):
         return family
-    if callable(family) and family in (*NAMES.values(), negative_binomial):
+    if callable(family) and family in (*NAMES.values(), negative_binomial, truncated_negative_binomial):
         made = family()
         assert isinstance(made, Family)
         return made

@@ -79,6 +79,14 @@ class Family(ABC):
         """(n,) means of the response, where `mu`, which the link gives, is not that itself."""
         return mu
 
+    def mean_at(self, eta: Floats, shape: Floats) -> Floats:
+        """(n,) means of the response at linear predictors."""
+        return self.expected(self.link.inverse(eta), shape)
+
+    def slope_at(self, eta: Floats, shape: Floats) -> Floats:
+        """(n,) derivative of `mean_at` in eta."""
+        return self.link.derivative(eta)
+
     def possible(self, mu: Floats) -> Flags:
         """(n,) whether these can be means."""
         low, high = self.means

@@ -66,7 +66,8 @@ def glmer(
     data : a pandas or polars frame, a pyarrow table, a DuckDB relation, a dict of arrays, or the path of a CSV or
         Parquet file.
     family : `"binomial"`, `"poisson"`, `"negative_binomial"`, `"gamma"`, `"inverse_gaussian"`, `"beta"`,
-        `"beta_binomial"`, `"student_t"`, `"gaussian"`, with another than the default link as in `"binomial(probit)"`;
+        `"beta_binomial"`, `"student_t"`, `"gaussian"`, `"tweedie"`, `"truncated_poisson"`,
+        `"truncated_negative_binomial"`, with another than the default link as in `"binomial(probit)"`;
         or an object of `multilevel.families`, such as `families.negative_binomial(type=1)`. What shapes a family
         besides its mean is estimated with everything else.
     n_agq : 1 (default), the Laplace approximation; more, nodes of adaptive Gauss-Hermite quadrature, for one grouping

@@ -165,11 +165,6 @@ class Bootstrap(Page):
         first order the regression of t on s, as Cov(t, s) = grad E(t). Here t is regressed on the score of the fit at
         each response drawn, through the numbers the score is an affine function of.
         """
-        if not self.scores.shape[1]:
-            raise InferenceError(
-                "BCa intervals need scores, which are known for linear (mixed) models only; take percentile or basic "
-                "intervals"
-            )
         known = np.isfinite(self.scores).all(axis=1)
         n, s = self.scores[known].shape
         if n < REGRESSION * (s + 1):

@@ -25,7 +25,7 @@ from ..models.generalized import GeneralizedFit
 from ..models.generalized_linear import GeneralizedLinearFit
 from ..models.predictor import fixed_part, random_part, random_variances
 from ..predict import NewLevels, aligned, new_columns, one_of
-from ..responses import MeanGroups, Scale, predict_generalized, row_parts, zero_chance
+from ..responses import MeanGroups, Scale, predict_generalized, row_parts, shape_of_rows, zero_chance
 from .prediction import Interval, check_level
 from .predictive import Predictive
 
@@ -70,9 +70,9 @@ def predict_generalized_interval(
     reach = float(ndtri(tail) if np.isinf(df) else stdtrit(df, tail)) * error
     estimate, lower, upper = eta, eta - reach, eta + reach
     if type == "response":
-        link = fit.family.link
-        error = np.abs(link.derivative(eta)) * error
-        estimate, lower, upper = (link.inverse(values) for values in (estimate, lower, upper))
+        shape = shape_of_rows(fit, newdata)
+        error = np.abs(fit.family.slope_at(eta, shape)) * error
+        estimate, lower, upper = (fit.family.mean_at(values, shape) for values in (estimate, lower, upper))
         lower, upper = np.minimum(lower, upper), np.maximum(lower, upper)
     columns = {"estimate": estimate, "std_error": error, "df": np.where(np.isnan(eta), np.nan, df)}
     return frame({**columns, "lower": lower, "upper": upper}, backend)

@@ -43,9 +43,10 @@ def refits_generalized(fit: GeneralizedFit, count: int, seed: Seed, team: int) -
     """Blocks of responses, a row for each replicate, and what the core made of them."""
     likelihood, e = likelihood_of(fit), fit.estimate
     shape, fixed = fit.family.parameters(e.shape), np.isfinite(fit.family.given_shape()).tolist()
+    truth = np.concatenate([e.theta, e.beta, shape])
+    free = np.concatenate([np.ones(len(truth) - len(fixed), dtype=bool), ~np.array(fixed, dtype=bool)])
     whole = fit.design.random and not e.is_singular  # from a theta of zero there is no way up
     theta, beta = (e.theta, e.beta) if whole else (None, None)
     for Y in responses_generalized(fit, count, seed):
-        r = likelihood.core.refit(Y.T, likelihood.n_agq, theta, beta, shape, fixed, team)
-        none = np.empty((len(Y), 0))
-        yield Y, {**r, "sigma": np.ones(len(Y)), "scores": none}
+        r = likelihood.core.refit(Y.T, likelihood.n_agq, theta, beta, shape, fixed, team, truth)
+        yield Y, {**r, "sigma": np.ones(len(Y)), "scores": r["scores"][:, free]}

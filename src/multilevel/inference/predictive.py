@@ -100,10 +100,11 @@ class _Mixture:
         k, n = self.mu.shape
         shape = np.tile(self.shape, k) if self.shape.ndim == 2 else self.shape
         variance = self.family.variance(self.mu.ravel(), np.tile(self.weights, k), shape).reshape(k, n)
-        mean = (self.mass * self.mu).sum(axis=0)
-        square = (self.mass * (variance + self.mu**2)).sum(axis=0)
-        root: Floats = np.sqrt((1 - self.zero) * square - ((1 - self.zero) * mean) ** 2)
-        return root
+        means = self.family.expected(self.mu.ravel(), shape).reshape(k, n)
+        mean = (self.mass * means).sum(axis=0)
+        square = (self.mass * (variance + means**2)).sum(axis=0)
+        sd: Floats = np.sqrt((1 - self.zero) * square - ((1 - self.zero) * mean) ** 2)
+        return sd
 
     def counted(self, q: float) -> Floats:
         """(n,) the smallest count, or proportion of the trials, with cdf >= q, by bisection."""
@@ -121,15 +122,16 @@ class _Mixture:
     def measured(self, q: float) -> Floats:
         """(n,) the number with cdf = q, zero where zeros alone have that probability."""
         start, back = _scale(self.family)
-        found = back(self._root(start(self._middle()), back, q))
-        at_zero = self.cdf(np.zeros_like(found)) if self.family.has_zeros else self.zero
+        at_zero = self.cdf(np.zeros_like(self.zero)) if self.family.has_zeros else self.zero
+        above = np.where(at_zero < q, q, (1 + at_zero) / 2)  # where there is a root to find
+        found = back(self._root(start(self._middle()), back, above))
         return np.where(at_zero >= q, 0.0, found)
 
     def _middle(self) -> Floats:
         middle: Floats = self.mu[len(self.mu) // 2]
         return middle
 
-    def _root(self, start: Floats, back: Callable[[Floats], Floats], q: float) -> Floats:
+    def _root(self, start: Floats, back: Callable[[Floats], Floats], q: Floats) -> Floats:
         """(n,) where normal scores of the cdf, nearly straight lines, are that of q (Ridders 1979, IEEE CAS 26)."""
         from scipy.special import ndtri
 

@@ -18,7 +18,10 @@ from ..formula import Matrices
 from .shape_models import ShapeModels
 
 Curvature: TypeAlias = Literal["expected", "observed"]
-CORE_NAMES = {"negative_binomial": "negative_binomial_2"}
+CORE_NAMES = {
+    "negative_binomial": "negative_binomial_2",
+    "truncated_negative_binomial": "truncated_negative_binomial_2",
+}
 
 
 class Likelihood:
@@ -100,10 +103,10 @@ class Likelihood:
         )  # fmt: skip
 
     def _start_shape(self, given: Floats) -> Floats:
-        """(s,) logarithms of the given shape; a scale that is not given starts from the spread of the response."""
+        """(s,) parameters of the given shape; a scale that is not given starts from the spread of the response."""
         assert self.rows.y is not None
         spread = float(self.rows.y.std())
-        return np.log(np.where(np.isfinite(given), given, spread if spread > 0 else 1.0))
+        return self.family.parameters(np.where(np.isfinite(given), given, spread if spread > 0 else 1.0))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Likelihood, (self.rows, self.family, self.n_agq, self.curvature, self.models)

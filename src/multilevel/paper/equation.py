@@ -139,11 +139,11 @@ class _Scribe:
         summands = self.summands()
         inside = sheet.is_plain and self.link == "identity"
         y, trials = self.response()
-        sigma, phi, nu = map(self.spread, ("sigma", "phi", "nu"))
+        sigma, phi, nu, psi = map(self.spread, ("sigma", "phi", "nu", "psi"))
         if sheet.weights is not None and not trials:
             sigma = ink.over_root(sigma, ink.of_row(sheet.weights or "w"))
         around = self.sum_of(summands)[0] if inside else mean
-        line = response_line(self.family, ink, mean=around, sigma=sigma, phi=phi, nu=nu, trials=trials)
+        line = response_line(self.family, ink, mean=around, sigma=sigma, phi=phi, nu=nu, psi=psi, trials=trials)
         lines = [Line(y, "~", (line,))]
         if not inside:
             lines.append(Line(linked(self.link, mean, ink), "=", self.sum_of(summands)))

@@ -19,17 +19,20 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "beta": ("Beta", (("mean", "mean"), ("precision", "phi"))),
     "betabinomial": ("BetaBinomial", (("", "trials"), ("mean", "mean"), ("precision", "phi"))),
     "t": ("t", (("mean", "mean"), ("scale", "sigma"), ("df", "nu"))),
+    "truncated_poisson": ("TruncatedPoisson", (("", "mean"),)),
+    "truncated_nbinom1": ("TruncatedNegativeBinomial", (("mean", "mean"), ("variance", "linear"))),
+    "truncated_nbinom2": ("TruncatedNegativeBinomial", (("mean", "mean"), ("size", "phi"))),
     "tweedie": ("Tweedie", (("mean", "mean"), ("dispersion", "phi"), ("power", "psi"))),
 }
 LINKS = ("identity", "log", "logit", "probit", "cloglog", "cauchit", "inverse", "1/mu^2", "sqrt")
 
 
 def response_line(
-    family: str, ink: Ink, *, mean: str, sigma: str, phi: str = "", nu: str = "", trials: str = ""
+    family: str, ink: Ink, *, mean: str, sigma: str, phi: str = "", nu: str = "", psi: str = "", trials: str = ""
 ) -> str:
     """The distribution of a response around its mean; `trials` empty makes a binomial response one of yes and no.
 
-    `sigma`, `phi` and `nu` are what stands for the parameters besides the mean; empty: their symbols.
+    `sigma`, `phi`, `nu` and `psi` are what stands for the parameters besides the mean; empty: their symbols.
 
     >>> from .ink import Plain
     >>> response_line("gaussian", Plain(), mean="μ[n]", sigma="σ")
@@ -43,7 +46,7 @@ def response_line(
     if family == "binomial" and not trials:
         name, parameters = "Bernoulli", (("", "mean"),)
     phi = phi or ink.symbol("phi")
-    symbols = {"mean": mean, "sigma": sigma, "phi": phi, "nu": nu, "trials": trials or "1"}
+    symbols = {"mean": mean, "sigma": sigma, "phi": phi, "nu": nu, "psi": psi, "trials": trials or "1"}
     symbols["linear"] = f"{mean}(1 + {phi})"
     shown = [(label, symbols.get(symbol) or ink.symbol(symbol)) for label, symbol in parameters]
     labelled = [ink.relation(ink.name(label), "=", symbol) if label else symbol for label, symbol in shown]

@@ -118,7 +118,7 @@ def _spread(fit: Fit) -> dict[str, float]:
     shape = fit.estimate.shape.tolist()
     if fit.family.name == "gaussian":
         return {"sigma": sqrt(shape[0])}
-    names = ("sigma", "nu") if fit.family.name == "student_t" else ("phi",)
+    names = {"student_t": ("sigma", "nu"), "tweedie": ("phi", "psi")}.get(fit.family.name, ("phi",))
     return dict(zip(names, shape, strict=False))
 
 

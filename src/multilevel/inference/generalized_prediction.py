@@ -20,7 +20,7 @@ from ..models.generalized import GeneralizedFit
 from ..models.generalized_linear import GeneralizedLinearFit
 from ..predict import NewLevels, aligned, new_columns, one_of
 from ..responses import MeanGroups, Scale, predict_generalized
-from .prediction import check_level
+from .levels import checked_level
 
 Confidence: TypeAlias = Literal["confidence"]
 
@@ -42,7 +42,7 @@ def predict_generalized_interval(
     """
     from scipy.special import ndtri, stdtrit
 
-    check_level(level)
+    level = checked_level(level)
     if interval != "confidence":
         raise DataError(f"interval is {interval!r}; expected 'confidence', or None for predictions alone")
     one_of("type", type, ("link", "response"))

@@ -62,7 +62,7 @@ def test_shell_lines_of_the_page_on_the_shell(
         if language == "json":
             Path("truth.json").write_text(content)
         elif language == "sh":
-            for line in content.splitlines():
+            for line in content.replace("\\\n", " ").splitlines():
                 assert main(shlex.split(line)[1:]) == 0, line
             printed = capsys.readouterr().out
         else:

@@ -38,6 +38,8 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """The tutorial in the place of the page that stands for it in the repository; its pictures where others ask."""
+    if page.parent is None:  # alone in its tab: a column of one link would take the room of code and tables
+        page.meta.setdefault("hide", ["navigation"])
     text = _pages.get(page.file.src_uri, markdown)
     return WANTED.sub(lambda wanted: _linked(_pictures[wanted[1]]), ROW.sub(_unescaped, text))
 

@@ -15,7 +15,7 @@ import multilevel
 from multilevel.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 HOUSE = Path(multilevel.__file__).parent
 MODULES = [
     ".".join(["multilevel", *path.relative_to(HOUSE).with_suffix("").parts]).removesuffix(".__init__")

@@ -51,7 +51,8 @@ class MarginalMeans(LinearFunctions, Page):
     def summary(self, level: float | None = None, *, adjust: str | None = None) -> MarginalMeans:
         """The same with intervals and tests side by side; `level` and `adjust` as in `confint`, or as they are."""
         level = self.shown.level if level is None else level
-        return self._shown_as(..., adjust, intervals=True, tests=True, level=checked_level(level))
+        checked_level(level)
+        return self._shown_as(..., adjust, intervals=True, tests=True, level=float(level))
 
     def confint(
         self, level: float = 0.95, *, adjust: str | None = None, by: Names | EllipsisType = ...
@@ -65,7 +66,8 @@ class MarginalMeans(LinearFunctions, Page):
         by : names of the columns that make separate tables, each adjusted by itself; None: one table. Default: as it
             is.
         """
-        return self._shown_as(by, adjust, intervals=True, tests=False, level=checked_level(level))
+        checked_level(level)
+        return self._shown_as(by, adjust, intervals=True, tests=False, level=float(level))
 
     def test(
         self,

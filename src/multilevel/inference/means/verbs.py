@@ -96,15 +96,13 @@ def emmeans(
     Results are averaged over the levels of: g
     Confidence level used: 0.95
     """
-    if type not in TYPES:
-        raise InferenceError(f"type is {type!r}; expected 'link' or 'response'{nearest(str(type), TYPES)}")
-    shown = Shown(level=checked_level(level))
+    _check_options(type, level)
     spec = read_spec(specs, by)
     grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, offset=offset, nested=nested)
     _check_names(fit, grid, spec)
     made = _averaged(fit, grid, grid.X, spec, weights, df, "emmean", backend)
     scale = scale or scale_of(fit)
-    made = replace(made, cautions=_cautions(fit, grid, made), scale=scale, shown=shown)
+    made = replace(made, cautions=_cautions(fit, grid, made), scale=scale, shown=Shown(level=float(level)))
     return made.response() if type == "response" and scale is not None else made
 
 
@@ -144,7 +142,7 @@ def emtrends(
     >>> emtrends(fit_linear("y ~ f * x", data), data, "~ f", "x").estimates.estimate.round(6)
     array([0.75, 3.5 ])
     """
-    shown = Shown(level=checked_level(level))
+    _check_options("link", level)
     spec = read_spec(specs, by)
     grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, nested=nested)
     _check_names(fit, grid, spec)
@@ -158,7 +156,7 @@ def emtrends(
     before = evaluate(fit, grid.axes)[1]
     slopes = replace(grid, X=(X - grid.X) / delta, offset=(offset - before) / delta)
     made = _averaged(fit, slopes, slopes.X, spec, weights, df, f"{var}.trend", backend)
-    return replace(made, shown=shown)
+    return replace(made, shown=Shown(level=float(level)))
 
 
 def joint_tests(
@@ -228,6 +226,12 @@ def _basis(fit: Fit, df: str | Sampling | None, backend: str) -> Basis:
     sampling = sampling_of(fit, df or default)
     method = sampling.method.lower() if mixed and not generalized else ""
     return Basis(sampling, estimability(fit), "asymptotic" if method == "none" else method, backend)
+
+
+def _check_options(type: str, level: float) -> None:
+    if type not in TYPES:
+        raise InferenceError(f"type is {type!r}; expected 'link' or 'response'{nearest(str(type), TYPES)}")
+    checked_level(level)
 
 
 def _check_names(fit: Fit, grid: Grid, spec: Spec) -> None:

@@ -15,7 +15,7 @@ import multilevel
 from multilevel.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 HOUSE = Path(multilevel.__file__).parent
 MODULES = [
     ".".join(["multilevel", *path.relative_to(HOUSE).with_suffix("").parts]).removesuffix(".__init__")
@@ -62,7 +62,7 @@ def test_shell_lines_of_the_page_on_the_shell(
         if language == "json":
             Path("truth.json").write_text(content)
         elif language == "sh":
-            for line in content.splitlines():
+            for line in content.replace("\\\n", " ").splitlines():
                 assert main(shlex.split(line)[1:]) == 0, line
             printed = capsys.readouterr().out
         else:

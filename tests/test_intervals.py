@@ -222,6 +222,7 @@ BAD = {
     "level in per cent": ({"level": 95}, mlm.InferenceError, "level is 95; .*; did you mean 0.95"),
     "level missing": ({"level": np.nan}, mlm.InferenceError, "level is nan"),
     "level in words": ({"level": "95%"}, mlm.InferenceError, "level is '95%'"),
+    "level as a text": ({"level": "0.95"}, mlm.InferenceError, "level is '0.95'"),
     "df in words": ({"df": "many"}, mlm.InferenceError, "df is 'many'"),
     "few replicates": ({"method": "boot", "n": 10}, mlm.InferenceError, "needs 39 replicates or more"),
     "n in words": ({"method": "boot", "n": "many"}, mlm.InferenceError, "n is 'many'"),

@@ -9,7 +9,7 @@ MultilevelError
 MultilevelWarning
 ├─ SingularFitWarning     a variance of zero or a perfect correlation was estimated
 ├─ ConvergenceWarning     the certificate of the optimum was not obtained
-├─ SeparationWarning      predictors tell extreme responses apart without error; coefficients run away
+├─ SeparationWarning      predictors tell extreme responses apart: no finite estimate
 ├─ RankWarning            columns of X were dropped because others determine them
 └─ MissingRowsWarning     rows with missing values were left out
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from .errors import DataError, InferenceError
 from .families import Quasi
+from .progress import Progress
 
 DPI = 120  # of the pictures, which know their own size
 
@@ -150,9 +151,11 @@ def _figures(model: Any) -> Iterator[str]:
         caption = "Data beside data simulated from the fit: if the model is right, they look alike."
         drawn.append((caption, lambda: plots.simulated(model)))
     drawn.append(("Residuals: no trend, even spread, a straight line of quantiles.", lambda: plots.residuals(model)))
-    for caption, draw in drawn:
-        image = f'<img alt="{escape(caption)}" src="{_picture(draw())}">'
-        yield f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+    with Progress("pictures of the report", len(drawn)) as progress:
+        for caption, draw in drawn:
+            image = f'<img alt="{escape(caption)}" src="{_picture(draw())}">'
+            yield f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+            progress.advance(1)
 
 
 def _picture(plot: Any) -> str:

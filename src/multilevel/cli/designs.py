@@ -19,7 +19,8 @@ from ..errors import DataError, nearest
 from .fitting import table
 
 HELP = (
-    "a table as DATA, or columns that are crossed, each as name=values: participant=1:40 trial=10 "
+    "a .csv, .csv.gz or .parquet file or a bundled data set; or columns that are crossed, each as name=values: "
+    "participant=1:40 trial=10 "
     "condition=control,treatment, and for columns that follow a rule 'pupil=nested(20, school)', "
     "'group=between(pupil, a, b)', 'prime=latin_square(participant, item, a, b)'"
 )

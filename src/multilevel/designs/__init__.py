@@ -4,7 +4,7 @@ expand_grid     all combinations of some columns
 ├─ labels         names for units: "1", "2", ...
 ├─ nested         units within other units: pupils within schools
 ├─ between        each unit has one level: groups of participants
-└─ latin_square   levels rotate over rows and columns: which participant sees which item in which condition
+└─ latin_square   levels rotate over rows and columns: items over participants
 dropout         rows or values lost at random, or from some time on
 """
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..data.sums import Floats
 from ..diagnostics import Explanation
 from ..families import Family, family_of
@@ -16,14 +14,13 @@ from ..generalized_summary import generalized_linear_summary, glance_generalized
 from ..generalized_words import explain_generalized_linear
 from ..inference.generalized_prediction import predict_generalized_interval
 from ..inference.prediction import Interval
-from ..labelled import Coefficients, Covariance
 from ..models.generalized import another_response
 from ..models.generalized_linear import GeneralizedLinearFit, fit_generalized_linear, refit_generalized_linear
 from ..models.inputs import Missing, Weights
-from ..models.linear import spread
 from ..predict import Seed
 from ..responses import Scale, predict_generalized, simulate_generalized
 from .generalized import GeneralizedModel, warn
+from .unmixed import UnmixedModel
 
 
 def glm(
@@ -86,7 +83,7 @@ def glm(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GeneralizedLinearModel(GeneralizedModel):
+class GeneralizedLinearModel(UnmixedModel, GeneralizedModel):
     """A generalized linear model; made by `glm`. Names, definitions and signs are those of R's `glm`."""
 
     _fit: GeneralizedLinearFit
@@ -99,21 +96,6 @@ class GeneralizedLinearModel(GeneralizedModel):
         return generalized_linear_summary(self._fit, self._data)
 
     @property
-    def fixef(self) -> Coefficients:
-        """(p,) estimates on the scale of the link; NaN for columns that others determine."""
-        return Coefficients(self.design.names, spread(self._fit, self._fit.estimate.beta), "estimate", self._backend)
-
-    @property
-    def se(self) -> Coefficients:
-        """(p,) standard errors."""
-        return Coefficients(self.design.names, np.sqrt(np.diag(self.vcov.array)), "std_error", self._backend)
-
-    @property
-    def vcov(self) -> Covariance:
-        """(p, p) covariance of the estimates, the dispersion included."""
-        return Covariance(self.design.names, spread(self._fit, self._fit.estimate.vcov), self._backend)
-
-    @property
     def dispersion(self) -> float:
         """The factor of the variance: Pearson's X^2 over its degrees of freedom, or 1 where the family has none."""
         return self._fit.estimate.dispersion
@@ -122,11 +104,6 @@ class GeneralizedLinearModel(GeneralizedModel):
     def null_deviance(self) -> float:
         """Deviance of the model with nothing but the intercept, if there is one, and the offset."""
         return self._fit.estimate.null_deviance
-
-    @property
-    def df_residual(self) -> int:
-        """Rows that count less identified coefficients."""
-        return self.nobs - len(self._fit.kept)
 
     def explain(self) -> Explanation:
         """The fit in sentences: what was estimated, what is separated, what was left out."""

@@ -7,22 +7,18 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-import numpy as np
-
 from ..data.sums import Floats
 from ..diagnostics import Convergence, Explanation
-from ..effects import coefficients, random_effects, varcorr
+from ..effects import random_effects, varcorr
 from ..families import Family, family_of
 from ..generalized_pages import GeneralizedMixedSummary
 from ..generalized_summary import generalized_mixed_summary, glance_generalized_mixed, tidy_generalized_mixed
 from ..generalized_words import convergence_generalized, explain_generalized_mixed
 from ..grouped import GroupTables
-from ..inference.deletions import ranova
 from ..inference.explained import IntraClass, RSquared
 from ..inference.generalized_explained import intra_class_generalized, r_squared_generalized
 from ..inference.generalized_prediction import predict_generalized_interval
 from ..inference.prediction import Interval
-from ..inference.tabled import TestTable
 from ..labelled import Coefficients, Covariance
 from ..models.generalized import another_response
 from ..models.generalized_mixed import (
@@ -38,9 +34,9 @@ from ..models.shape_models import Part
 from ..predict import NewLevels, Seed
 from ..responses import MeanGroups, Scale, predict_generalized, simulate_generalized
 from ..simulation import SimulatedGroups
-from ..summary import group_sizes
 from ..varcorr import VarCorr
 from .generalized import GeneralizedModel, warn
+from .mixed import MixedModel
 
 
 def glmer(
@@ -131,7 +127,7 @@ def glmer(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GeneralizedLinearMixedModel(GeneralizedModel):
+class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
     """A generalized linear mixed model; made by `glmer`. Names and definitions are those of R's lme4 and glmmTMB."""
 
     _fit: GeneralizedMixedFit
@@ -143,21 +139,6 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
     def summary(self) -> GeneralizedMixedSummary:
         """The page every reader of lme4 knows, with notes in plain words."""
         return generalized_mixed_summary(self._fit, self._data, self._backend)
-
-    @property
-    def fixef(self) -> Coefficients:
-        """(p,) estimates of the fixed effects on the scale of the link; columns that others determine are left out."""
-        return Coefficients(self._fit.names, self._fit.estimate.beta, "estimate", self._backend)
-
-    @property
-    def se(self) -> Coefficients:
-        """(p,) standard errors of the fixed effects."""
-        return Coefficients(self._fit.names, np.sqrt(np.diag(self._fit.estimate.vcov)), "std_error", self._backend)
-
-    @property
-    def vcov(self) -> Covariance:
-        """(p, p) covariance of the fixed effects, from the Hessian of all parameters; for n_agq = 0 theta is known."""
-        return Covariance(self._fit.names, self._fit.estimate.vcov, self._backend)
 
     @property
     def sigma(self) -> float:
@@ -202,10 +183,6 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
         """
         return random_effects(self._fit, self._backend)
 
-    def coef(self) -> GroupTables:
-        """Fixed plus random effects per level, with standard errors of prediction, a table per grouping factor."""
-        return coefficients(self._fit, self._backend)
-
     def varcorr(self) -> VarCorr:
         """Standard deviations and correlations of the random effects, in units of the linear predictor."""
         return varcorr(self._fit, self._backend)
@@ -228,21 +205,6 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
     def n_agq(self) -> int:
         """Nodes of the quadrature; 1 is the Laplace approximation, 0 the fast one."""
         return self._fit.n_agq
-
-    @property
-    def ngroups(self) -> dict[str, int]:
-        """Number of levels of each grouping factor."""
-        return group_sizes(self._fit)
-
-    @property
-    def df_residual(self) -> int:
-        """Rows that count less parameters: fixed effects, entries of theta, and the shape of the family."""
-        return self.nobs - self._fit.estimate.n_parameters
-
-    @property
-    def is_singular(self) -> bool:
-        """Whether a variance of zero or a perfect correlation was estimated."""
-        return self._fit.estimate.is_singular
 
     @property
     def convergence(self) -> Convergence:
@@ -332,10 +294,6 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
         Proportions where the response is one, successes where it is `cbind(successes, failures)`.
         """
         return simulate_generalized(self._fit, n, groups=groups, newdata=newdata, seed=seed)
-
-    def ranova(self) -> TestTable:
-        """Likelihood ratio tests of the random terms: slopes left out of their term, intercepts with it; see `lmer`."""
-        return ranova(self._fit, self._backend)
 
     def r2(self) -> RSquared:
         """Nakagawa's marginal and conditional R squared, on the scale of the link.

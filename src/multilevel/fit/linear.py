@@ -6,22 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..data.sums import Floats
 from ..diagnostics import Explanation, explain_linear
 from ..inference.methods import sampling_of
 from ..inference.prediction import Interval, predict_interval
 from ..inference.wald import whole_model_test
-from ..labelled import Coefficients, Covariance
 from ..models.inputs import Missing, Weights
-from ..models.linear import fit_linear, r_squared, refit_linear, spread
+from ..models.linear import fit_linear, r_squared, refit_linear
 from ..pages import FTest, LinearSummary
 from ..predict import Seed, predict
 from ..simulation import simulate
 from ..summary import linear_summary
 from ..tidy import glance_linear, tidy_linear
-from .model import Model, warn
+from .model import warn
+from .unmixed import UnmixedModel
 
 
 def lm(
@@ -70,7 +68,7 @@ def lm(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearModel(Model):
+class LinearModel(UnmixedModel):
     """A linear model fitted by least squares; made by `lm`. Names, definitions and signs are those of R's `lm`."""
 
     def __repr__(self) -> str:
@@ -79,26 +77,6 @@ class LinearModel(Model):
     def summary(self) -> LinearSummary:
         """The page known from R: residuals, coefficients with tests, R squared and F."""
         return linear_summary(self._fit, self._data)
-
-    @property
-    def fixef(self) -> Coefficients:
-        """(p,) estimates; NaN for columns that others determine."""
-        return Coefficients(self.design.names, spread(self._fit, self._fit.estimate.beta), "estimate", self._backend)
-
-    @property
-    def se(self) -> Coefficients:
-        """(p,) standard errors."""
-        return Coefficients(self.design.names, np.sqrt(np.diag(self.vcov.array)), "std_error", self._backend)
-
-    @property
-    def vcov(self) -> Covariance:
-        """(p, p) covariance of the estimates."""
-        return Covariance(self.design.names, spread(self._fit, self._fit.estimate.vcov), self._backend)
-
-    @property
-    def df_residual(self) -> int:
-        """Rows that count less identified coefficients."""
-        return self.nobs - len(self._fit.kept)
 
     @property
     def deviance(self) -> float:

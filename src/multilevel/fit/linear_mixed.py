@@ -6,27 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..data.sums import Floats
 from ..diagnostics import Convergence, Explanation, convergence, explain_mixed
-from ..effects import coefficients, random_effects, varcorr
+from ..effects import random_effects, varcorr
 from ..grouped import GroupTables
-from ..inference.deletions import ranova
 from ..inference.explained import IntraClass, RSquared, intra_class, r_squared_mixed
 from ..inference.methods import sampling_of
 from ..inference.prediction import Interval, Theta, predict_interval
-from ..inference.tabled import TestTable
-from ..labelled import Coefficients, Covariance
 from ..models.inputs import Missing, Weights
 from ..models.linear_mixed import criterion_at, fit_linear_mixed, refit_linear_mixed
 from ..pages import MixedSummary
 from ..predict import Groups, NewLevels, Seed, predict
 from ..simulation import SimulatedGroups, simulate
-from ..summary import group_sizes, mixed_summary
+from ..summary import mixed_summary
 from ..tidy import glance_mixed, tidy_mixed
 from ..varcorr import VarCorr
-from .model import Model, warn
+from .mixed import MixedModel
+from .model import warn
 
 
 def lmer(
@@ -89,7 +85,7 @@ def lmer(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LinearMixedModel(Model):
+class LinearMixedModel(MixedModel):
     """A linear mixed model; made by `lmer`. Names, definitions and signs are those of R's lme4."""
 
     def __repr__(self) -> str:
@@ -106,28 +102,9 @@ class LinearMixedModel(Model):
         judged = self._judged(df, vcov, cluster)
         return mixed_summary(self._fit, self._data, self._backend, "satterthwaite" if judged is None else judged)
 
-    @property
-    def fixef(self) -> Coefficients:
-        """(p,) estimates of the fixed effects; columns that others determine are left out."""
-        return Coefficients(self._fit.names, self._fit.estimate.beta, "estimate", self._backend)
-
-    @property
-    def se(self) -> Coefficients:
-        """(p,) standard errors of the fixed effects."""
-        return Coefficients(self._fit.names, np.sqrt(np.diag(self._fit.estimate.vcov)), "std_error", self._backend)
-
-    @property
-    def vcov(self) -> Covariance:
-        """(p, p) covariance of the fixed effects."""
-        return Covariance(self._fit.names, self._fit.estimate.vcov, self._backend)
-
     def ranef(self) -> GroupTables:
         """Conditional modes of the random effects with conditional standard deviations, a table per grouping factor."""
         return random_effects(self._fit, self._backend)
-
-    def coef(self) -> GroupTables:
-        """Fixed plus random effects per level, with standard errors of prediction, a table per grouping factor."""
-        return coefficients(self._fit, self._backend)
 
     def varcorr(self) -> VarCorr:
         """Standard deviations and correlations of the random effects, and sigma."""
@@ -152,21 +129,6 @@ class LinearMixedModel(Model):
     def reml(self) -> bool:
         """Whether the fit is by REML."""
         return self._fit.estimate.reml
-
-    @property
-    def ngroups(self) -> dict[str, int]:
-        """Number of levels of each grouping factor."""
-        return group_sizes(self._fit)
-
-    @property
-    def df_residual(self) -> int:
-        """Rows less parameters: fixed effects, entries of theta, and sigma."""
-        return self.nobs - self._fit.estimate.n_parameters
-
-    @property
-    def is_singular(self) -> bool:
-        """Whether a variance of zero or a perfect correlation was estimated."""
-        return self._fit.estimate.is_singular
 
     @property
     def convergence(self) -> Convergence:
@@ -248,14 +210,6 @@ class LinearMixedModel(Model):
         (180, 1000)
         """
         return simulate(self._fit, n, groups=groups, newdata=newdata, seed=seed)
-
-    def ranova(self) -> TestTable:
-        """Likelihood ratio tests of the random terms: slopes left out of their term, intercepts with it.
-
-        Two p-values: of the chi-square distribution, too large because a variance cannot be negative; and of the
-        mixture that allows for this (Self & Liang 1987, JASA 82, 605-610; Stram & Lee 1994, Biometrics 50, 1171-1177).
-        """
-        return ranova(self._fit, self._backend)
 
     def r2(self) -> RSquared:
         """Nakagawa's marginal and conditional R squared: variance explained without and with the random effects.

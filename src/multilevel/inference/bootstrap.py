@@ -17,7 +17,8 @@ from ..errors import InferenceError
 from ..framed import frame
 from ..layout import Page, Prose, Section
 from ..predict import one_of
-from .intervals import Intervals, checked_level, parameter_table, percent
+from .intervals import Intervals, parameter_table
+from .levels import checked_level, percent
 from .parameters import Names, Parameter, select
 
 IntervalMethod: TypeAlias = Literal["percentile", "basic", "bca"]

@@ -9,11 +9,12 @@ import numpy as np
 from ..models.estimate import Fit
 from ..predict import Seed, one_of
 from .bootstrap import IntervalMethod
-from .intervals import Intervals, checked_level
+from .intervals import Intervals
+from .levels import checked_level, normal_quantile
 from .methods import sampling_of
 from .parameters import Names, estimates, select
 from .parameters import parameters as all_parameters
-from .profile import normal_quantile, profile_to
+from .profile import profile_to
 from .replicates import bootstrap
 from .sampling import Sampling
 
@@ -54,7 +55,7 @@ def confint(
     DataError : an unknown method.
     """
     one_of("method", method, ("wald", "profile", "boot"))
-    checked_level(level)
+    level = checked_level(level)
     chosen = select(all_parameters(fit), parameters)
     if method == "profile":
         return profile_to(fit, MARGIN * normal_quantile(level), chosen, backend).confint(level)

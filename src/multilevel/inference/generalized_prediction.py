@@ -26,7 +26,8 @@ from ..models.generalized_linear import GeneralizedLinearFit
 from ..models.predictor import fixed_part, random_part, random_variances
 from ..predict import NewLevels, aligned, new_columns, one_of
 from ..responses import MeanGroups, Scale, predict_generalized, row_parts, shape_of_rows, zero_chance
-from .prediction import Interval, check_level
+from .levels import checked_level
+from .prediction import Interval
 from .predictive import Predictive
 
 
@@ -47,7 +48,7 @@ def predict_generalized_interval(
     """
     from scipy.special import ndtri, stdtrit
 
-    check_level(level)
+    level = checked_level(level)
     one_of("interval", interval, ("confidence", "prediction"))
     one_of("type", type, ("link", "response"))
     if interval == "prediction":

@@ -11,11 +11,11 @@ import numpy as np
 
 from ..data.sums import Floats
 from ..digits import fixed, significant
-from ..errors import InferenceError
 from ..framed import frame
 from ..labelled import unknown_name
 from ..layout import Line, Page, Prose, Section
 from ..tables import Table, TableColumn
+from .levels import percent
 from .parameters import Parameter
 
 DIGITS = 4  # of the width of an interval
@@ -140,24 +140,3 @@ def _at_the_point(cells: Sequence[str]) -> tuple[str, ...]:
     tails = [len(cell) - cell.index(".") if "." in cell else 0 for cell in cells]
     longest = max(tails)
     return tuple([cell.strip() + " " * (longest - tail) for cell, tail in zip(cells, tails, strict=True)])
-
-
-def percent(share: float) -> str:
-    """A share in per cent, with three digits.
-
-    >>> percent(0.975), percent(0.95)
-    ('97.5 %', '95 %')
-    """
-    return f"{100 * share:.3g} %" if share < 0.9995 else f"{100 * share:.10g} %"
-
-
-def checked_level(level: float) -> float:
-    """The level as a number; InferenceError if it is none between 0 and 1."""
-    try:
-        number = float(level)
-    except (TypeError, ValueError):
-        number = np.nan
-    if not (isfinite(number) and 0 < number < 1):
-        advice = f"; did you mean {number / 100:g}?" if 1 < number < 100 else ""
-        raise InferenceError(f"level is {level!r}; expected a number between 0 and 1, such as 0.95{advice}")
-    return number

@@ -25,6 +25,7 @@ from ..models.estimate import Fit
 from ..models.predictor import fixed_part, random_part
 from ..predict import Groups, NewLevels, aligned, new_columns, one_of, predict
 from ..simulation import new_weights
+from .levels import checked_level
 from .sampling import Sampling
 from .satterthwaite import Satterthwaite, difference_steps
 from .whitened import Whitened
@@ -62,7 +63,7 @@ def predict_interval(
 
     one_of("interval", interval, ("confidence", "prediction"))
     one_of("theta", theta, ("known", "estimated"))
-    check_level(level)
+    level = checked_level(level)
     if new_levels == "draw":
         raise InferenceError(
             'new_levels="draw" draws one possible value, which has no interval; new_levels="population" with '
@@ -78,12 +79,6 @@ def predict_interval(
         {"estimate": estimate, "std_error": error, "df": df, "lower": estimate - reach, "upper": estimate + reach},
         backend,
     )
-
-
-def check_level(level: float) -> None:
-    """InferenceError for a confidence level that is none."""
-    if not (isinstance(level, int | float | np.number) and 0.0 < level < 1.0):
-        raise InferenceError(f"level is {level!r}; expected a number between 0 and 1, such as 0.95")
 
 
 def _targets(fit: Fit, newdata: Any, groups: Groups, interval: Interval) -> _Targets:

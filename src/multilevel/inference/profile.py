@@ -29,7 +29,8 @@ from ..models.generalized_linear import GeneralizedLinearFit
 from ..progress import Progress
 from .generalized_holding import GeneralizedHolder
 from .holding import Held, LinearHolder
-from .intervals import Intervals, checked_level
+from .intervals import Intervals
+from .levels import checked_level, normal_quantile
 from .parameters import Names, Parameter, select, values
 from .parameters import parameters as all_parameters
 from .walk import Walk
@@ -155,17 +156,6 @@ class Profile(Page, Mapping[str, Curve]):
         }
         names = [parameter.name for parameter in self.parameters]
         return frame(columns | dict(zip(names, others.T, strict=True)), self.backend)
-
-
-def normal_quantile(level: float) -> float:
-    """The half width of a two-sided interval of the standard normal.
-
-    >>> round(normal_quantile(0.95), 6)
-    1.959964
-    """
-    from scipy.special import ndtri
-
-    return float(ndtri((1 + level) / 2))
 
 
 def profile(fit: Fit, *, parameters: Names = None, level: float = 0.99, backend: str = "pandas") -> Profile:

@@ -18,9 +18,10 @@ from plotnine import (
 )
 
 from ..errors import DataError
+from ..inference.levels import normal_quantile
 from ..inference.means import MarginalMeans
 from ..inference.profile import Curve, Profile
-from .look import BLUE, GREY, INK, VERMILLION, height, level_in, look, normal_quantile, ordered
+from .look import BLUE, GREY, INK, VERMILLION, height, level_in, look, ordered
 
 DRAWN = 120  # points of a profile curve
 

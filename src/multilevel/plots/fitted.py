@@ -26,10 +26,11 @@ from ..data.rows import read_columns
 from ..errors import DataError
 from ..formula import Column
 from ..formula.levels import labelled
+from ..inference.levels import normal_quantile
 from ..labelled import unknown_name
 from ..models.estimate import Fit
 from ..models.predictor import fixed_part, random_part
-from .look import BLUE, COLOURED, GREY, colours, level_in, look, normal_quantile, thinned, thinned_words
+from .look import BLUE, COLOURED, GREY, colours, level_in, look, thinned, thinned_words
 
 FINE = 80  # places along a line
 MOST_CELLS = 5000  # combinations of the levels of other factors that are averaged

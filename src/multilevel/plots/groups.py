@@ -26,6 +26,7 @@ from ..data.rows import read_columns
 from ..effects import coefficients
 from ..errors import DataError
 from ..grouped import GroupTable, GroupTables
+from ..inference.levels import normal_quantile
 from ..labelled import unknown_name
 from ..models.estimate import Fit
 from ..models.linear_mixed import fit_linear_mixed
@@ -38,7 +39,6 @@ from .look import (
     height,
     level_in,
     look,
-    normal_quantile,
     ordered,
     thinned,
     thinned_words,

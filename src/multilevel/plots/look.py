@@ -93,13 +93,6 @@ def level_in(level: object) -> float:
     return float(level)
 
 
-def normal_quantile(level: float) -> float:
-    """How many standard errors an interval of this level reaches to either side."""
-    from scipy.special import ndtri
-
-    return float(ndtri((1 + level) / 2))
-
-
 def smooth(x: Floats, y: Floats, span: float = 0.75, at: int = 60) -> tuple[Floats, Floats]:
     """A curve through a cloud: straight lines fitted around each of some points, near values weighing more.
 

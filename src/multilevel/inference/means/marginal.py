@@ -19,6 +19,7 @@ from ...data.sums import Floats
 from ...digits import significant
 from ...errors import InferenceError, nearest
 from ...layout import Page, Prose, Section
+from ..levels import checked_level
 from .adjust import Side, check_adjust
 from .arrows import Arrows, arrows
 from .averaging import Key, text_key
@@ -28,7 +29,7 @@ from .functions import LinearFunctions, Shown
 from .joint import JointTests, factorial_terms, rows_test, term_tests
 from .pages import inference_columns, marginal_notes, table_of
 from .scales import LOG, Scale, bias_adjusted
-from .specs import Names, as_names, check_level
+from .specs import Names, as_names
 
 Regridded: TypeAlias = Literal["response", "log"]
 SIDES = ("two-sided", "less", "greater")
@@ -50,7 +51,7 @@ class MarginalMeans(LinearFunctions, Page):
     def summary(self, level: float | None = None, *, adjust: str | None = None) -> MarginalMeans:
         """The same with intervals and tests side by side; `level` and `adjust` as in `confint`, or as they are."""
         level = self.shown.level if level is None else level
-        check_level(level)
+        checked_level(level)
         return self._shown_as(..., adjust, intervals=True, tests=True, level=float(level))
 
     def confint(
@@ -65,7 +66,7 @@ class MarginalMeans(LinearFunctions, Page):
         by : names of the columns that make separate tables, each adjusted by itself; None: one table. Default: as it
             is.
         """
-        check_level(level)
+        checked_level(level)
         return self._shown_as(by, adjust, intervals=True, tests=False, level=float(level))
 
     def test(

@@ -56,12 +56,6 @@ def as_names(names: Names, what: str) -> tuple[str, ...]:
     return made
 
 
-def check_level(level: float) -> None:
-    """InferenceError for a confidence level outside 0 to 1."""
-    if not (isinstance(level, int | float) and 0 < level < 1):
-        raise InferenceError(f"level is {level!r}; expected a number between 0 and 1, such as 0.95")
-
-
 def _tree(text: str) -> Node:
     try:
         node = parse(text)

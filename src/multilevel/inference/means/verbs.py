@@ -12,6 +12,7 @@ from ...data.sums import Floats
 from ...errors import InferenceError, nearest
 from ...models.estimate import Fit
 from ...models.generalized import GeneralizedFit
+from ..levels import checked_level
 from ..methods import sampling_of
 from ..sampling import Sampling
 from .averaging import Averages, averages, counts
@@ -24,7 +25,7 @@ from .joint import JointTests, grid_terms, term_tests
 from .marginal import MarginalMeans
 from .nesting import carried, described
 from .scales import Scale, scale_of
-from .specs import Names, Spec, as_names, check_level, read_spec
+from .specs import Names, Spec, as_names, read_spec
 
 Type: TypeAlias = Literal["link", "response"]
 TYPES = ("link", "response")
@@ -230,7 +231,7 @@ def _basis(fit: Fit, df: str | Sampling | None, backend: str) -> Basis:
 def _check_options(type: str, level: float) -> None:
     if type not in TYPES:
         raise InferenceError(f"type is {type!r}; expected 'link' or 'response'{nearest(str(type), TYPES)}")
-    check_level(level)
+    checked_level(level)
 
 
 def _check_names(fit: Fit, grid: Grid, spec: Spec) -> None:

@@ -233,7 +233,7 @@ struct Elimination::Passed {
   std::set<std::int64_t> levels;           // to be passed, by their first effect, in the order of elimination
   std::vector<std::int64_t> reached, seen; // in the core
   std::vector<char> known;
-  Vec RP;                                  // core x k
+  Vec R, RP;                               // k rows of `reached`; core x k
 };
 
 void Elimination::pass_forward(const std::vector<std::int64_t>& effects, Passed& w) const {
@@ -281,10 +281,16 @@ void Elimination::pass_forward(const std::vector<std::int64_t>& effects, Passed&
   }
   std::sort(w.reached.begin(), w.reached.end());
   w.reached.erase(std::unique(w.reached.begin(), w.reached.end()), w.reached.end());
+  w.R.resize(w.reached.size() * k);
+  for (int a = 0; a < k; ++a)
+    for (std::size_t i = 0; i < w.reached.size(); ++i) w.R[a * w.reached.size() + i] = w.x[w.reached[i] * k + a];
+  for (std::int64_t& e : w.reached) e -= core_offset_;
   for (std::int64_t e : w.reached) {
-    const double *RP = through_core(e - core_offset_, w), *xe = w.x.data() + e * k;
+    const double *RP = through_core(e, w);
+    double* xe = w.x.data() + (core_offset_ + e) * k;
     for (int a = 0; a < k; ++a)
       for (int b = 0; b < k; ++b) w.own[a * k + b] += xe[a] * RP[b];
+    std::fill_n(xe, k, 0.0);
   }
 }
 
@@ -294,10 +300,18 @@ const double* Elimination::through_core(std::int64_t effect, Passed& w) const {
   if (w.known[effect]) return RP;
   w.known[effect] = 1;
   w.seen.push_back(effect);
-  std::fill_n(RP, w.k, 0.0);
-  const double* P = R_.data() + effect * core_ - core_offset_;
-  for (std::int64_t e : w.reached)
-    for (int a = 0; a < w.k; ++a) RP[a] += P[e] * w.x[e * w.k + a];
+  const double* P = R_.data() + effect * core_;
+  const std::size_t n = w.reached.size();
+  const std::int64_t* at = w.reached.data();
+  for (int a = 0; a < w.k; ++a) {
+    const double* r = w.R.data() + a * n;
+    double s[4] = {};
+    std::size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+      for (int j = 0; j < 4; ++j) s[j] += P[at[i + j]] * r[i + j];
+    for (; i < n; ++i) s[0] += P[at[i]] * r[i];
+    RP[a] = (s[0] + s[1]) + (s[2] + s[3]);
+  }
   return RP;
 }
 
@@ -332,7 +346,6 @@ void Elimination::variances_of(const Combinations& c, const std::int64_t* begin,
     }
     out[i] = sum;
   }
-  for (std::int64_t e : w.reached) std::fill_n(w.x.begin() + e * w.k, w.k, 0.0);
 }
 
 Vec Elimination::variances(const Combinations& c) {

@@ -60,7 +60,7 @@ OTHERWISE = {
     ("breaks_quasi", ""): "emmeans takes normal references for quasi families, R's own summary t",
     ("tooth_poly", "'sqrt(dose)', max.degree=2"): "emmeans' chain rule leaves out the curvature of the function",
 }
-OTHER_PAGES = {  # printed otherwise: broken tables, df where R stopped early or "inherited", headings of nothing, groups as columns
+OTHER_PAGES = {  # broken tables, df where R stopped early or "inherited", headings of nothing, groups as columns
     "co2: pairs(emmeans(m, ~ Type * Treatment))",
     "body_log: emmeans(m, ~ Diet | Time, at=list(Time=c(1,64)), type='response', lmer.df='satterthwaite')",
     "body_log: pairs(regrid(emmeans(m, ~ Diet), transform='log'))",

@@ -204,19 +204,6 @@ void Elimination::information_core(const std::vector<Direction>& dirs, Vec& C, M
   }
 }
 
-// total_j += b'Pb of each column b of B, which is overwritten.
-void Elimination::forward_core(Mat& B, double* total) const {
-  const int m = B.cols;
-  for (const Panel& b : panels_) {
-    const int nb = b.width, D = core_ - b.start - nb;
-    Mat Y(nb, m);
-    gemm(false, false, nb, m, nb, 1.0, M_core_.data() + b.inverse, nb, B.a.data() + b.start, core_, 0.0, Y.a.data(), nb);
-    for (int j = 0; j < m; ++j)
-      for (int i = 0; i < nb; ++i) total[j] += B(b.start + i, j) * Y(i, j);
-    if (D) gemm(false, false, D, m, nb, -1.0, R_.data() + static_cast<std::size_t>(b.start) * core_ + b.start + nb, core_, Y.a.data(), nb, 1.0, B.a.data() + b.start + nb, core_);
-  }
-}
-
 // In place: panel by panel from the end, the reduced blocks of the core give way to P.
 void Elimination::select_core(std::vector<Mat>* T, std::vector<Posterior>* post) {
   core_inverted_ = true;

@@ -1,7 +1,11 @@
 // The engine for any design: its blocks, the order of the stages, and what they add up to. See elimination.hpp.
 #include "elimination.hpp"
 
+#include <algorithm>
+#include <numeric>
 #include <set>
+
+#include "parallel.hpp"
 
 namespace multilevel {
 
@@ -197,49 +201,180 @@ std::vector<Posterior> Elimination::posterior() {
   return post;
 }
 
-// z'Pz by the forward half of the elimination, of the levels that z meets: sum over them of x_v' M x_v.
-Vec Elimination::variances(const Combinations& c) {
-  Vec out(c.n, 0.0), x(q_, 0.0), y;
-  std::set<std::int64_t> levels;  // by their first effect, in the order of elimination
-  for (std::int64_t start = 0; start < c.n; start += kTargets) {
-    const int m = static_cast<int>(std::min<std::int64_t>(kTargets, c.n - start));
-    Mat B(core_, m);
-    for (int j = 0; j < m; ++j) {
-      const std::int64_t i = start + j;
-      const auto meet = [&](std::int64_t effect) {
-        const int f = factor_at(effect);
-        levels.insert(effect - (effect - shape_[f].offset) % shape_[f].K);
-      };
-      for (std::size_t f = 0; f < shape_.size(); ++f) {
-        if (c.level[f][i] < 0) continue;
-        const std::int64_t at = shape_[f].offset + static_cast<std::int64_t>(c.level[f][i]) * shape_[f].K;
-        for (int a = 0; a < shape_[f].K; ++a) x[at + a] = c.z[f][i * shape_[f].K + a];
-        if (static_cast<int>(f) < pattern_->sparse) meet(at);
-      }
-      while (!levels.empty()) {
-        const std::int64_t at = *levels.begin();
-        levels.erase(levels.begin());
-        const int f = factor_at(at), k = shape_[f].K;
-        const std::int64_t v = (at - shape_[f].offset) / k;
-        const double* M = sparse_[f].M.data() + v * k * k;
-        y.assign(k, 0.0);
-        for (int a = 0; a < k; ++a) {
-          for (int b = 0; b < k; ++b) y[a] += M[a * k + b] * x[at + b];
-          out[i] += x[at + a] * y[a];
-        }
-        const SparsePattern& s = pattern_->factors[f];
-        for (std::int64_t r = s.ptr[v]; r < s.ptr[v + 1]; ++r) {
-          for (int a = 0; a < k; ++a) x[s.row[r]] -= sparse_[f].val[r * k + a] * y[a];
-          if (s.row[r] < core_offset_ || !core_) meet(s.row[r]);
-        }
-        std::fill_n(x.begin() + at, k, 0.0);
-      }
-      if (!core_) continue;
-      std::copy_n(x.begin() + core_offset_, core_, B.col(j));
-      std::fill_n(x.begin() + core_offset_, core_, 0.0);
-    }
-    if (core_) forward_core(B, out.data() + start);
+namespace {
+
+// Rows in the order of their levels of some factors, by counting: the first factor decides first.
+std::vector<std::int64_t> sorted_by_levels(const Combinations& c, int factors, const std::vector<int>& counts) {
+  std::vector<std::int64_t> order(c.n), before;
+  std::iota(order.begin(), order.end(), 0);
+  for (int f = factors - 1; f >= 0; --f) {
+    before.swap(order);
+    std::vector<std::int64_t> start(counts[f] + 2, 0);
+    for (std::int32_t level : c.level[f]) ++start[level + 2];
+    std::partial_sum(start.begin(), start.end(), start.begin());
+    order.resize(c.n);
+    for (std::int64_t i : before) order[start[c.level[f][i] + 1]++] = i;
   }
+  return order;
+}
+
+}  // namespace
+
+// Unit vectors of the levels v that some rows meet before the core, passed forward through the elimination: X'MX of what
+// they leave behind, and what reaches the core, in the notation of elimination.hpp R. Then, P_SS being the selected
+// inverse of the core and z_S what rows meet there,
+//
+//     z'Pz = z_v'(X'MX + R'P_SS R) z_v + 2 z_v'R'P_SS z_S + z_S'P_SS z_S
+//
+// whose first matrices are the same for all rows with the same v. R'P_SS is computed where it is asked for.
+struct Elimination::Passed {
+  int k = 0;                               // effects in v
+  Vec x, y, own;                           // q x k of which `reached` are not zero; K x k; k x k
+  std::set<std::int64_t> levels;           // to be passed, by their first effect, in the order of elimination
+  std::vector<std::int64_t> reached, seen; // in the core
+  std::vector<char> known;
+  Vec R, RP;                               // k rows of `reached`; core x k
+};
+
+void Elimination::pass_forward(const std::vector<std::int64_t>& effects, Passed& w) const {
+  const int k = w.k = static_cast<int>(effects.size());
+  for (std::int64_t e : w.seen) w.known[e] = 0;
+  w.seen.clear();
+  w.reached.clear();
+  w.own.assign(static_cast<std::size_t>(k) * k, 0.0);
+  w.x.resize(static_cast<std::size_t>(q_) * std::max(k, 1), 0.0);
+  w.known.resize(core_, 0);
+  w.RP.resize(static_cast<std::size_t>(core_) * std::max(k, 1));
+  const auto meet = [&](std::int64_t effect) {
+    const int f = factor_at(effect);
+    w.levels.insert(effect - (effect - shape_[f].offset) % shape_[f].K);
+  };
+  for (int a = 0; a < k; ++a) {
+    w.x[effects[a] * k + a] = 1.0;
+    meet(effects[a]);
+  }
+  while (!w.levels.empty()) {
+    const std::int64_t at = *w.levels.begin();
+    w.levels.erase(w.levels.begin());
+    const int f = factor_at(at), K = shape_[f].K;
+    const std::int64_t v = (at - shape_[f].offset) / K;
+    const double* M = sparse_[f].M.data() + v * K * K;
+    double* xv = w.x.data() + at * k;
+    w.y.assign(static_cast<std::size_t>(K) * k, 0.0);
+    for (int i = 0; i < K; ++i)
+      for (int b = 0; b < K; ++b)
+        for (int a = 0; a < k; ++a) w.y[i * k + a] += M[i * K + b] * xv[b * k + a];
+    for (int i = 0; i < K; ++i)
+      for (int a = 0; a < k; ++a)
+        for (int b = 0; b < k; ++b) w.own[a * k + b] += xv[i * k + a] * w.y[i * k + b];
+    std::fill_n(xv, static_cast<std::size_t>(K) * k, 0.0);
+    const SparsePattern& s = pattern_->factors[f];
+    for (std::int64_t r = s.ptr[v]; r < s.ptr[v + 1]; ++r) {
+      const std::int64_t e = s.row[r];
+      double* xe = w.x.data() + e * k;
+      const bool core = core_ && e >= core_offset_;
+      if (core && std::all_of(xe, xe + k, [](double x) { return x == 0.0; })) w.reached.push_back(e);
+      for (int i = 0; i < K; ++i)
+        for (int a = 0; a < k; ++a) xe[a] -= sparse_[f].val[r * K + i] * w.y[i * k + a];
+      if (!core) meet(e);
+    }
+  }
+  std::sort(w.reached.begin(), w.reached.end());
+  w.reached.erase(std::unique(w.reached.begin(), w.reached.end()), w.reached.end());
+  w.R.resize(w.reached.size() * k);
+  for (int a = 0; a < k; ++a)
+    for (std::size_t i = 0; i < w.reached.size(); ++i) w.R[a * w.reached.size() + i] = w.x[w.reached[i] * k + a];
+  for (std::int64_t& e : w.reached) e -= core_offset_;
+  for (std::int64_t e : w.reached) {
+    const double *RP = through_core(e, w);
+    double* xe = w.x.data() + (core_offset_ + e) * k;
+    for (int a = 0; a < k; ++a)
+      for (int b = 0; b < k; ++b) w.own[a * k + b] += xe[a] * RP[b];
+    std::fill_n(xe, k, 0.0);
+  }
+}
+
+// R'P_SS of one effect of the core (k), after select_core and with both triangles of P_SS.
+const double* Elimination::through_core(std::int64_t effect, Passed& w) const {
+  double* RP = w.RP.data() + effect * w.k;
+  if (w.known[effect]) return RP;
+  w.known[effect] = 1;
+  w.seen.push_back(effect);
+  const double* P = R_.data() + effect * core_;
+  const std::size_t n = w.reached.size();
+  const std::int64_t* at = w.reached.data();
+  for (int a = 0; a < w.k; ++a) {
+    const double* r = w.R.data() + a * n;
+    double s[4] = {};
+    std::size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+      for (int j = 0; j < 4; ++j) s[j] += P[at[i + j]] * r[i + j];
+    for (; i < n; ++i) s[0] += P[at[i]] * r[i];
+    RP[a] = (s[0] + s[1]) + (s[2] + s[3]);
+  }
+  return RP;
+}
+
+void Elimination::variances_of(const Combinations& c, const std::int64_t* begin, const std::int64_t* end, Passed& w, Vec& out) const {
+  std::vector<std::int64_t> effects, at_core;
+  Vec zv, zs;
+  for (int f = 0; f < pattern_->sparse; ++f)
+    for (int a = 0; c.level[f][*begin] >= 0 && a < shape_[f].K; ++a)
+      effects.push_back(shape_[f].offset + static_cast<std::int64_t>(c.level[f][*begin]) * shape_[f].K + a);
+  pass_forward(effects, w);
+  for (const std::int64_t* row = begin; row != end; ++row) {
+    const std::int64_t i = *row;
+    zv.clear();
+    zs.clear();
+    at_core.clear();
+    for (int f = 0; f < static_cast<int>(shape_.size()); ++f) {
+      const int K = shape_[f].K;
+      for (int a = 0; c.level[f][i] >= 0 && a < K; ++a) {
+        (f < pattern_->sparse ? zv : zs).push_back(c.z[f][i * K + a]);
+        if (f >= pattern_->sparse) at_core.push_back(shape_[f].offset - core_offset_ + static_cast<std::int64_t>(c.level[f][i]) * K + a);
+      }
+    }
+    double sum = 0.0;
+    for (int a = 0; a < w.k; ++a)
+      for (int b = 0; b < w.k; ++b) sum += zv[a] * w.own[a * w.k + b] * zv[b];
+    for (std::size_t s = 0; s < zs.size(); ++s) {
+      const double* P = R_.data() + at_core[s] * core_;
+      for (std::size_t t = 0; t < zs.size(); ++t) sum += zs[s] * P[at_core[t]] * zs[t];
+      if (!w.k) continue;
+      const double* RP = through_core(at_core[s], w);
+      for (int a = 0; a < w.k; ++a) sum += 2.0 * zs[s] * RP[a] * zv[a];
+    }
+    out[i] = sum;
+  }
+}
+
+Vec Elimination::variances(const Combinations& c) {
+  if (core_) {
+    select_core(nullptr, nullptr);
+    for (int j = 0; j < core_; ++j)
+      for (int i = j + 1; i < core_; ++i) R_[static_cast<std::size_t>(i) * core_ + j] = R_[static_cast<std::size_t>(j) * core_ + i];
+  }
+  std::vector<int> counts;
+  for (const Shape& s : shape_) counts.push_back(s.levels);
+  const std::vector<std::int64_t> order = sorted_by_levels(c, pattern_->sparse, counts);
+  const auto differs = [&](std::int64_t i, std::int64_t j) {
+    for (int f = 0; f < pattern_->sparse; ++f)
+      if (c.level[f][i] != c.level[f][j]) return true;
+    return false;
+  };
+  std::vector<std::int64_t> start;
+  for (std::int64_t i = 0; i < c.n; ++i)
+    if (i == 0 || differs(order[i - 1], order[i])) start.push_back(i);
+  start.push_back(c.n);
+  const std::int64_t groups = static_cast<std::int64_t>(start.size()) - 1;
+  const int jobs = static_cast<int>((groups + kTargets - 1) / kTargets);
+  std::vector<Passed> work(thread_count());
+  Vec out(c.n, 0.0);
+  parallel_for(jobs, 100.0 * c.n, [&](int job, int thread) {
+    const std::int64_t last = std::min<std::int64_t>(groups, (job + 1LL) * kTargets);
+    for (std::int64_t g = static_cast<std::int64_t>(job) * kTargets; g < last; ++g)
+      variances_of(c, order.data() + start[g], order.data() + start[g + 1], work[thread], out);
+  });
   return out;
 }
 

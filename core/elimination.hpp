@@ -105,7 +105,7 @@ struct Small {
 
 constexpr int kPanel = 96;
 constexpr int kBatch = 256;  // columns of the first factor in one dense product
-constexpr int kTargets = 64; // combinations of random effects that pass the dense core together
+constexpr int kTargets = 64; // groups of combinations of random effects that one thread takes at once
 constexpr int kStrip = 64;   // columns of the core that one thread works on
 
 constexpr double kScatterCost = 25.0;  // of one scattered product, in dense ones
@@ -201,11 +201,15 @@ class Elimination final : public Engine {
     const auto* last = std::lower_bound(first, end, lo + kStrip);
     return {first - s.row.data(), last - s.row.data()};
   }
+  // variances of combinations
+  struct Passed;
+  void pass_forward(const std::vector<std::int64_t>& effects, Passed& w) const;
+  const double* through_core(std::int64_t effect, Passed& w) const;
+  void variances_of(const Combinations& c, const std::int64_t* begin, const std::int64_t* end, Passed& w, Vec& out) const;
   // panel by panel (dense_core.cpp)
   void eliminate_core(Mat& cross, LogProduct& det);
   void back_substitute_core(const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs, Slopes* out);
   void information_core(const std::vector<Direction>& dirs, Vec& C, Mat& G);
-  void forward_core(Mat& B, double* total) const;
   void select_core(std::vector<Mat>* T, std::vector<Posterior>* post);
   void load_core();
   void dense_update(int f);

@@ -128,6 +128,8 @@ def exercise(core: Any, design: Design) -> None:
         assert np.isclose(again.criterion, fit.criterion, rtol=1e-9)
         assert fit.criterion <= model.criterion(theta, reml) + 1e-6
         assert len(model.posterior(fit.theta)) == len(terms)
+        codes = [factor[0].astype(np.int32) for factor in design.factors]
+        assert (model.variances(fit.theta, codes, [Z for _, Z, _ in terms]) >= 0).all()
         if n <= 1000:
             agree(model, design, y, theta, reml)
     Y = y[:, None] + rng.normal(size=(n, 6 if n <= 10_000 else 2))

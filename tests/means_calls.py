@@ -6,17 +6,16 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from multilevel.inference.means import JointTests, MarginalMeans, emmeans, emtrends, joint_tests
 from multilevel.models.estimate import Fit
 
 DF = {"satterthwaite": "satterthwaite", "kenward-roger": "kenward-roger", "asymptotic": "none", None: None}
 SIDES = {">": "greater", "<": "less", "equivalence": "two-sided"}
+DOT = "_dot_"
 FORMULA = re.compile(r"(\w+ )?~ [^,()]+")
 WORDS = {"TRUE": "True", "FALSE": "False", "NULL": "None", "list(": "dict(", "cov.reduce=range": "cov_reduce='range'"}
-
-
-class NotHereError(Exception):
-    """What emmeans does and this package does not."""
 
 
 def answer(call: str, fit: Fit, data: Any) -> MarginalMeans | JointTests | dict[str, MarginalMeans]:
@@ -24,8 +23,20 @@ def answer(call: str, fit: Fit, data: Any) -> MarginalMeans | JointTests | dict[
     text = FORMULA.sub(lambda found: repr(found.group()), call)
     for word, other in WORDS.items():
         text = text.replace(word, other)
+    text = re.sub(r"(?<=\b[A-Z]\w{4})\.(?=\w+=)", DOT, text)  # Petal.Width, in which R has no other letter
     text = re.sub(r"(?<=[a-z])\.(?=[a-z]+ ?=)", "_", text)
-    return eval(text, {"__builtins__": {}, "dict": dict}, _functions(fit, data))
+    return eval(text, {"__builtins__": {}, "dict": _listed}, _functions(fit, data))
+
+
+class _Vector(list[Any]):
+    """c(1, 2) of R, of which a half is asked for."""
+
+    def __truediv__(self, other: float) -> _Vector:
+        return _Vector(v / other for v in self)
+
+
+def _listed(*values: Any, **named: Any) -> Any:
+    return list(values) or {name.replace(DOT, "."): value for name, value in named.items()}
 
 
 def _functions(fit: Fit, data: Any) -> dict[str, Callable[..., Any]]:
@@ -34,31 +45,34 @@ def _functions(fit: Fit, data: Any) -> dict[str, Callable[..., Any]]:
             rest["cov_reduce"] = {cov_keep: "unique"}
         return rest | {"df": DF[lmer_df]}
 
-    def means(m: Any, spec: str, **rest: Any) -> Any:
-        return _split(spec, "emmeans", lambda s: emmeans(fit, data, s, **options(**rest)))
+    def means(m: Any, spec: str, type: str = "link", **rest: Any) -> Any:
+        kind = "response" if type == "unlink" else type
+        return _split(spec, "emmeans", lambda s: emmeans(fit, data, s, type=kind, **options(**rest)))
 
-    def trends(m: Any, spec: str, var: str, max_degree: int = 1, **rest: Any) -> Any:
-        if max_degree > 1:
-            raise NotHereError("trends of higher degree")
-        return _split(spec, "emtrends", lambda s: emtrends(fit, data, s, var, **options(**rest)))
+    def trends(m: Any, spec: str, var: str, delta_var: float | None = None, **rest: Any) -> Any:
+        return _split(spec, "emtrends", lambda s: emtrends(fit, data, s, var, delta=delta_var, **options(**rest)))
 
     def ref_grid(m: Any) -> MarginalMeans:
         return emmeans(fit, data, list(fit.design.formula.predictors(random=False)))
 
     return {
-        "m": None, "c": lambda *values: list(values), "emmeans": means, "emtrends": trends, "ref_grid": ref_grid,
-        "joint_tests": lambda m, **rest: joint_tests(fit, data, **options(**rest)),
+        "m": None, "c": lambda *values: _Vector(values), "emmeans": means, "emtrends": trends, "ref_grid": ref_grid,
+        "joint_tests": lambda m, **rest: joint_tests(fit, data, **options(**rest)), "median": "median",
         "pairs": lambda e, **rest: _contrast(e, "pairwise", **rest), "contrast": _contrast, "test": _test,
-        "confint": lambda e, **rest: e.confint(**rest), "regrid": _regrid,
-        "summary": lambda e, type, bias_adjust: e.response(sigma=fit.estimate.sigma if bias_adjust else None),
-        "rbind": lambda e, adjust: e.test(by=None, adjust=adjust), "eff_size": _effect_size,
-        "sigma": lambda m: None, "df": _Dots(),
+        "confint": _confint, "regrid": _regrid, "summary": lambda e, **rest: _summary(e, fit, **rest),
+        "rbind": lambda e, adjust: e.test(by=None, adjust=adjust), "eff_size": lambda e, **rest: e.eff_size(**rest),
+        "sigma": lambda m: fit.estimate.sigma, "df": _Dots(fit.estimate.n - len(fit.estimate.beta)),
     }  # fmt: skip
 
 
 class _Dots:
-    def residual(self, m: Any) -> None:
-        """df.residual(m), which only effect sizes ask for."""
+    """df.residual(m), which only effect sizes ask for."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def residual(self, m: Any) -> int:
+        return self.value
 
 
 def _split(spec: str, what: str, ask: Callable[[str], MarginalMeans]) -> MarginalMeans | dict[str, MarginalMeans]:
@@ -67,11 +81,16 @@ def _split(spec: str, what: str, ask: Callable[[str], MarginalMeans]) -> Margina
     return {what: made, "contrasts": made.contrast(left.strip())} if left.strip() else made
 
 
-def _contrast(e: MarginalMeans, method: Any = "eff", type: str = "link", ref: int | None = None, **rest: Any) -> Any:
-    if rest.pop("simple", None) == "each" and rest.pop("combine"):
+def _contrast(
+    e: MarginalMeans, method: Any = "eff", type: str = "link", ref: Any = None, exclude: Any = (), wts: Any = None,
+    simple: Any = None, combine: bool = False, **rest: Any,
+) -> Any:  # fmt: skip
+    if simple == "each" and combine:
         return e.simple(method)
     method = "trt.vs.ctrl" if method == "dunnett" else method
-    made = e.contrast(method, ref=None if ref is None else ref - 1, **rest)
+    ref = None if ref is None else [i - 1 for i in np.atleast_1d(ref).tolist()]
+    exclude = [i - 1 for i in np.atleast_1d(exclude).astype(int).tolist()]
+    made = e.contrast(method, ref=ref, exclude=exclude, weights=wts, simple=simple, **rest)
     return made.response() if type == "response" else made
 
 
@@ -79,9 +98,14 @@ def _test(e: MarginalMeans, joint: bool = False, side: str = "two-sided", **rest
     return e.joint_test() if joint else e.test(side=SIDES.get(side, side), **rest)  # type: ignore[arg-type]
 
 
+def _confint(e: MarginalMeans, type: str = "link", **rest: Any) -> MarginalMeans:
+    made = e.confint(**rest)
+    return made.response() if type == "response" else made
+
+
+def _summary(e: MarginalMeans, fit: Fit, type: str, bias_adjust: bool, sigma: float | None = None) -> MarginalMeans:
+    return e.response(sigma=(fit.estimate.sigma if sigma is None else sigma) if bias_adjust else None)
+
+
 def _regrid(e: MarginalMeans, transform: str = "response") -> MarginalMeans:
     return e.regrid(transform)
-
-
-def _effect_size(e: MarginalMeans, **rest: Any) -> None:
-    raise NotHereError("effect sizes")

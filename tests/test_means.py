@@ -23,7 +23,7 @@ from multilevel.inference.means.adjust import Statements, adjusted
 from multilevel.inference.means.arrows import arrows
 from multilevel.inference.means.basis import Basis
 from multilevel.inference.means.estimability import Estimability, estimability
-from multilevel.inference.means.families import family
+from multilevel.inference.means.families import Options, family
 from multilevel.inference.means.grid import reference_grid
 from multilevel.inference.means.ranges import (
     Greatest,
@@ -121,7 +121,7 @@ def test_p_values_are_adjusted_as_in_r(method: str) -> None:
     assert_allclose(made, P_ADJUST[method], rtol=1e-7)
 
 
-@pytest.mark.parametrize("adjust", ["tukey", "dunnett", "mvt", "scheffe", "sidak", "bonferroni", "none"])
+@pytest.mark.parametrize("adjust", ["tukey", "dunnettx", "dunnett", "mvt", "scheffe", "sidak", "bonferroni", "none"])
 def test_an_interval_excludes_zero_where_its_test_rejects(adjust: str) -> None:
     """At the level at which the p-value of a contrast is one minus the level, the limit is zero."""
     made = warp("tension").pairs(adjust=adjust)
@@ -179,9 +179,9 @@ def test_polynomials_are_those_of_the_printed_tables() -> None:
 
 
 def test_references_by_name_position_and_several() -> None:
-    assert family("trt.vs.ctrl", FOUR, ref="c").names == ("a - c", "b - c", "d - c")
-    assert family("trt.vs.ctrl", FOUR, ref=-1).names == family("trt.vs.ctrlk", FOUR).names
-    both = family("trt.vs.ctrl", FOUR, ref=["a", 1])
+    assert family("trt.vs.ctrl", FOUR, Options("c")).names == ("a - c", "b - c", "d - c")
+    assert family("trt.vs.ctrl", FOUR, Options(-1)).names == family("trt.vs.ctrlk", FOUR).names
+    both = family("trt.vs.ctrl", FOUR, Options(["a", 1]))
     assert both.names == ("c - avg(a,b)", "d - avg(a,b)")
     assert_allclose(both.weights[0], [-0.5, -0.5, 1, 0])
 

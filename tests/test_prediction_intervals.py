@@ -61,6 +61,27 @@ def test_known_groups_against_henderson(models: dict[str, mlm.LinearMixedModel],
     np.testing.assert_allclose(one["std_error"] ** 2, found["std_error"] ** 2 + m.sigma**2, rtol=1e-12)
 
 
+def test_many_factors_and_levels_that_are_not_known() -> None:
+    """Nested and crossed factors, slopes, pairs that never met, rows without a known level of some factor."""
+    rng = np.random.default_rng(8)
+    n = 400
+    data = {"x": rng.normal(size=n), "a": rng.integers(0, 12, n).astype(str), "b": rng.integers(0, 9, n).astype(str)}
+    data |= {"c": np.char.add(data["b"], rng.integers(0, 4, n).astype(str)), "d": rng.integers(0, 7, n).astype(str)}
+    y = rng.normal(size=n)
+    for name, z in zip("aabccd", [1.0, data["x"], 1.0, 1.0, data["x"], 1.0], strict=True):
+        levels, codes = np.unique(data[name], return_inverse=True)
+        y += z * rng.normal(size=len(levels))[codes]
+    data["y"] = y
+    m = mlm.lmer("y ~ x + (x | a) + (1 | b) + (x | c) + (1 | d)", data)
+    new = {name: rng.permutation(values)[:60] for name, values in data.items()}
+    for name, row in (("a", 3), ("b", 4), ("c", 5), ("d", 6)):
+        new[name][row:40:7] = "?"
+    for name in "ab":
+        new[name][50] = "?"
+    found = m.predict(new, new_levels="population", interval="confidence")["std_error"] ** 2
+    np.testing.assert_allclose(found, henderson(m, new), rtol=1e-8)
+
+
 def test_a_coefficient_of_a_group_has_the_error_that_coef_gives(models: dict[str, mlm.LinearMixedModel]) -> None:
     m = models["slopes"]
     at_zero = m.predict({"days": [0.0], "subject": ["308"]}, interval="confidence")

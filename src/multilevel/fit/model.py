@@ -160,16 +160,18 @@ class Model:
         """
         return anova(self._fit, type, self._judged(df, vcov, cluster), self._backend)
 
-    def drop1(self, test: str | None = None, df: str | None = None) -> TestTable | AnovaTable:
+    def drop1(
+        self, test: str | None = None, df: str | None = None, *, vcov: str | None = None, cluster: Any = None
+    ) -> TestTable | AnovaTable:
         """Tests of the fixed terms that no other term contains, each left out in turn.
 
         Parameters
         ----------
         test : `"Chisq"`, likelihood ratios of refits by maximum likelihood (default of mixed models), or `"F"`, without
             refits (default of linear models).
-        df : of the F tests, as for `anova`.
+        df, vcov, cluster : of the F tests, as for `anova`; a cluster-robust covariance asks for F tests.
         """
-        return drop1(self._fit, test, df, self._backend)
+        return drop1(self._fit, test, self._judged(df, vcov, cluster), self._backend)
 
     def test(
         self,
@@ -330,8 +332,8 @@ class Model:
             that make separate tables, `"~ a | b"`; `"~ 1"` for the mean of all.
         by : names of more predictors that make separate tables.
         at : values of some predictors, `{"x": [1, 2], "f": ["a", "b"]}`.
-        cov_reduce : for numeric predictors with more than two values: `"mean"`, `"median"`, `"range"`, `"unique"` or
-            `"around"` (mean - 1, mean + 1), or one for each, `{"x": "range"}`.
+        cov_reduce : for numeric predictors with more than two values: `"mean"`, `"median"`, `"range"`, `"unique"`,
+            `"around"` (mean - 1, mean + 1) or a function of the values, or one for each, `{"x": "range"}`.
         weights : of what is averaged over, `"equal"`, `"proportional"`, `"outer"`, `"cells"`, `"flat"`, or numbers.
         offset : in place of the formula's offset.
         nested : whether factors nested in others are averaged within these and named with them (a note says which).
@@ -375,13 +377,20 @@ class Model:
         cov_reduce: Reduce = "mean",
         weights: Any = "equal",
         delta: float | None = None,
+        max_degree: int = 1,
         nested: bool = True,
         df: str | None = None,
+        vcov: str | None = None,
+        cluster: Any = None,
         level: float = 0.95,
     ) -> MarginalMeans:
         """Estimated marginal means of slopes of the numeric predictor `var`; other arguments as for `emmeans`.
 
-        `delta` is the step of the difference quotient, by default a thousandth of the range of `var`.
+        Parameters
+        ----------
+        var : a numeric predictor, or a function of one, `"log(dose)"`, in which slopes are taken then.
+        delta : step of the difference quotient. Default: a thousandth of the range of the predictor.
+        max_degree : from 2 on, local polynomial coefficients f^(d) / d! too, in a table for each `degree`; up to 5.
 
         >>> from multilevel import datasets, lmer
         >>> m = lmer("reaction ~ days + (days | subject)", datasets.load("sleepstudy", "dict"))
@@ -394,7 +403,8 @@ class Model:
         """
         return emtrends(
             self._fit, self._data, specs, var, by=by, at=at, cov_reduce=cov_reduce, weights=weights, delta=delta,
-            nested=nested, df=df, level=level, backend=self._backend,
+            max_degree=max_degree, nested=nested, df=self._judged(df, vcov, cluster), level=level,
+            backend=self._backend,
         )  # fmt: skip
 
     def joint_tests(
@@ -403,10 +413,15 @@ class Model:
         by: Predictors = None,
         at: At = None,
         cov_reduce: Reduce = "around",
+        weights: Any = "equal",
         nested: bool = True,
         df: str | None = None,
+        vcov: str | None = None,
+        cluster: Any = None,
     ) -> JointTests:
         """F tests of the terms by contrasts among the means of the reference grid: type III tests of balanced cells.
+
+        Arguments are as for `emmeans`; `by` are predictors whose levels have a table each.
 
         >>> from multilevel import datasets, lmer
         >>> m = lmer("yield ~ variety * factor(nitro) + (1 | block/variety)", datasets.load("oats", "dict"))
@@ -417,7 +432,8 @@ class Model:
          variety:nitro   6  45   0.303  0.9322
         """
         return joint_tests(
-            self._fit, self._data, by=by, at=at, cov_reduce=cov_reduce, nested=nested, df=df, backend=self._backend
+            self._fit, self._data, by=by, at=at, cov_reduce=cov_reduce, weights=weights, nested=nested,
+            df=self._judged(df, vcov, cluster), backend=self._backend,
         )  # fmt: skip
 
     def check(self) -> Checks:

@@ -14,12 +14,15 @@ from ..models.generalized import GeneralizedFit
 from .anova import AnovaTable, anova
 from .likelihoods import boundary_p_value, chi_square_p_value
 from .refits import droppable, refitted, without_term
+from .sampling import Sampling
 from .tabled import Numbers, TestTable
 
 TESTS = ("Chisq", "F")
 
 
-def drop1(fit: Fit, test: str | None = None, df: str | None = None, backend: str = "pandas") -> TestTable | AnovaTable:
+def drop1(
+    fit: Fit, test: str | None = None, df: str | Sampling | None = None, backend: str = "pandas"
+) -> TestTable | AnovaTable:
     """Tests of the fixed terms that no other term contains, each left out in turn.
 
     Parameters
@@ -27,7 +30,7 @@ def drop1(fit: Fit, test: str | None = None, df: str | None = None, backend: str
     fit : of a linear or linear mixed model.
     test : `"Chisq"`, likelihood ratios of models refitted by maximum likelihood (default for mixed models), or `"F"`,
         F tests without refits (default for linear models).
-    df : degrees of freedom of the F tests, as for `sampling_of`.
+    df : degrees of freedom of the F tests, as for `sampling_of`; a sampling distribution asks for F tests.
     backend : library of the frame that `to_frame()` gives.
 
     Raises
@@ -37,7 +40,7 @@ def drop1(fit: Fit, test: str | None = None, df: str | None = None, backend: str
     least_squares = not fit.design.random and not (
         isinstance(fit, GeneralizedFit) and not fit.family.estimates_dispersion
     )
-    test = test or ("F" if least_squares else "Chisq")
+    test = test or ("F" if least_squares or isinstance(df, Sampling) else "Chisq")
     if test not in TESTS:
         raise InferenceError(f'test is {test!r}; expected "Chisq" or "F"{nearest(test, TESTS)}')
     if not fit.design.terms:
@@ -50,6 +53,8 @@ def drop1(fit: Fit, test: str | None = None, df: str | None = None, backend: str
             f"the dispersion of the family {fit.family.name} is estimated, so likelihood ratios have no chi-square "
             'distribution; use test="F"'
         )
+    if isinstance(df, Sampling):
+        raise InferenceError('likelihood ratios have no cluster-robust covariance; use test="F", or leave vcov out')
     if df is not None:
         raise InferenceError(f'df="{df}" is for F tests; add test="F", or leave it out')
     full = refitted(fit, reml=False)
@@ -72,7 +77,7 @@ def _chi_square(ratio: float, df: int) -> float:
     return chi_square_p_value(ratio, df) if df else nan
 
 
-def _f_tests(fit: Fit, scope: list[int], df: str | None, backend: str) -> AnovaTable:
+def _f_tests(fit: Fit, scope: list[int], df: str | Sampling | None, backend: str) -> AnovaTable:
     table = anova(fit, 2, df, backend)
     rows = [*scope, *range(len(fit.design.terms), len(table.terms))]  # and the residuals of a linear model
     title = "Single term deletions" + table.title.partition("Table")[2].replace(" with ", " using ")

@@ -1,6 +1,7 @@
 """Several statements at once: adjusted p-values and critical values.
 
     tukey dunnett mvt scheffe      the distribution of the largest statistic: p-values and intervals
+    dunnettx                       an approximation to dunnett, emmeans' default for comparisons with a control
     sidak bonferroni               one number of tests: p-values and intervals
     holm hochberg hommel fdr BY    step by step: p-values; their intervals are Bonferroni's
 
@@ -22,15 +23,25 @@ import numpy as np
 from ...data.sums import Floats
 from ...errors import InferenceError, nearest
 from .basis import Basis
-from .ranges import Greatest, dunnett_quantile, dunnett_sf, range_quantile, range_sf
+from .ranges import (
+    Greatest,
+    dunnett_quantile,
+    dunnett_sf,
+    dunnettx_quantile,
+    dunnettx_sf,
+    range_quantile,
+    range_sf,
+)
 from .tails import f_quantile, f_sf, t_quantile, t_sf
 
 Side: TypeAlias = Literal["two-sided", "less", "greater"]
 ADJUSTMENTS = (
-    "none", "tukey", "dunnett", "mvt", "scheffe", "sidak", "bonferroni", "holm", "hochberg", "hommel", "fdr", "BH", "BY"
+    "none", "tukey", "dunnettx", "dunnett", "mvt", "scheffe", "sidak", "bonferroni", "holm", "hochberg", "hommel",
+    "fdr", "BH", "BY",
 )  # fmt: skip
+ACROSS = ("none", "sidak", "bonferroni", "holm", "hochberg", "hommel", "fdr", "BH", "BY")
 STEPWISE = ("holm", "hochberg", "hommel", "fdr", "BH", "BY")
-TWO_SIDED = ("tukey", "dunnett", "scheffe")
+TWO_SIDED = ("tukey", "dunnettx", "dunnett", "scheffe")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,24 +117,42 @@ def adjusted(method: str, t: Floats, df: Floats, side: Side, statements: Stateme
     made = np.full(p.shape, np.nan)
     p, t, df = p[known], t[known], df[known]
     match method:
-        case "none":
-            values = p
         case "tukey":
             values = range_sf(sqrt(2.0) * np.abs(t), statements.pairs or 2, df)
+        case "dunnettx":
+            values = dunnettx_sf(np.abs(t), statements.count, df)
         case "dunnett":
             values = dunnett_sf(np.abs(t), statements.count, df)
         case "scheffe":
             values = f_sf(t**2 / statements.rank, statements.rank, df)
         case "mvt":
             values = _greatest_sf(t, df, side, statements)
-        case "sidak":
-            values = -np.expm1(statements.count * np.log1p(-np.minimum(p, 1 - 1e-16)))
-        case "bonferroni":
-            values = p * statements.count
         case _:
-            values = _STEPS[method](p, statements.count)
+            values = _by_count(method, p, statements.count)
     made[known] = np.clip(values, p, 1.0)  # what rounding leaves of a tiny tail is not below the p-value it adjusts
     return made
+
+
+def adjusted_across(method: str, p: Floats) -> Floats:
+    """P-values (tables, k) adjusted once more, those of each column together."""
+    made = p.copy()
+    for column in range(p.shape[1]):
+        known = np.isfinite(p[:, column])
+        made[known, column] = np.clip(_by_count(method, p[known, column], len(p)), 0.0, 1.0)
+    return made
+
+
+def _by_count(method: str, p: Floats, n: int) -> Floats:
+    """P-values adjusted by their number n alone."""
+    match method:
+        case "none":
+            return p
+        case "sidak":
+            independent: Floats = -np.expm1(n * np.log1p(-np.minimum(p, 1 - 1e-16)))
+            return independent
+        case "bonferroni":
+            return p * n
+    return _STEPS[method](p, n)
 
 
 def critical(method: str, level: float, df: Floats, statements: Statements) -> Floats:
@@ -137,6 +166,8 @@ def critical(method: str, level: float, df: Floats, statements: Statements) -> F
     match method:
         case "tukey":
             values = range_quantile(alpha, statements.pairs or 2, df) / sqrt(2.0)
+        case "dunnettx":
+            values = dunnettx_quantile(alpha, n, df)
         case "dunnett":
             values = dunnett_quantile(alpha, n, df)
         case "scheffe":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,7 +12,8 @@ from ...errors import InferenceError, nearest
 from ...formula import Column
 from ...formula.levels import LOGICAL, Levels, learn_levels, number_labels
 
-Reduce: TypeAlias = str | Mapping[str, str]
+Reduction: TypeAlias = str | Callable[[NDArray[Any]], Any]
+Reduce: TypeAlias = Reduction | Mapping[str, Reduction]
 
 
 class Axis(NamedTuple):
@@ -57,14 +58,19 @@ def axis_of(column: Column, at: Mapping[str, Any], cov_reduce: Reduce, coded: bo
     if column.name in at:
         values_at = _numbers_at(column.name, at[column.name], column, coded)
         return Axis(column.name, values_at, True, coded, coded, column)
-    how = cov_reduce if isinstance(cov_reduce, str) else cov_reduce.get(column.name, "mean")
+    how = cov_reduce.get(column.name, "mean") if isinstance(cov_reduce, Mapping) else cov_reduce
     distinct = np.unique(column.values)
     if coded or how == "unique" or len(distinct) <= 2:
         return Axis(column.name, tuple(distinct.astype(np.float64).tolist()), True, True, coded, column)
-    return Axis(column.name, _reduced(column.values, how), True, False, False, column)
+    return Axis(column.name, _reduced(column.name, column.values, how), True, False, False, column)
 
 
-def _reduced(values: NDArray[Any], how: str) -> tuple[float, ...]:
+def _reduced(name: str, values: NDArray[Any], how: Reduction) -> tuple[float, ...]:
+    if callable(how):
+        made = np.atleast_1d(np.asarray(how(values)))
+        if made.ndim != 1 or made.dtype.kind not in "fiu" or not np.isfinite(made).all():
+            raise InferenceError(f"cov_reduce of {name} gave {made!r:.60}; expected finite numbers")
+        return _distinct(name, tuple(made.astype(np.float64).tolist()), "cov_reduce")
     match how:
         case "mean":
             return (float(values.mean()),)
@@ -115,9 +121,9 @@ def _listed(asked: Any) -> list[Any]:
     return list(asked)
 
 
-def _distinct(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _distinct(name: str, values: tuple[Any, ...], where: str = "at") -> tuple[Any, ...]:
     if not values:
-        raise InferenceError(f"at: {name} has no values; give one at least, or leave it out")
+        raise InferenceError(f"{where}: {name} has no values; give one at least, or leave it out")
     if len(set(values)) < len(values):
-        raise InferenceError(f"at: a value of {name} occurs twice: {', '.join(map(str, values))}")
+        raise InferenceError(f"{where}: a value of {name} occurs twice: {', '.join(map(str, values))}")
     return values

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...data.sums import Floats
 from ...errors import InferenceError
 from .averaging import Key, text_key
-from .families import Method, Reference, family, methods_of
+from .families import Method, Options, family, methods_of
 
 Rows = NDArray[np.intp]
 MANY = 300  # means, of which all pairs are compared
@@ -36,12 +36,12 @@ def contrasts(
     tables: Sequence[Rows],
     method: Method,
     interaction: Any,
-    ref: Reference | None,
+    options: Options,
 ) -> Contrasts:
     """Contrasts among the rows of each table; `own` columns name rows in it, `group` columns the table."""
     if method in ("pairwise", "revpairwise") and interaction is None:
         _check_size(tables)
-    made = [_of_table(own, rows, method, interaction, ref) for rows in tables]
+    made = [_of_table(own, rows, method, interaction, options) for rows in tables]
     k = len((*own, *group)[0].labels)
     W = np.zeros((sum(len(one.W) for one in made), k))
     at = 0
@@ -60,6 +60,29 @@ def contrasts(
     )
 
 
+def rescaled(W: Floats, tables: int, scale: Any, offset: Any) -> tuple[Floats, Floats]:
+    """Weights of the contrasts of some tables times `scale`, and (rows,) what is added: one number, or one for each
+    contrast of a table.
+    """
+    count, made = len(W) // tables, []
+    for name, given in (("scale", scale), ("offset", offset)):
+        try:
+            values = np.array(given, np.float64)
+        except (TypeError, ValueError):
+            values = np.array([np.nan])
+        if values.shape not in ((), (count,)) or not np.isfinite(values).all():
+            raise InferenceError(
+                f"{name} is {given!r:.60}; expected a finite number, or one for each of {count} contrasts"
+            )
+        made.append(np.tile(np.broadcast_to(values, (count,)), tables))
+    if count * tables != len(W) and (np.ndim(scale) or np.ndim(offset)):
+        raise InferenceError("tables differ in size; give one number as scale and offset")
+    factor, added = (m if len(m) == len(W) else np.full(len(W), m[0]) for m in made)
+    if (factor == 1.0).all() and not added.any():
+        return W, added
+    return factor[:, None] * W, added
+
+
 def _check_size(tables: Sequence[Rows]) -> None:
     means = max(map(len, tables))
     if means > MANY:
@@ -69,31 +92,32 @@ def _check_size(tables: Sequence[Rows]) -> None:
         )
 
 
-def _of_table(own: Sequence[Key], rows: Rows, method: Method, interaction: Any, ref: Reference | None) -> Contrasts:
+def _of_table(own: Sequence[Key], rows: Rows, method: Method, interaction: Any, options: Options) -> Contrasts:
     if interaction is not None:
         return _products(own, rows, interaction)
     labels = [" ".join(key.written(i) for key in own) for i in rows.tolist()]
-    made, ratios = family(method, labels, ref), family(method, labels, ref, " / ")
+    made, ratios = family(method, labels, options), family(method, labels, options, " / ")
     return Contrasts(made.weights, (text_key("contrast", made.names),), ratios.names, made.adjust, made.pairs)
 
 
 def _products(own: Sequence[Key], rows: Rows, interaction: Any) -> Contrasts:
     """Contrasts of contrasts: the Kronecker product of one family for each factor, the first varying fastest."""
-    methods = methods_of(interaction, len(own))
-    taken = [key.taken(rows) for key in own]
+    methods = methods_of(interaction, [key.name for key in own])
+    by_name = {key.name: key.taken(rows) for key in own}
+    taken = [by_name[name] for name in methods]
     levels = [list(dict.fromkeys(key.labels)) for key in taken]
     if len(rows) != np.prod([len(level) for level in levels]):
         raise InferenceError("interaction contrasts need every combination of the factors; some are missing here")
     order = np.lexsort([[level.index(x) for x in key.labels] for key, level in zip(taken, levels, strict=True)])
     W: Floats = np.ones((1, 1))
     names = [tuple[str, ...]()]
-    for key, level, method in zip(taken, levels, methods, strict=True):
+    for key, level, method in zip(taken, levels, methods.values(), strict=True):
         made = family(method, [key.written(key.labels.index(label)) for label in level])
         W = np.asarray(np.kron(made.weights, W), np.float64)
         names = [(*before, name) for name in made.names for before in names]
     full = np.zeros_like(W)
     full[:, order] = W
-    heads = [f"{key.name}_{m if isinstance(m, str) else 'custom'}" for key, m in zip(own, methods, strict=True)]
+    heads = [f"{name}_{m if isinstance(m, str) else 'custom'}" for name, m in methods.items()]
     columns = zip(*names, strict=True)
     return Contrasts(full, tuple(map(text_key, heads, columns)), (), "none", None)
 

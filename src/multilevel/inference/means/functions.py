@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...data.sums import Floats
 from ...framed import frame
 from ..sampling import Estimates
-from .adjust import Side, Statements, adjusted, critical, suitable
+from .adjust import Side, Statements, adjusted, adjusted_across, critical, suitable
 from .averaging import Key, text_key
 from .basis import Basis
 from .scales import Scale
@@ -41,6 +41,7 @@ class Shown:
     tests: bool = False
     level: float = 0.95
     adjust: str = "none"
+    cross_adjust: str = "none"
     null: float = 0.0
     side: Side = "two-sided"
     delta: float = 0.0
@@ -121,9 +122,17 @@ class LinearFunctions:
         p = np.full(len(df), np.nan)
         for rows in self.groups:
             p[rows] = adjusted(adjust, statistic[rows], df[rows], side, self.statements(rows))
+        if self.crossed:
+            p[np.array(self.groups)] = adjusted_across(self.shown.cross_adjust, p[np.array(self.groups)])
         null = np.full(len(df), self.shown.null)
         with np.errstate(divide="ignore"):
             return Tests(null if self.scale_shown is None else self.scale_shown.inverse(null), statistic, p)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether p-values are adjusted across tables: several of one size."""
+        sizes = {len(rows) for rows in self.groups}
+        return self.shown.cross_adjust != "none" and len(self.groups) > 1 and len(sizes) == 1
 
     @property
     def estimable(self) -> NDArray[np.bool_]:

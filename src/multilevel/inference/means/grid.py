@@ -76,7 +76,7 @@ def reference_grid(
     data : the table it was fitted to.
     at : `{"x": [1, 2]}` replaces values of some predictors.
     cov_reduce : for numeric predictors `"mean"`, `"median"`, `"range"` (the two ends), `"unique"` (all values), or
-        `"around"` (mean - 1 and mean + 1); or one of these for each, `{"x": "range"}`.
+        `"around"` (mean - 1 and mean + 1), or a function of the values; or one of these for each, `{"x": "range"}`.
     offset : in place of the offset in the formula. That is the mean of the offset over the rows, as in emmeans, or is
         evaluated at the grid where `at` has a column of it.
     nested : whether to look for nested factors; without, all are taken as crossed.
@@ -167,13 +167,13 @@ def _checked_at(fit: Fit, at: At, columns: Mapping[str, Column]) -> Mapping[str,
 
 
 def _check_reduce(cov_reduce: Reduce, columns: Mapping[str, Column]) -> None:
-    named = {"": cov_reduce} if isinstance(cov_reduce, str) else cov_reduce
+    named = cov_reduce if isinstance(cov_reduce, Mapping) else {"": cov_reduce}
     for name, how in named.items():
         if name and name not in columns:
             raise InferenceError(f"cov_reduce: {name!r} is no predictor of the model{nearest(name, columns)}")
-        if how not in REDUCTIONS:
-            near = nearest(str(how), REDUCTIONS)
-            raise InferenceError(f"cov_reduce is {how!r}; expected one of {', '.join(map(repr, REDUCTIONS))}{near}")
+        if not callable(how) and how not in REDUCTIONS:
+            known, near = ", ".join(map(repr, REDUCTIONS)), nearest(str(how), REDUCTIONS)
+            raise InferenceError(f"cov_reduce is {how!r}; expected one of {known}, or a function of the values{near}")
 
 
 def no_predictor(fit: Fit, name: str, known: Mapping[str, Any] | Sequence[str], where: str = "") -> InferenceError:

@@ -81,7 +81,7 @@ def _columns(rows: Sequence[TestRow]) -> list[TableColumn]:
     columns = [TableColumn("model term", tuple(row.term for row in rows), "left")] if rows and rows[0].term else []
     columns += [
         TableColumn("df1", tuple(str(test.df1) for test in tests)),
-        TableColumn("df2", tuple(significant([test.df2 for test in tests], 3))),
+        TableColumn("df2", tuple(significant([round(test.df2, 2) for test in tests]))),
         TableColumn("F.ratio", tuple(pad(fixed([test.statistic for test in tests], 3)))),
         TableColumn("p.value", tuple(pad(p_cells(np.array([test.p_value for test in tests]))))),
     ]
@@ -123,7 +123,9 @@ def factorial_terms(cells: Floats, sizes: Mapping[str, int]) -> Iterator[tuple[s
             yield ":".join(term), array.reshape(-1, cells.shape[1])
 
 
-def grid_terms(grid: Grid, by: Sequence[str], terms: Sequence[set[str]]) -> Iterator[tuple[str, Averages]]:
+def grid_terms(
+    grid: Grid, by: Sequence[str], terms: Sequence[set[str]], weights: Any = "equal"
+) -> Iterator[tuple[str, Averages]]:
     """The terms among the means of a grid, and for each the interaction contrasts within the tables `by`.
 
     Contrasts of a nested factor are taken within what it is nested in, and stand for its interactions with it too.
@@ -139,7 +141,7 @@ def grid_terms(grid: Grid, by: Sequence[str], terms: Sequence[set[str]]) -> Iter
         outer = {b for name in closed for b in grid.nests.get(name, ())}
         inner = [name for name in names if name in closed and name not in outer]
         kept = [name for name in names if name in closed and name in outer]
-        made = averages(grid, grid.X, [*inner, *kept, *by])
+        made = averages(grid, grid.X, [*inner, *kept, *by], weights)
         yield ":".join(name for name in names if name in closed), _differences(made, len(inner))
 
 

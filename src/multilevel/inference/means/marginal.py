@@ -20,15 +20,16 @@ from ...digits import significant
 from ...errors import InferenceError, nearest
 from ...layout import Page, Prose, Section
 from ..levels import checked_level
-from .adjust import Side, check_adjust
+from .adjust import ACROSS, Side, check_adjust
 from .arrows import Arrows, arrows
 from .averaging import Key, text_key
-from .contrasts import contrasts
-from .families import Method, Reference
+from .contrasts import contrasts, rescaled
+from .families import Method, Options, Reference
 from .functions import LinearFunctions, Shown
 from .joint import JointTests, factorial_terms, rows_test, term_tests
 from .pages import inference_columns, marginal_notes, table_of
 from .scales import LOG, Scale, bias_adjusted
+from .sizes import effect_sizes
 from .specs import Names, as_names
 
 Regridded: TypeAlias = Literal["response", "log"]
@@ -48,11 +49,13 @@ class MarginalMeans(LinearFunctions, Page):
 
     # ---- the same rows, shown otherwise -----------------------------------------------------------------------------
 
-    def summary(self, level: float | None = None, *, adjust: str | None = None) -> MarginalMeans:
-        """The same with intervals and tests side by side; `level` and `adjust` as in `confint`, or as they are."""
+    def summary(
+        self, level: float | None = None, *, adjust: str | None = None, cross_adjust: str | None = None
+    ) -> MarginalMeans:
+        """The same with intervals and tests side by side; arguments as in `confint` and `test`, or as they are."""
         level = self.shown.level if level is None else level
         checked_level(level)
-        return self._shown_as(..., adjust, intervals=True, tests=True, level=float(level))
+        return self._shown_as(..., adjust, intervals=True, tests=True, level=float(level), **_crossed(cross_adjust))
 
     def confint(
         self, level: float = 0.95, *, adjust: str | None = None, by: Names | EllipsisType = ...
@@ -76,6 +79,7 @@ class MarginalMeans(LinearFunctions, Page):
         *,
         delta: float = 0.0,
         adjust: str | None = None,
+        cross_adjust: str | None = None,
         by: Names | EllipsisType = ...,
     ) -> MarginalMeans:
         """The same with t tests, and without intervals.
@@ -87,6 +91,8 @@ class MarginalMeans(LinearFunctions, Page):
         delta : a threshold: with `"two-sided"` the test is of equivalence (the estimate is within delta of null), with
             `"greater"` of non-inferiority, with `"less"` of non-superiority.
         adjust, by : as for `confint`.
+        cross_adjust : adjusts the p-values once more, across tables of one size: `"bonferroni"`, `"sidak"`, or another
+            method that needs p-values only. Default: as it is, at first `"none"`.
         """
         if side not in SIDES:
             known = ", ".join(map(repr, SIDES))
@@ -94,7 +100,8 @@ class MarginalMeans(LinearFunctions, Page):
         if not (np.isfinite(null) and np.isfinite(delta) and delta >= 0):
             raise InferenceError(f"null should be a number and delta zero or positive; found {null} and {delta}")
         return self._shown_as(
-            by, adjust, intervals=False, tests=True, null=float(null), side=side, delta=float(delta)
+            by, adjust, intervals=False, tests=True, null=float(null), side=side, delta=float(delta),
+            **_crossed(cross_adjust),
         )  # fmt: skip
 
     def response(self, *, sigma: float | None = None) -> MarginalMeans:
@@ -188,8 +195,15 @@ class MarginalMeans(LinearFunctions, Page):
         *,
         adjust: str | None = None,
         by: Names | EllipsisType = ...,
+        simple: Names = None,
         interaction: Any = None,
         ref: Reference | None = None,
+        exclude: Reference = (),
+        reverse: bool = False,
+        weights: Sequence[float] | None = None,
+        max_degree: int | None = None,
+        scale: float | Sequence[float] = 1.0,
+        offset: float | Sequence[float] = 0.0,
     ) -> MarginalMeans:
         """Contrasts of the rows of each table.
 
@@ -199,47 +213,69 @@ class MarginalMeans(LinearFunctions, Page):
             the last), `"eff"` (with the mean of all), `"del.eff"` (with the mean of the others), `"consec"` (with the
             one before), `"mean_chg"` (later ones with earlier ones), `"helmert"` (with the mean of the earlier ones),
             `"poly"` (orthogonal polynomials), `"identity"`, or weights by name, `{"a - b": [1, -1, 0]}`.
-        adjust : `"none"`, `"tukey"`, `"dunnett"`, `"mvt"`, `"scheffe"`, `"sidak"`, `"bonferroni"`, `"holm"`,
-            `"hochberg"`, `"hommel"`, `"fdr"` (or `"BH"`), `"BY"`. Default: that of the family, tukey for pairs, dunnett
-            for comparisons with a control, fdr for effects, mvt for consecutive ones, otherwise none.
+        adjust : `"none"`, `"tukey"`, `"dunnettx"`, `"dunnett"`, `"mvt"`, `"scheffe"`, `"sidak"`, `"bonferroni"`,
+            `"holm"`, `"hochberg"`, `"hommel"`, `"fdr"` (or `"BH"`), `"BY"`. Default: that of the family, tukey for
+            pairs, dunnettx for comparisons with a control, fdr for effects, mvt for consecutive ones, otherwise none.
         by : names of the columns whose values make separate families; None: one family. Default: as it is.
-        interaction : in place of `method`, one method for each factor, `["pairwise", "poly"]`, or one for all:
-            contrasts of contrasts.
+        simple : names of the columns to compare, at each value of all others: the complement of `by`.
+        interaction : in place of `method`, one method for each factor, `["pairwise", "poly"]` or
+            `{"tension": "poly", "wool": "eff"}`, one for all, or True (`method` for all): contrasts of contrasts.
         ref : of `"trt.vs.ctrl"`: label or position (from 0) of the reference, or several.
+        exclude : means, by label or position, that no contrast takes.
+        reverse : differences the other way round, for families of differences.
+        weights : of the mean that `"eff"` and `"del.eff"` compare with, one number for each mean.
+        max_degree : of `"poly"`.
+        scale, offset : what contrasts are multiplied by, then what is added to them: a number, or one for each contrast
+            of a table.
 
         Raises
         ------
-        InferenceError : a method, adjustment, reference or column is not known, or weights do not fit.
+        InferenceError : a method, adjustment, mean, column or option is not known, or weights do not fit.
 
         Notes
         -----
-        `"dunnett"` assumes that comparisons have the correlation 1/2, exact for groups of one size; `"mvt"` takes their
-        own correlations.
+        `"dunnett"` assumes that comparisons have the correlation 1/2, exact for groups of one size; `"dunnettx"` is
+        emmeans' approximation to it, off by up to 0.01 in p with few comparisons; `"mvt"` takes their own correlations.
         """
         if adjust is not None:
             check_adjust(adjust)
-        here = self._grouped(by)
+        here = self._grouped(by if simple is None else self._all_but(simple))
         own = [key for key in here.keys if key.name not in here.by]
         group = [key for key in here.keys if key.name in here.by]
-        made = contrasts(own, group, here.groups, method, interaction, ref)
-        scale, remarks = self._scale_of(made.W)
+        interaction = method if interaction is True else interaction or None
+        left_out = (exclude,) if isinstance(exclude, int | str) else tuple(exclude)
+        options = Options(ref, left_out, reverse, weights, max_degree)
+        made = contrasts(own, group, here.groups, method, interaction, options)
+        response, remarks = self._scale_of(made.W)
+        W, added = rescaled(made.W, len(here.groups), scale, offset)
+        if W is not made.W:
+            response = None
         empty = np.isnan(here.L).any(axis=1)
-        L = made.W @ np.nan_to_num(here.L)
-        L[(made.W != 0) @ empty] = np.nan
+        L = W @ np.nan_to_num(here.L)
+        L[(W != 0) @ empty] = np.nan
         return replace(
             here,
             keys=made.keys,
             L=L,
-            constant=made.W @ np.nan_to_num(here.constant),
+            constant=W @ np.nan_to_num(here.constant) + added,
             what="estimate",
             remarks=remarks,
-            scale=scale,
-            on_response=self.on_response and scale is not None,
+            scale=response,
+            on_response=self.on_response and response is not None,
             bias="",
             pairs_of=made.pairs_of,
-            ratios=made.ratios if scale is not None else (),
+            ratios=made.ratios if response is not None else (),
             shown=Shown(False, True, self.shown.level, made.adjust if adjust is None else adjust),
         )
+
+    def _all_but(self, simple: Names) -> tuple[str, ...]:
+        """Names of the columns that are not compared."""
+        names, compared = [key.name for key in self.keys], as_names(simple, "simple")
+        for name in compared:
+            if name not in names:
+                known = ", ".join(names)
+                raise InferenceError(f"simple: {name!r} is no column here{nearest(name, names)} (columns: {known})")
+        return tuple(name for name in names if name not in compared)
 
     def _scale_of(self, W: Floats) -> tuple[Scale | None, tuple[str, ...]]:
         """The scale of contrasts with weights W, and remarks on it."""
@@ -251,10 +287,17 @@ class MarginalMeans(LinearFunctions, Page):
         return None, (*self.remarks, f"Note: contrasts are still on the {self.scale.name} scale")
 
     def pairs(
-        self, *, reverse: bool = False, adjust: str | None = None, by: Names | EllipsisType = ...
+        self,
+        *,
+        reverse: bool = False,
+        adjust: str | None = None,
+        by: Names | EllipsisType = ...,
+        simple: Names = None,
+        exclude: Reference = (),
     ) -> MarginalMeans:
-        """All pairwise differences in each table: `contrast("pairwise")`, or `"revpairwise"`."""
-        return self.contrast("revpairwise" if reverse else "pairwise", adjust=adjust, by=by)
+        """All pairwise differences in each table: `contrast("pairwise")`, or `"revpairwise"`; arguments as there."""
+        method = "revpairwise" if reverse else "pairwise"
+        return self.contrast(method, adjust=adjust, by=by, simple=simple, exclude=exclude)
 
     def simple(self, method: Method = "pairwise", *, adjust: str = "bonferroni") -> MarginalMeans:
         """Contrasts of each factor at every combination of the others, all in one table and one family.
@@ -273,9 +316,12 @@ class MarginalMeans(LinearFunctions, Page):
             columns = [{key.name: key.cells for key in part.keys} for part in parts]
             cells = [c.get(name, (".",) * n) for c, n in zip(columns, counts, strict=True)]
             keys.append(text_key(name, [cell for column in cells for cell in column]))
+        averaged = f"Results are averaged over some or all of the levels of: {', '.join(self.averaged)}"
         return replace(
             parts[0],
             by=(),
+            averaged=(),
+            remarks=((averaged,) if self.averaged else ()) + parts[0].remarks,
             keys=tuple(keys),
             L=np.vstack([part.L for part in parts]),
             constant=np.concatenate([part.constant for part in parts]),
@@ -283,6 +329,41 @@ class MarginalMeans(LinearFunctions, Page):
             ratios=(),
             shown=replace(parts[0].shown, adjust=adjust),
         )
+
+    def eff_size(self, sigma: float, edf: float, method: Method = "pairwise", **options: Any) -> MarginalMeans:
+        """Effect sizes: contrasts of means over a standard deviation, Cohen's d for differences.
+
+        Parameters
+        ----------
+        sigma : the standard deviation of the population that the effects are measured in.
+        edf : its equivalent degrees of freedom: sigma^2 is taken as an estimate that is a chi-square variable with edf
+            degrees of freedom up to a factor, independent of the means. `inf` where it is known.
+        method, options : as for `contrast`; `"identity"` for contrasts that were made already.
+
+        Notes
+        -----
+        With d = c'm / sigma, Var(d) = c' Var(m) c / sigma^2 + d^2 / (2 edf), by the delta method. They are on the scale
+        of the linear predictor.
+
+        Raises
+        ------
+        InferenceError : `sigma` or `edf` is not positive, or as for `contrast`.
+
+        >>> from multilevel import datasets, lm
+        >>> m = lm("yield ~ variety", datasets.load("oats", "dict"))
+        >>> m.emmeans("variety").eff_size(m.sigma, m.df_residual, exclude="Victory")
+         contrast                 effect.size    SE df lower.CL upper.CL
+         Golden Rain - Marvellous      -0.196 0.289 69   -0.773    0.381
+        <BLANKLINE>
+        sigma used for effect sizes: 26.97
+        Confidence level used: 0.95
+        """
+        plain = replace(self, scale=None, on_response=False, bias="", remarks=())
+        sized = replace(plain, **effect_sizes(self.basis, self.L, self.linear.estimate, sigma, edf))
+        made = sized.contrast(method, **options)
+        note = f"sigma used for effect sizes: {significant([sigma], 4)[0]}"
+        shown = Shown(level=self.shown.level, adjust="none")
+        return replace(made, what="effect.size", remarks=(note,), shown=shown)
 
     def arrows(self, level: float = 0.95, *, adjust: str = "tukey") -> Arrows:
         """Comparison arrows, for pictures: those of two means of a table overlap unless the means differ.
@@ -362,6 +443,15 @@ class MarginalMeans(LinearFunctions, Page):
         tables = [Section(self.title(rows), (table_of(columns, rows, keys),)) for rows in self.groups]
         notes = tuple(map(Prose, self.notes))
         return (*tables, Section("", notes)) if notes else tuple(tables)
+
+
+def _crossed(method: str | None) -> dict[str, str]:
+    if method is None:
+        return {}
+    if method not in ACROSS:
+        near = nearest(str(method), ACROSS)
+        raise InferenceError(f"cross_adjust is {method!r}; expected one of {', '.join(map(repr, ACROSS))}{near}")
+    return {"cross_adjust": method}
 
 
 def _behind(keys: Sequence[Key], groups: Sequence[str]) -> tuple[Key, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import floor, log10
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,9 @@ from ...data.sums import Floats
 from ...digits import fixed, pad, significant
 from ...tables import Table, TableColumn
 from .adjust import STEPWISE
-from .functions import LinearFunctions
+from .functions import Limits, LinearFunctions
 
-DIGITS = 3  # significant ones, where most are needed
+DIGITS = 3  # significant ones, where most are needed; more where intervals are short beside their ends
 NOTHING = 1e-9  # standard errors: an estimate this small is a rounding error
 
 
@@ -27,20 +28,31 @@ def inference_columns(made: LinearFunctions) -> list[TableColumn]:
     ]
     asymptotic = bool(np.isinf(df[~np.isnan(df)]).all() and not np.isnan(df).all())
     head = made.what if made.scale_shown is None else made.scale_shown.response
-    visible = np.where(np.abs(estimate) < NOTHING * error, 0.0, estimate)
-    columns.append(_column(head, pad(_where(np.isnan(error), "nonEst", significant(visible, DIGITS)))))
-    columns.append(_column("SE", significant(error, DIGITS)))
+    nothing = np.abs(estimate) < NOTHING * error
+    visible = np.where(nothing, 0.0, estimate)
+    digits = _digits(estimate, made.limits) if shown.intervals else DIGITS
+    columns.append(_column(head, pad(_where(np.isnan(error), "nonEst", significant(visible, digits)))))
+    columns.append(_column("SE", significant(error, digits)))
     columns.append(_column("df", significant(df, DIGITS)))
     if shown.intervals:
         heads = ("asymp.LCL", "asymp.UCL") if asymptotic else ("lower.CL", "upper.CL")
-        columns += [_column(head, significant(end, DIGITS)) for head, end in zip(heads, made.limits, strict=True)]
+        columns += [_column(head, significant(end, digits)) for head, end in zip(heads, made.limits, strict=True)]
     if shown.tests:
         null, statistic, p = made.tests
         if np.nan_to_num(null, neginf=1.0).any():
             columns.append(_column("null", significant(null, DIGITS)))
+        statistic = np.where(nothing & (statistic < 0) & (null == 0), 0.0, statistic)
         columns.append(_column("z.ratio" if asymptotic else "t.ratio", pad(fixed(statistic, 3))))
         columns.append(_column("p.value", pad(p_cells(p))))
     return columns
+
+
+def _digits(estimate: Floats, limits: Limits) -> int:
+    """As many as tell estimates from the ends of their intervals."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.abs(estimate) / (limits.upper - limits.lower)
+    largest = np.max(ratio[np.isfinite(ratio)], initial=1.0)
+    return max(DIGITS, floor(log10(largest)) + 2)
 
 
 def table_of(columns: Sequence[TableColumn], rows: NDArray[np.intp], keys: int) -> Table:
@@ -91,6 +103,8 @@ def _test_notes(made: LinearFunctions, adjust: str) -> Iterator[str]:
     shown = made.shown
     if adjust != "none":
         yield f"P value adjustment: {_described(made, adjust, 'tests')}"
+    if made.crossed:
+        yield f"Cross-group P-value adjustment: {shown.cross_adjust}"
     if shown.delta > 0:
         kind = {"two-sided": "equivalence", "greater": "noninferiority", "less": "nonsuperiority"}[shown.side]
         yield f"Statistics are tests of {kind} with a threshold of {significant([shown.delta], 4)[0]}"

@@ -2,6 +2,7 @@
 
     range_sf, range_quantile      the studentized range: all pairwise differences of k independent means
     dunnett_sf, ..._quantile      k differences from one mean: any two have the correlation 1/2
+    dunnettx_sf, ..._quantile     the same by a mixture of the studentized range and Sidak's bound, as in emmeans
     Greatest(R)                   any correlation matrix R: the multivariate t
 
 Given s = sqrt(chi2(df) / df), the first two are integrals over one standard normal variable z,
@@ -29,7 +30,7 @@ from math import inf, lgamma, log, pi, sqrt
 import numpy as np
 
 from ...data.sums import Floats
-from .tails import f_sf
+from .tails import f_sf, t_sf
 
 Z = np.linspace(-8.6, 8.6, 87)
 PHI = np.exp(-(Z**2) / 2) / sqrt(2 * pi) * (Z[1] - Z[0])
@@ -40,10 +41,10 @@ DIRECTIONS = 2**15
 GROUPS = 2**11
 SEED = 20240229
 
-Inner = Callable[[Floats, int], Floats]
+Inner = Callable[[Floats, float], Floats]
 
 
-def range_sf(q: Floats, k: int, df: Floats) -> Floats:
+def range_sf(q: Floats, k: float, df: Floats) -> Floats:
     """P(studentized range of k means > q), elementwise for q (n,) and df (n,), infinite ones included.
 
     >>> range_sf(np.array([3.5]), 3, np.array([20.0])).round(4)
@@ -75,7 +76,27 @@ def dunnett_quantile(p: float, k: int, df: Floats) -> Floats:
     return _quantile(lambda t, d: dunnett_sf(t, k, d), p, df)
 
 
-def _range(w: Floats, k: int) -> Floats:
+def dunnettx_sf(t: Floats, k: int, df: Floats) -> Floats:
+    """An approximation to `dunnett_sf`: emmeans' "dunnettx", found from its answers.
+
+    (1 - 1/k) P(range of m means > sqrt(2) t) + (1/k) Sidak's bound for k tests, with m (m - 1) / 2 = k, so that the
+    range is that of as many differences.
+
+    >>> dunnettx_sf(np.array([2.54]), 3, np.array([20.0])).round(4)
+    array([0.0518])
+    """
+    tukey = range_sf(sqrt(2.0) * t, (1.0 + sqrt(1.0 + 8.0 * k)) / 2.0, df)
+    sidak = -np.expm1(k * np.log1p(-(2.0 * t_sf(t, df)).clip(max=1 - 1e-16)))
+    mixture: Floats = tukey + (sidak - tukey) / k
+    return mixture
+
+
+def dunnettx_quantile(p: float, k: int, df: Floats) -> Floats:
+    """The t (n,) that has the probability p by `dunnettx_sf`."""
+    return _quantile(lambda t, d: dunnettx_sf(t, k, d), p, df)
+
+
+def _range(w: Floats, k: float) -> Floats:
     """P(range > w) of k standard normal variables."""
     from scipy.special import ndtr
 
@@ -85,7 +106,7 @@ def _range(w: Floats, k: int) -> Floats:
     return tail
 
 
-def _comparisons(w: Floats, k: int) -> Floats:
+def _comparisons(w: Floats, k: float) -> Floats:
     """P(max |Z_i - Z_0| > w sqrt 2) for k + 1 standard normal variables."""
     from scipy.special import ndtr
 
@@ -96,7 +117,7 @@ def _comparisons(w: Floats, k: int) -> Floats:
 
 
 @lru_cache(maxsize=32)
-def _table(inner: Inner, k: int) -> Floats:
+def _table(inner: Inner, k: float) -> Floats:
     """A tail at multiples of FINE, read between them by cubics: an error of 1e-11."""
     return inner(np.arange(0.0, WIDEST + 4 * FINE, FINE), k)
 
@@ -112,7 +133,7 @@ def _read(table: Floats, w: Floats) -> Floats:
     return values
 
 
-def _sf(inner: Inner, x: Floats, k: int, df: Floats) -> Floats:
+def _sf(inner: Inner, x: Floats, k: float, df: Floats) -> Floats:
     """The tail of `inner` averaged over s, for pairs of x and df."""
     x, df = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(df, np.float64))
     result = np.full(x.shape, np.nan)

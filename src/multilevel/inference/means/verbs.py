@@ -15,20 +15,23 @@ from ...models.generalized import GeneralizedFit
 from ..levels import checked_level
 from ..methods import sampling_of
 from ..sampling import Sampling
-from .averaging import Averages, averages, counts
+from .averaging import Averages, averages, counts, text_key
 from .axes import Reduce
 from .basis import Basis
 from .estimability import estimability
+from .families import DEGREES
 from .functions import Shown
-from .grid import At, Grid, columns_of, evaluate, no_predictor, reference_grid
+from .grid import At, Grid, columns_of, no_predictor, reference_grid
 from .joint import JointTests, grid_terms, term_tests
 from .marginal import MarginalMeans
 from .nesting import carried, described
 from .scales import Scale, scale_of
+from .slopes import slopes, variable_of
 from .specs import Names, Spec, as_names, read_spec
 
 Type: TypeAlias = Literal["link", "response"]
 TYPES = ("link", "response")
+DEGREE = "degree"
 EMPTY = (
     "NOTE: nonEst stands where the data determine nothing, because combinations have no rows; "
     'weights="flat" leaves such combinations out of averages.'
@@ -62,8 +65,8 @@ def emmeans(
         make separate tables, `"~ a | b"`; `"~ 1"` for the mean of all.
     by : names of more predictors that make separate tables.
     at : values of some predictors, `{"x": [1, 2], "f": ["a", "b"]}`.
-    cov_reduce : for numeric predictors with more than two values: `"mean"`, `"median"`, `"range"`, `"unique"`, or
-        `"around"` (mean - 1, mean + 1), or one for each, `{"x": "range"}`.
+    cov_reduce : for numeric predictors with more than two values: `"mean"`, `"median"`, `"range"`, `"unique"`,
+        `"around"` (mean - 1, mean + 1) or a function of the values (n,), or one for each, `{"x": "range"}`.
     weights : of what is averaged over: `"equal"`; `"proportional"` to the rows at their combinations, `"outer"` to the
         product of their margins, `"cells"` to the rows in each cell, `"flat"` over cells with rows; or numbers.
     offset : in place of the formula's offset, whose mean over the rows it is by default; where `at` has one of its
@@ -117,6 +120,7 @@ def emtrends(
     cov_reduce: Reduce = "mean",
     weights: Any = "equal",
     delta: float | None = None,
+    max_degree: int = 1,
     nested: bool = True,
     df: str | Sampling | None = None,
     level: float = 0.95,
@@ -129,9 +133,10 @@ def emtrends(
 
     Parameters
     ----------
-    var : name of the numeric predictor.
-    delta : step of the quotient. Default: a thousandth of the range of `var`.
-    specs, by, at, cov_reduce, weights, nested, df, level, backend : as for `emmeans`.
+    var : name of the numeric predictor, or a function of one, `"log(dose)"`, in which slopes are taken then.
+    delta : step of the quotient. Default: a thousandth of the range of the predictor; a hundredth for degrees above 3.
+    max_degree : from 2 on, divided differences of higher order too, f^(d) / d!, in a table for each `degree`; up to 5.
+    specs, by, at, cov_reduce, weights, nested, df, level, backend : as for `emmeans`; `degree` may stand in specs.
 
     Raises
     ------
@@ -145,18 +150,30 @@ def emtrends(
     _check_options("link", level)
     spec = read_spec(specs, by)
     grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, nested=nested)
-    _check_names(fit, grid, spec)
-    _check_var(fit, grid, var)
-    values = grid.axis(var).column.values
-    if delta is None:
-        delta = 0.001 * float(values.max() - values.min())
-    if not np.isfinite(delta) or delta == 0:
-        raise InferenceError(f"delta is {delta:g}; expected a step that is not zero")
-    X, offset = evaluate(fit, grid.axes, {var: delta})
-    before = evaluate(fit, grid.axes)[1]
-    slopes = replace(grid, X=(X - grid.X) / delta, offset=(offset - before) / delta)
-    made = _averaged(fit, slopes, slopes.X, spec, weights, df, f"{var}.trend", backend)
+    plain = Spec(*(tuple(name for name in names if name != DEGREE or max_degree == 1) for names in spec))
+    _check_names(fit, grid, plain)
+    variable = variable_of(fit, grid, var)
+    parts = slopes(fit, grid, variable, delta, max_degree)
+    each = [_averaged(fit, g, g.X, plain, weights, df, f"{var}.trend", backend) for g in parts]
+    made = each[0] if max_degree == 1 else _by_degree(each, spec)
+    if _in_interaction(fit, {key.name for key in made.keys}, {variable.axis.name}):
+        made = replace(made, cautions=(*made.cautions, MISLEADING))
     return replace(made, shown=Shown(level=float(level)))
+
+
+def _by_degree(parts: Sequence[MarginalMeans], spec: Spec) -> MarginalMeans:
+    """Slopes of each degree, one below the other."""
+    first, count = parts[0], len(parts)
+    rows = list(range(len(first.L))) * count
+    over = [key for key in first.keys if key.name not in first.by]
+    if spec.over == (DEGREE,):
+        over = []
+    behind = [key for key in first.keys if key.name in first.by]
+    degree = text_key(DEGREE, np.repeat(DEGREES[:count], len(first.L)).tolist())
+    here = (*(key.taken(rows) for key in over), degree, *(key.taken(rows) for key in behind))
+    by = first.by if DEGREE in spec.over else (*first.by, DEGREE)
+    L, constant = np.vstack([part.L for part in parts]), np.concatenate([part.constant for part in parts])
+    return replace(first, keys=here, by=by, L=L, constant=constant)
 
 
 def joint_tests(
@@ -166,6 +183,7 @@ def joint_tests(
     by: Names = None,
     at: At = None,
     cov_reduce: Reduce = "around",
+    weights: Any = "equal",
     nested: bool = True,
     df: str | Sampling | None = None,
     backend: str = "pandas",
@@ -191,8 +209,8 @@ def joint_tests(
     if not any(len(grid.axis(name)) > 1 for name in over):
         raise InferenceError("there is no predictor left whose values could be compared; joint tests need one")
     terms = [columns_of(fit, term) for term in fit.design.formula.fixed.terms]
-    cells = averages(grid, grid.X, [*over, *groups])
-    contrasts = list(grid_terms(grid, groups, terms))
+    cells = averages(grid, grid.X, [*over, *groups], weights)
+    contrasts = list(grid_terms(grid, groups, terms, weights))
     tables = []
     for table in dict.fromkeys(_labels(cells, groups)):
         titles = [f"{name} = {cell}" for name, cell in zip(groups, table, strict=True)]
@@ -240,16 +258,6 @@ def _check_names(fit: Fit, grid: Grid, spec: Spec) -> None:
             raise no_predictor(fit, name, grid.names)
 
 
-def _check_var(fit: Fit, grid: Grid, var: str) -> None:
-    if var not in grid.names:
-        raise no_predictor(fit, var, grid.names, "var: ")
-    axis = grid.axis(var)
-    if not axis.numeric:
-        raise InferenceError(f"var: {var} is no number but has levels; emmeans compares them, slopes need numbers")
-    if axis.coded:
-        raise InferenceError(f"var: the formula makes a factor of {var}; emmeans compares its levels, it has no slope")
-
-
 def _cautions(fit: Fit, grid: Grid, made: MarginalMeans) -> tuple[str, ...]:
     cautions = list(made.cautions)
     cautions += [MISLEADING] if _in_interaction(fit, {key.name for key in made.keys}) else []
@@ -258,6 +266,7 @@ def _cautions(fit: Fit, grid: Grid, made: MarginalMeans) -> tuple[str, ...]:
     return tuple(cautions)
 
 
-def _in_interaction(fit: Fit, names: set[str]) -> bool:
-    """Whether the means of these predictors hide an interaction with another one."""
-    return any(names < columns_of(fit, term) for term in fit.design.formula.fixed.terms)
+def _in_interaction(fit: Fit, names: set[str], apart: set[str] | frozenset[str] = frozenset()) -> bool:
+    """Whether means, or slopes in what stands `apart`, hide an interaction of these predictors with another one."""
+    terms = [columns_of(fit, term) for term in fit.design.formula.fixed.terms]
+    return any(names < term - apart for term in terms if apart <= term)

@@ -1,0 +1,56 @@
+# Writes more_tests.json: what lmerTest, pbkrtest and lme4 say of ten linear mixed models: F tests of three types with two
+# kinds of degrees of freedom, coefficient tables, ranova, drop1, profile intervals of the fit by maximum likelihood.
+#
+#     Rscript make_more_tests.R [OUTPUT]
+#
+# R 4.2.2, lme4 1.1-31 (optimised as far as it goes), lmerTest 3.1-3, pbkrtest 0.5.2. Data: those of reference/data.
+suppressMessages({library(lme4); library(lmerTest); library(jsonlite)})
+folder <- file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(FALSE), value = TRUE))), "data")
+output <- c(commandArgs(TRUE), file.path(dirname(folder), "more_tests.json"))[1]
+
+sets <- fromJSON(file.path(folder, "datasets.json"), simplifyVector = FALSE)
+levels_of <- fromJSON(file.path(folder, "levels.json"), simplifyVector = FALSE)
+load_set <- function(name) {
+  entry <- Filter(function(e) e$name == name, sets)[[1]]
+  d <- read.csv(file.path(folder, entry$file), colClasses = "character", na.strings = "", check.names = FALSE)
+  for (column in entry$columns) {
+    v <- d[[column$name]]
+    d[[column$name]] <- switch(column$type,
+      factor = , ordered = factor(v, levels = unlist(levels_of[[name]][[column$name]]$levels), ordered = column$type == "ordered"),
+      integer = as.integer(v), logical = as.logical(v), as.numeric(v))
+  }
+  d
+}
+
+ctl <- lmerControl(optimizer="nloptwrap", optCtrl=list(xtol_abs=1e-10, ftol_abs=1e-12, maxeval=1e5))
+one <- function(id, formula, data, prof=TRUE) {
+  d <<- load_set(data); f <<- as.formula(formula)
+  m <- suppressMessages(suppressWarnings(lmerTest::lmer(f, d, control=ctl)))
+  cat(id, "")
+  out <- list(id=id, formula=formula, data=data, theta=I(unname(getME(m,"theta"))))
+  for (ty in c("I","II","III")) for (df in c("Satterthwaite","Kenward-Roger")) {
+    x <- tryCatch(anova(m, type=ty, ddf=df), error=function(e) NULL); if (is.null(x)) next
+    out[[paste0("anova_",ty,"_",df)]] <- list(rows=I(rownames(x)), ss=I(x[["Sum Sq"]]), df1=I(x$NumDF), df2=I(x$DenDF), F=I(x[["F value"]]), p=I(x[["Pr(>F)"]])) }
+  s <- coef(summary(m, ddf="Kenward-Roger")); out$coef_kr <- list(se=I(s[,2]), df=I(s[,3]), p=I(s[,5]))
+  s <- coef(summary(m)); out$coef_s <- list(names=I(rownames(s)), est=I(s[,1]), se=I(s[,2]), df=I(s[,3]), p=I(s[,5]))
+  x <- tryCatch(ranova(m), error=function(e) NULL)
+  if (!is.null(x)) out$ranova <- list(rows=I(rownames(x)), npar=I(x$npar), loglik=I(x$logLik), lrt=I(x$LRT), df=I(x$Df), p=I(x[["Pr(>Chisq)"]]))
+  mm <- suppressMessages(suppressWarnings(lme4::lmer(f, d, control=ctl, REML=FALSE)))
+  x <- suppressMessages(suppressWarnings(drop1(mm, test="Chisq"))); out$drop1 <- list(rows=I(rownames(x)), npar=I(x$npar), aic=I(x$AIC), lrt=I(x$LRT), p=I(x[["Pr(Chi)"]]))
+  if (prof) { ci <- tryCatch(suppressMessages(suppressWarnings(confint(mm, oldNames=FALSE))), error=function(e) NULL); if(!is.null(ci)) out$ci <- list(rows=I(rownames(ci)), lower=I(ci[,1]), upper=I(ci[,2])) }
+  out
+}
+r <- list(
+ one("rats","weight ~ sex * Treatment + Lsize + (1 | Litter)","RatPupWeight"),
+ one("co2","uptake ~ Type * Treatment + log(conc) + (1 | Plant)","CO2"),
+ one("cake","angle ~ recipe * temp + (temp | replicate)","cake", FALSE),
+ one("ergo","effort ~ Type + (1 | Subject)","ergoStool"),
+ one("alfalfa","Yield ~ Date * Variety + (1 | Block/Variety)","Alfalfa"),
+ one("pixel","pixel ~ day + I(day^2) + (1 | Dog) + (1 | Side:Dog)","Pixel"),
+ one("orth","distance ~ age * Sex + (age || Subject)","Orthodont"),
+ one("oats","yield ~ Variety * nitro + (1 | Block/Variety)","Oats"),
+ one("ham","Informed.liking ~ Product * Gender + Information + (1 | Consumer)","ham", FALSE),
+ one("oxboys","height ~ poly(age, 2) + (1 | Subject)","Oxboys"))
+cat("\n")
+rows <- sapply(r, toJSON, digits = I(15), auto_unbox = TRUE, na = "null")
+writeLines(paste0("[\n", paste(rows, collapse = ",\n"), "\n]"), output)

@@ -32,9 +32,10 @@ def hypotheses(fit: Fit, kind: int) -> list[Floats]:
     """For each fixed term L (df, p), by type I, II or III; with no rows for a term that others determine.
 
     The rows are those of lmerTest for factors in their default coding: Satterthwaite's degrees of freedom of several
-    combinations depend not only on the space that these span.
+    combinations depend not only on the space that these span. A single term is tested alike by all types.
     """
     design, p = fit.design, len(fit.kept)
+    kind = kind if len(design.terms) > 1 else 1
     S = _recoded(fit, treatment=kind == 3)
     number = [design.assign[j] for j in fit.kept]  # whatever the coding: spaces are dropped from the last term on
     R = triangle([fit.sums.X[j] for j in fit.kept], None if design.random else fit.sums.weights) if kind < 3 else S

@@ -314,3 +314,10 @@ def test_a_single_term_is_tested_alike_by_all_types(kind):
     m = mlm.lmer("Reaction ~ poly(Days, 3, raw = TRUE) + (Days | Subject)", load("sleepstudy"))
     row = m.anova(kind).to_frame().iloc[0]
     assert (row["statistic"], row["df2"]) == pytest.approx((15.83695, 39.0588), rel=1e-5)
+
+
+def test_type_two_takes_matrices_as_factors_as_lmertest_does():
+    """lmerTest 3.1-3: F = 61.5272, 42.5326 degrees of freedom for Variety, which the interaction contains."""
+    m = mlm.lmer("sqrt(weight) ~ ns(Time, 4) * Variety + (1 | Plot) + (1 | Year)", load("Soybean"))
+    row = m.anova(2).to_frame().iloc[1]
+    assert (row["statistic"], row["df2"]) == pytest.approx((61.52723, 42.53265), rel=1e-4)

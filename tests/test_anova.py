@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from at_theta import MODELS, TESTS, lmertest_fit
+from reference_data import load
 from test_agreement import fit as fit_reference
 from test_df import KNOWN, METHOD, same_p
 
@@ -305,3 +306,18 @@ def test_a_saturated_model_has_no_tests():
 def test_what_cannot_be_tested(formula, options, words):
     with pytest.raises(InferenceError, match=words):
         anova(quiet(formula, unbalanced()), **options)
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3])
+def test_a_single_term_is_tested_alike_by_all_types(kind):
+    """lmerTest 3.1-3: 3 and 39.0588 degrees of freedom for types I, II and III."""
+    m = mlm.lmer("Reaction ~ poly(Days, 3, raw = TRUE) + (Days | Subject)", load("sleepstudy"))
+    row = m.anova(kind).to_frame().iloc[0]
+    assert (row["statistic"], row["df2"]) == pytest.approx((15.83695, 39.0588), rel=1e-5)
+
+
+def test_type_two_takes_matrices_as_factors_as_lmertest_does():
+    """lmerTest 3.1-3: F = 19.96784 on 8 degrees of freedom for Treatment, which interactions with ns() contain."""
+    m = mlm.lmer("log(uptake) ~ Treatment * Type * ns(conc, 2) + (1 | Plant)", load("CO2"))
+    row = m.anova(2).to_frame().iloc[0]
+    assert (row["statistic"], row["df2"]) == pytest.approx((19.96784, 8), rel=1e-4)

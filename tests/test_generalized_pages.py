@@ -134,3 +134,8 @@ def test_pages_fit_their_width(width):
         assert all(len(line) <= width for line in page.to_text(width).splitlines()), page.to_text(width)
         assert page.to_html().count("<table>") == page.to_html().count("</table>")
         assert page.to_latex()
+
+
+def test_deviances_have_the_decimals_that_the_smaller_one_needs():
+    lines = str(glm("cbind(ndead, ntotal - ndead) ~ sex * log2(dose)", load("budworm"), "binomial").summary())
+    assert "    Null deviance: 124.8756  on 11  degrees of freedom\nResidual deviance:   4.9937  on  8" in lines  # R's

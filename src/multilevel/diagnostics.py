@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .effects import varcorr, variance_shares
-from .errors import ConvergenceWarning, MissingRowsWarning, MultilevelWarning, RankWarning, SingularFitWarning
+from .errors import (
+    CategoryWarning,
+    ConvergenceWarning,
+    MissingRowsWarning,
+    MultilevelWarning,
+    RankWarning,
+    SingularFitWarning,
+)
 from .formula import RandomMatrices
 from .labelled import Floats
 from .layout import Page, Prose, Section
@@ -17,12 +24,13 @@ from .models.inputs import listed_counts
 from .models.linear import r_squared
 from .tables import Table, column
 
+MANY_NUMBERS = 5  # numbers among the levels of a text column that look like a slip rather than names
 FEW_LEVELS = 5  # lme4's advice: with fewer levels a variance can hardly be estimated
 
 
 def doubts(fit: Fit) -> list[MultilevelWarning]:
     """What a user should know before reading the estimates; nothing for an ordinary fit."""
-    found: list[MultilevelWarning] = []
+    found: list[MultilevelWarning] = list(map(CategoryWarning, mixed_words(fit)))
     if fit.rows.kept is not None:
         found.append(MissingRowsWarning(missing_words(fit)))
     if len(fit.kept) < len(fit.design.names):
@@ -44,6 +52,29 @@ def missing_words(fit: Fit) -> str:
     """`37 of 153 rows were left out because of missing values (ozone 37)`."""
     counts = listed_counts(fit.missing)
     return f"{fit.n_missing} of {fit.rows.n_total} rows were left out because of missing values ({counts})"
+
+
+def mixed_words(fit: Fit) -> Iterator[str]:
+    """Columns of fixed effects most of whose levels are numbers, with texts among them: a slip in a numeric column?"""
+    for variable in fit.design.formula.fixed.variables:
+        factor = fit.design.factors.get(variable.text)
+        if variable.column is None or factor is None or factor.ordered:
+            continue
+        texts = [level for level in factor.levels if not _is_number(level)]
+        if texts and len(factor.levels) >= MANY_NUMBERS + len(texts) and len(texts) < len(factor.levels) / 2:
+            yield (
+                f"{variable.text} mixes numbers and text ({listed(list(map(repr, texts)), 3)}) and was taken as a "
+                f"category with {len(factor.levels)} levels; if it is a number, make the text missing, if not, write "
+                f"factor({variable.text})"
+            )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def dropped_words(fit: Fit) -> str:

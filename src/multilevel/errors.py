@@ -61,6 +61,10 @@ class RankWarning(MultilevelWarning):
     """Columns of X were dropped because other columns determine them."""
 
 
+class CategoryWarning(MultilevelWarning):
+    """A column was taken as a category, or a category as yes and no, in a way that may not be meant."""
+
+
 class MissingRowsWarning(MultilevelWarning):
     """Rows with missing values were left out."""
 

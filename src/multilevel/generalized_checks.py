@@ -44,7 +44,9 @@ def _dispersion(fit: GeneralizedFit) -> Iterator[Check]:
     df = fit.estimate.n - fit.estimate.n_parameters
     if df > 0:
         ratio = float(r @ r) / df
-        advice = "try negative_binomial, beta_binomial, a quasi family, or a random effect for each row"
+        wider = "beta_binomial" if fit.family.trials else "negative_binomial"
+        quasi = "" if fit.design.random else " a quasi family,"
+        advice = f"try {wider},{quasi} or a random effect for each row"
         yield Check("dispersion", f"Pearson's X^2 per degree of freedom {ratio:.2f}", ratio < DISPERSED, advice)
 
 

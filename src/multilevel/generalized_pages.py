@@ -111,8 +111,7 @@ class GeneralizedLinearSummary(Page):
         return f"(Dispersion parameter for {self.family} family taken to be {number})"
 
     def _closing(self) -> list[str]:
-        deviances = [float(f"{v:.{DIGITS}e}") for v in (self.null_deviance, self.deviance)]
-        cells = significant(deviances, max(5, DIGITS + 1))
+        cells = significant((self.null_deviance, self.deviance), max(5, DIGITS + 1))
         dfs = [str(self.df_null), str(self.df_residual)]
         width = max(map(len, dfs))
         lines = [

@@ -13,7 +13,7 @@ from .effects import varcorr
 from .errors import InferenceError
 from .framed import frame
 from .generalized_pages import GeneralizedLinearSummary, GeneralizedMixedSummary
-from .generalized_words import limit_words, method_words, optimum_words, separation_words, shape_lines
+from .generalized_words import limit_words, method_words, optimum_words, separation_words, shape_lines, success_words
 from .inference.wald import t_p_values, z_p_values
 from .labelled import Floats
 from .models.generalized import GeneralizedFit
@@ -96,7 +96,11 @@ def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str)
         doubts=tuple(doubts),
         parts=tuple(_parts(fit)),
         part_formulas=dict(_part_formulas(fit)),
-        notes=(*limit_words(fit), *(() if fit.counted is None else (f"{zero_weight_words(fit)}.",))),
+        notes=(
+            *map(sentence, success_words(fit)),
+            *limit_words(fit),
+            *(() if fit.counted is None else (f"{zero_weight_words(fit)}.",)),
+        ),
     )
 
 
@@ -217,7 +221,7 @@ def augment_generalized(fit: GeneralizedFit, data: Any) -> Any:
 
 
 def _linear_notes(fit: GeneralizedLinearFit) -> Sequence[str]:
-    notes = []
+    notes = [sentence(words) for words in success_words(fit)]
     if fit.estimate.separation:
         words = separation_words(fit)
         notes.append(f"{words[0].upper()}{words[1:]}; standard errors and tests of such coefficients mean nothing.")

@@ -16,6 +16,7 @@ from .diagnostics import (
     listed,
     mean_words,
     missing_words,
+    mixed_words,
     sentence,
     singular_words,
     singularities,
@@ -23,6 +24,7 @@ from .diagnostics import (
 )
 from .digits import significant
 from .errors import (
+    CategoryWarning,
     ConvergenceWarning,
     MissingRowsWarning,
     MultilevelWarning,
@@ -59,7 +61,7 @@ LIMITS = {  # the last shape of a family outside these bounds is that of a simpl
 
 def generalized_doubts(fit: GeneralizedFit) -> list[MultilevelWarning]:
     """What a user should know before reading the estimates; nothing for an ordinary fit."""
-    found: list[MultilevelWarning] = []
+    found: list[MultilevelWarning] = list(map(CategoryWarning, (*mixed_words(fit), *success_words(fit))))
     if fit.rows.kept is not None:
         found.append(MissingRowsWarning(missing_words(fit)))
     if fit.dropped:
@@ -75,6 +77,18 @@ def generalized_doubts(fit: GeneralizedFit) -> list[MultilevelWarning]:
         words = optimum_words(fit)
         found.append(ConvergenceWarning(f"{words}; see {'convergence and ' if fit.design.random else ''}explain()"))
     return found
+
+
+def success_words(fit: GeneralizedFit) -> tuple[str, ...]:
+    """What counts as a success, if the response has more than two levels."""
+    failure, *successes = fit.design.response_levels or ("",)
+    if len(successes) < 2:
+        return ()
+    text = fit.design.formula.response_text
+    return (
+        f"{text} has {len(successes) + 1} levels: {failure} counts as a failure, {listed(successes)} as successes "
+        "(R's rule)",
+    )
 
 
 def separation_words(fit: GeneralizedFit) -> str:

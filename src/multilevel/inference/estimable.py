@@ -7,12 +7,13 @@
           alone (SAS Institute, SAS/STAT User's Guide, "The Four Types of Estimable Functions"; Searle 1987, Linear
           Models for Unbalanced Data, chapter 12). With every cell filled: equally weighted means of cells.
 
-None depends on how factors are coded. A term contains another when it has the same covariates and more factors.
+None depends on how factors are coded. A term contains another when it has the same covariates and more factors. For
+type II, covariates that are matrices in R, those of scale(), poly(), bs() and ns(), do as factors do, as in lmerTest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from ..data.sums import Floats
 from ..errors import InferenceError
 from ..formula import Design
 from ..formula.contrasts import Contrast
+from ..formula.parse import Call, Node
 from ..formula.planning import Recipe, Term
 from ..models.estimate import Fit
 from .sampling import independent
@@ -32,9 +34,11 @@ def hypotheses(fit: Fit, kind: int) -> list[Floats]:
     """For each fixed term L (df, p), by type I, II or III; with no rows for a term that others determine.
 
     The rows are those of lmerTest for factors in their default coding: Satterthwaite's degrees of freedom of several
-    combinations depend not only on the space that these span.
+    combinations depend not only on the space that these span. A single term is tested alike by all types.
     """
     design, p = fit.design, len(fit.kept)
+    kind = kind if len(design.terms) > 1 else 1
+    matrices = {v.text for v in design.formula.fixed.variables if _matrix(v.node)}
     S = _recoded(fit, treatment=kind == 3)
     number = [design.assign[j] for j in fit.kept]  # whatever the coding: spaces are dropped from the last term on
     R = triangle([fit.sums.X[j] for j in fit.kept], None if design.random else fit.sums.weights) if kind < 3 else S
@@ -43,10 +47,10 @@ def hypotheses(fit: Fit, kind: int) -> list[Floats]:
         own = [i for i in range(p) if number[i] == t]
         if kind == 3:
             L = _reduced(_cell_means(fit, t) @ S, own)
-        elif kind == 2 and not _containing(design, t):
+        elif kind == 2 and not _containing(design, t, matrices):
             L = np.eye(p)[own]
         else:
-            after = set(range(t + 1, len(design.terms) + 1)) if kind == 1 else _containing(design, t)
+            after = set(range(t + 1, len(design.terms) + 1)) if kind == 1 else _containing(design, t, matrices)
             order = sorted(range(p), key=lambda i: (number[i] in after, number[i] == t))
             L = np.zeros((len(own), p))
             L[:, order] = _unit_rows(square((R @ S)[:, order]))[[order.index(i) for i in own]]
@@ -76,9 +80,13 @@ def _reduced(L: Floats, first: Sequence[int]) -> Floats:
     return L
 
 
-def _containing(design: Design, number: int) -> set[int]:
+def _matrix(node: Node) -> bool:
+    return isinstance(node, Call) and node.function in ("scale", "poly", "bs", "ns")
+
+
+def _containing(design: Design, number: int, as_factors: Set[str] = frozenset()) -> set[int]:
     """Numbers, from 1, of the terms that contain a term."""
-    factors = design.factors.keys()
+    factors = design.factors.keys() | as_factors
     own = set(design.terms[number - 1].variables)
     return {
         other

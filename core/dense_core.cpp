@@ -1,18 +1,20 @@
 // The dense core: the stages of elimination.hpp in panels, and what the first factor adds to it as dense products.
 #include "elimination.hpp"
+#include "interrupt.hpp"
 
 namespace multilevel {
 
 void Elimination::load_core() {
-  if (core_pairs_.empty()) R_.assign(static_cast<std::size_t>(core_) * core_, 0.0);
-  else R_ = core_pairs_;
-  std::int64_t at = 0;
+  if (!core_pairs_.empty()) R_ = core_pairs_;
+  else if (R_.empty()) R_ = make_core();
+  else R_.zero();
+  int at = 0;
   for (std::size_t f = pattern_->sparse; f < shape_.size(); ++f) {
     const int K = shape_[f].K;
     const Vec& d = core_diag_[f - pattern_->sparse];
     for (int v = 0; v < shape_[f].levels; ++v, at += K)
       for (int a = 0; a < K; ++a)
-        for (int b = 0; b < K; ++b) R_[(at + b) * core_ + at + a] = d[(static_cast<std::size_t>(v) * K + a) * K + b];
+        for (int b = 0; b < K; ++b) R_.column(at + b)[at + a] = d[(static_cast<std::size_t>(v) * K + a) * K + b];
   }
 }
 
@@ -74,15 +76,17 @@ void Elimination::dense_update(int f) {
           block[(static_cast<std::size_t>(v - v0) * k + i) * core_ + (s.row[r] - core_offset_)] = t;
         }
     }
-    syrk_minus(core_, cols, block.data(), core_, R_.data(), core_);
+    R_.subtract_square(0, cols, block.data(), core_);
   }
 }
 
 void Elimination::eliminate_core(Mat& cross, LogProduct& det) {
   const int width = p_ + 1;
   for (const Panel& b : panels_) {
+    check_interrupt();
     const int nb = b.width, D = core_ - b.start - nb, K = shape_[b.factor].K;
-    const double* G = R_.data() + static_cast<std::size_t>(b.start) * core_ + b.start;
+    const double* G = R_.column(b.start) + b.start;
+    const int ld = R_.stride(b.start);
     const Mat& Lam = Lambda_[b.factor];
     // Omega = I + Lambda' G Lambda, Lambda block-diagonal
     Mat GL(nb, nb), Omega = Mat::identity(nb);
@@ -93,7 +97,7 @@ void Elimination::eliminate_core(Mat& cross, LogProduct& det) {
           if (l == 0.0) continue;
           for (int i = 0; i < nb; ++i) {
             const int u = std::max(i, j + a), w = std::min(i, j + a);
-            GL(i, j + c) += G[static_cast<std::size_t>(w) * core_ + u] * l;
+            GL(i, j + c) += G[static_cast<std::size_t>(w) * ld + u] * l;
           }
         }
     for (int i = 0; i < nb; i += K)
@@ -125,8 +129,8 @@ void Elimination::eliminate_core(Mat& cross, LogProduct& det) {
       for (int i = j; i < width; ++i) cross(i, j) -= part(i, j);
     if (D == 0) continue;
     Mat W(D, nb);
-    gemm(false, false, D, nb, nb, 1.0, G + nb, core_, X.a.data(), nb, 0.0, W.a.data(), D);
-    syrk_minus(D, nb, W.a.data(), D, R_.data() + static_cast<std::size_t>(b.start + nb) * core_ + b.start + nb, core_);
+    gemm(false, false, D, nb, nb, 1.0, G + nb, ld, X.a.data(), nb, 0.0, W.a.data(), D);
+    R_.subtract_square(b.start + nb, nb, W.a.data(), D);
     Mat down(D, width);
     gemm(false, false, D, width, nb, 1.0, W.a.data(), D, wB.a.data(), nb, 0.0, down.a.data(), D);
     for (int i = 0; i < D; ++i)
@@ -139,7 +143,8 @@ void Elimination::back_substitute_core(const Vec& c, const Inverse& Q, const std
   Vec scratch;
   for (auto b = panels_.rbegin(); b != panels_.rend(); ++b) {
     const int nb = b->width, D = core_ - b->start - nb, K = shape_[b->factor].K;
-    const double* G = R_.data() + static_cast<std::size_t>(b->start) * core_ + b->start;
+    const double* G = R_.column(b->start) + b->start;
+    const int ld = R_.stride(b->start);
     const double* M = M_core_.data() + b->inverse;
     const std::int64_t at = core_offset_ + b->start;
     Mat e(nb, width), FS(D, width), Fv(nb, width);
@@ -147,7 +152,7 @@ void Elimination::back_substitute_core(const Vec& c, const Inverse& Q, const std
       for (int j = 0; j < width; ++j) e(i, j) = border_[(at - later_ + i) * width + j];
     for (int i = 0; i < D; ++i)
       for (int j = 0; j < width; ++j) FS(i, j) = Fb_[(at - later_ + nb + i) * width + j];
-    if (D) gemm(true, false, nb, width, D, -1.0, G + nb, core_, FS.a.data(), D, 1.0, e.a.data(), nb);
+    if (D) gemm(true, false, nb, width, D, -1.0, G + nb, ld, FS.a.data(), D, 1.0, e.a.data(), nb);
     gemm(false, false, nb, width, nb, 1.0, M, nb, e.a.data(), nb, 0.0, Fv.a.data(), nb);
     for (int i = 0; i < nb; ++i)
       for (int j = 0; j < width; ++j) Fb_[(at - later_ + i) * width + j] = Fv(i, j);
@@ -155,7 +160,7 @@ void Elimination::back_substitute_core(const Vec& c, const Inverse& Q, const std
     if (!out) continue;
     // H = e - G Fv
     Mat GF(nb, width);
-    symm(nb, width, G, core_, Fv.a.data(), nb, GF.a.data(), nb);
+    symm(nb, width, G, ld, Fv.a.data(), nb, GF.a.data(), nb);
     Vec H(static_cast<std::size_t>(nb) * width);
     std::vector<int> mine;
     for (std::size_t m = 0; m < dirs.size(); ++m)
@@ -174,7 +179,8 @@ void Elimination::information_core(const std::vector<Direction>& dirs, Vec& C, M
   const int m = static_cast<int>(dirs.size());
   for (const Panel& b : panels_) {
     const int nb = b.width, D = core_ - b.start - nb, K = shape_[b.factor].K;
-    const double* G = R_.data() + static_cast<std::size_t>(b.start) * core_ + b.start;
+    const double* G = R_.column(b.start) + b.start;
+    const int ld = R_.stride(b.start);
     const double* M = M_core_.data() + b.inverse;
     const std::int64_t at = core_offset_ + b.start;
     Mat t(nb, m), c(nb, m), h(nb, m), Mh(nb, m);
@@ -186,7 +192,7 @@ void Elimination::information_core(const std::vector<Direction>& dirs, Vec& C, M
         for (int a = 0; a < K; ++a)
           for (int i = 0; i < K; ++i) t(v + i, j) += d(i, a) * z_[at + v + a];
     }
-    symm(nb, m, G, core_, t.a.data(), nb, h.a.data(), nb);
+    symm(nb, m, G, ld, t.a.data(), nb, h.a.data(), nb);
     for (std::size_t i = 0; i < h.a.size(); ++i) h.a[i] += c.a[i];
     gemm(false, false, nb, m, nb, 1.0, M, nb, h.a.data(), nb, 0.0, Mh.a.data(), nb);
     Mat part(m, m);
@@ -198,7 +204,7 @@ void Elimination::information_core(const std::vector<Direction>& dirs, Vec& C, M
     if (D == 0) continue;
     for (std::size_t i = 0; i < t.a.size(); ++i) t.a[i] -= Mh.a[i];
     Mat down(D, m);
-    gemm(false, false, D, m, nb, 1.0, G + nb, core_, t.a.data(), nb, 0.0, down.a.data(), D);
+    gemm(false, false, D, m, nb, 1.0, G + nb, ld, t.a.data(), nb, 0.0, down.a.data(), D);
     for (int i = 0; i < D; ++i)
       for (int j = 0; j < m; ++j) C[(at + nb + i) * m + j] += down(i, j);
   }
@@ -208,25 +214,27 @@ void Elimination::information_core(const std::vector<Direction>& dirs, Vec& C, M
 void Elimination::select_core(std::vector<Mat>* T, std::vector<Posterior>* post) {
   core_inverted_ = true;
   for (auto b = panels_.rbegin(); b != panels_.rend(); ++b) {
+    check_interrupt();
     const int nb = b->width, D = core_ - b->start - nb, K = shape_[b->factor].K;
-    double* G = R_.data() + static_cast<std::size_t>(b->start) * core_ + b->start;
+    double* G = R_.column(b->start) + b->start;
+    const int ld = R_.stride(b->start);
     const double* M = M_core_.data() + b->inverse;
     Mat Gf(nb, nb), N = Mat::identity(nb), Q(nb, nb);
     for (int j = 0; j < nb; ++j)
-      for (int i = j; i < nb; ++i) Gf(i, j) = Gf(j, i) = G[static_cast<std::size_t>(j) * core_ + i];
+      for (int i = j; i < nb; ++i) Gf(i, j) = Gf(j, i) = G[static_cast<std::size_t>(j) * ld + i];
     gemm(false, false, nb, nb, nb, -1.0, Gf.a.data(), nb, M, nb, 1.0, N.a.data(), nb);
     if (D) {
       Mat Y(D, nb);
-      symm(D, nb, R_.data() + static_cast<std::size_t>(b->start + nb) * core_ + b->start + nb, core_, G + nb, core_, Y.a.data(), D);
-      gemm(true, false, nb, nb, D, 1.0, G + nb, core_, Y.a.data(), D, 0.0, Q.a.data(), nb);
-      gemm(false, false, D, nb, nb, -1.0, Y.a.data(), D, M, nb, 0.0, G + nb, core_);
+      R_.times(b->start + nb, nb, G + nb, ld, Y.a.data(), D);
+      gemm(true, false, nb, nb, D, 1.0, G + nb, ld, Y.a.data(), D, 0.0, Q.a.data(), nb);
+      gemm(false, false, D, nb, nb, -1.0, Y.a.data(), D, M, nb, 0.0, G + nb, ld);
     }
     Mat NQ(nb, nb), MQ(nb, nb), P(nb, nb);
     gemm(false, false, nb, nb, nb, 1.0, M, nb, Q.a.data(), nb, 0.0, MQ.a.data(), nb);
     std::copy_n(M, static_cast<std::size_t>(nb) * nb, P.a.data());
     gemm(false, false, nb, nb, nb, 1.0, MQ.a.data(), nb, M, nb, 1.0, P.a.data(), nb);
     for (int j = 0; j < nb; ++j)
-      for (int i = j; i < nb; ++i) G[static_cast<std::size_t>(j) * core_ + i] = P(i, j);
+      for (int i = j; i < nb; ++i) G[static_cast<std::size_t>(j) * ld + i] = P(i, j);
     if (post) {
       for (int v = 0; v < nb; v += K)
         for (int i = 0; i < K; ++i)
@@ -260,7 +268,7 @@ void Elimination::dense_quadratic(int f, Vec& Q) {
     for (int v = v0; v < v1; ++v)
       for (std::int64_t r = s.ptr[v]; r < s.ptr[v + 1]; ++r)
         for (int i = 0; i < k; ++i) block[(static_cast<std::size_t>(v - v0) * k + i) * core_ + (s.row[r] - core_offset_)] = sp.val[r * k + i];
-    symm(core_, cols, R_.data(), core_, block.data(), core_, Y.data(), core_);
+    R_.times(0, cols, block.data(), core_, Y.data(), core_);
     for (int v = v0; v < v1; ++v)
       for (int i = 0; i < k; ++i)
         for (int j = 0; j < k; ++j) {

@@ -95,17 +95,17 @@ void Elimination::fill_values(const Rows& rows) {
     }
   }
   if (n_factors - pattern_->sparse < 2) return;
-  core_pairs_.assign(static_cast<std::size_t>(core_) * core_, 0.0);
+  core_pairs_ = make_core();
   for (std::int64_t i = 0; i < rows.n; ++i) {
     const double w = rows.w ? rows.w[i] : 1.0;
     for (int f = pattern_->sparse; f < n_factors; ++f) {
       const double* zf = z[f](i);
-      const std::int64_t cf = shape_[f].offset - core_offset_ + static_cast<std::int64_t>(rows.factors[f].codes[i]) * shape_[f].K;
+      const int cf = in_core(f, rows.factors[f].codes[i]);
       for (int g = f + 1; g < n_factors; ++g) {
         const double* zg = z[g](i);
-        const std::int64_t cg = shape_[g].offset - core_offset_ + static_cast<std::int64_t>(rows.factors[g].codes[i]) * shape_[g].K;
+        const int cg = in_core(g, rows.factors[g].codes[i]);
         for (int b = 0; b < shape_[f].K; ++b)
-          for (int a = 0; a < shape_[g].K; ++a) core_pairs_[(cf + b) * core_ + cg + a] += w * zg[a] * zf[b];
+          for (int a = 0; a < shape_[g].K; ++a) core_pairs_.column(cf + b)[cg + a] += w * zg[a] * zf[b];
       }
     }
   }
@@ -421,8 +421,8 @@ Moments Elimination::moments(const Mat& R) const {
     }
   }
   for (int b = 0; b < core_ && !core_pairs_.empty(); ++b)
-    for (int a = 0; a < core_; ++a) {
-      const double x = core_pairs_[static_cast<std::size_t>(b) * core_ + a];
+    for (int a = b + 1; a < core_; ++a) {
+      const double x = core_pairs_.column(b)[a];
       add(core_offset_ + a, core_offset_ + b, x);
       add(core_offset_ + b, core_offset_ + a, x);
     }

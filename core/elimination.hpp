@@ -18,6 +18,7 @@
 
 #include "engine.hpp"
 #include "observations.hpp"
+#include "packed.hpp"
 #include "parallel.hpp"
 #include "pattern.hpp"
 
@@ -103,7 +104,7 @@ struct Small {
   }
 };
 
-constexpr int kPanel = 96;
+constexpr int kPanel = 128;
 constexpr int kBatch = 256;  // columns of the first factor in one dense product
 constexpr int kTargets = 64; // groups of combinations of random effects that one thread takes at once
 constexpr int kStrip = 64;   // columns of the core that one thread works on
@@ -163,9 +164,9 @@ class Elimination final : public Engine {
   Mat XY0_;
   Vec border0_;                    // q x (p+1), row-major
   Vec border_;                     // reduced: effects after the first factor
-  Vec core_pairs_;                 // core x core, when several factors meet in it
+  Packed core_pairs_;              // core x core, when several factors meet in it
   std::vector<Vec> core_diag_;
-  Vec R_;                          // the dense core: reduced blocks, then (in place) the selected inverse
+  Packed R_;                       // the dense core: reduced blocks, then (in place) the selected inverse
   Vec M_core_;                     // M of each panel
   Vec Fb_;                         // back substitution: effects after the first factor x (p+1)
   std::int64_t later_ = 0;         // the first of them
@@ -190,6 +191,15 @@ class Elimination final : public Engine {
   template <int K> void select(int f, Mat& T, Posterior* post);
   template <int K> void scatter_update(int f);
   template <int K> void scatter_quadratic(int f, Vec& Q);
+  Packed make_core() const {
+    std::vector<int> widths;
+    for (const Panel& b : panels_) widths.push_back(b.width);
+    return Packed(widths);
+  }
+  // where a level of a later factor begins in the core
+  int in_core(int f, std::int32_t level) const {
+    return static_cast<int>(shape_[f].offset - core_offset_) + level * shape_[f].K;
+  }
   int strips() const { return (core_ + kStrip - 1) / kStrip; }
   double pair_work(int f) const { return 8.0 * pattern_->factors[f].pairs * shape_[f].K; }  // scattered: out of cache
   // the rows of level v whose effects lie in a strip of the core

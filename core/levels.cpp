@@ -100,7 +100,7 @@ void Elimination::scatter_update(int f) {
       const std::int64_t end = s.ptr[v + 1];
       const double* M = sp.M.data() + static_cast<std::size_t>(v) * k * k;
       for (std::int64_t b = first; b < last; ++b) {
-        double* col = R_.data() + (s.row[b] - core_offset_) * core_ - core_offset_;
+        double* col = R_.column(static_cast<int>(s.row[b] - core_offset_)) - core_offset_;
         for (int i = 0; i < k; ++i) {
           y[i] = 0.0;
           for (int a = 0; a < k; ++a) y[i] += M[i * k + a] * sp.val[b * k + a];
@@ -136,7 +136,7 @@ void Elimination::scatter_quadratic(int f, Vec& Q) {
       const std::int64_t end = s.ptr[v + 1];
       double* q = mine.data() + static_cast<std::size_t>(v) * k * k;
       for (std::int64_t b = first; b < last; ++b) {
-        const double* col = R_.data() + (s.row[b] - core_offset_) * core_ - core_offset_;
+        const double* col = R_.column(static_cast<int>(s.row[b] - core_offset_)) - core_offset_;
         if constexpr (K == 1) {
           double off = 0.0;
           for (std::int64_t r = b + 1; r < end; ++r) off += col[s.row[r]] * sp.val[r];
@@ -308,7 +308,7 @@ void Elimination::select(int f, Mat& T, Posterior* post) {
       // Y = P B, each entry of the lower triangle read once where it stands
       Y.assign(static_cast<std::size_t>(D) * k, 0.0);
       for (int b = 0; b < D; ++b) {
-        const double* col = R_.data() + static_cast<std::size_t>(row[b] - core_offset_) * core_ - core_offset_;
+        const double* col = R_.column(static_cast<int>(row[b] - core_offset_)) - core_offset_;
         double* yb = Y.data() + static_cast<std::size_t>(b) * k;
         const double* vb = val + static_cast<std::size_t>(b) * k;
         if constexpr (K == 1) {
@@ -349,7 +349,7 @@ void Elimination::select(int f, Mat& T, Posterior* post) {
         a += kg;
       }
       for (int b = s.inner[v]; b < D; ++b) {
-        const double* col = R_.data() + static_cast<std::size_t>(row[b] - core_offset_) * core_ - core_offset_;
+        const double* col = R_.column(static_cast<int>(row[b] - core_offset_)) - core_offset_;
         for (int r = b; r < D; ++r) P[static_cast<std::size_t>(r) * D + b] = P[static_cast<std::size_t>(b) * D + r] = col[row[r]];
       }
       Y.assign(static_cast<std::size_t>(D) * k, 0.0);

@@ -252,19 +252,6 @@ void gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, 
   });
 }
 
-void syrk_minus(int n, int k, const double* A, int lda, double* C, int ldc) {
-  if (n == 0) return;
-  const int t = tiles(n);
-  parallel_for(t * (t + 1) / 2, 0.5 * n * n * k, [&](int tile, int) {
-    int column = 0;  // tiles of the lower triangle, column by column
-    while (tile >= t - column) tile -= t - column++;
-    const int j = column * kTile, i = j + tile * kTile;
-    for (int l = 0; l < k; l += kTile)  // the upper half of a diagonal tile is written too; nobody reads it
-      gemm(false, true, std::min(kTile, n - i), std::min(kTile, n - j), std::min(kTile, k - l), -1.0, A + at(i, l, lda), lda,
-           A + at(j, l, lda), lda, 1.0, C + at(i, j, ldc), ldc);
-  });
-}
-
 void symm(int m, int n, const double* A, int lda, const double* B, int ldb, double* C, int ldc) {
   if (m == 0 || n == 0) return;
   parallel_for(tiles(m), static_cast<double>(m) * m * n, [&](int tile, int) {

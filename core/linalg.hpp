@@ -87,8 +87,6 @@ constexpr int kTile = 64;  // 64^3 multiplications: OpenBLAS stays on one thread
 // C (m x n, ldc) = beta C + alpha op(A) op(B)
 void gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, int lda, const double* B, int ldb,
           double beta, double* C, int ldc);
-// lower triangle of C (n x n) -= A A', A is n x k; the upper triangle near the diagonal is scratch
-void syrk_minus(int n, int k, const double* A, int lda, double* C, int ldc);
 // C (m x n) = A B with A symmetric, lower triangle stored
 void symm(int m, int n, const double* A, int lda, const double* B, int ldb, double* C, int ldc);
 // B (m x n) <- B L^-T, L is n x n lower triangular

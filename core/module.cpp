@@ -12,10 +12,10 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
-#include <thread>
 
 #include "criterion.hpp"
 #include "generalized.hpp"
+#include "interrupt.hpp"
 #include "parallel.hpp"
 #include "refused.hpp"
 
@@ -59,6 +59,12 @@ void bind_blas() {
   const nb::object capsule = table["dgemm"];
   auto& b = multilevel::blas;
   b.dgemm = reinterpret_cast<decltype(b.dgemm)>(PyCapsule_GetPointer(capsule.ptr(), PyCapsule_GetName(capsule.ptr())));
+}
+
+// KeyboardInterrupt, when the user has asked for it; on any thread but the main one Python says no.
+void raise_signals() {
+  const nb::gil_scoped_acquire hold;
+  if (PyErr_CheckSignals()) throw nb::python_error();
 }
 
 Column view(const InColumn& a) { return {a.data(), a.shape(0) > 1 ? static_cast<std::ptrdiff_t>(a.stride(0)) : 0}; }
@@ -305,11 +311,7 @@ class Model {
         next = r;
       }
     };
-    std::vector<std::thread> pool;
-    for (int t = 1; t < std::min<int>(threads, static_cast<int>(r)); ++t) pool.emplace_back(work);
-    work();
-    multilevel::inside_parallel = false;
-    for (std::thread& t : pool) t.join();
+    multilevel::share_out(threads, r, next, work);
     if (failure) std::rethrow_exception(failure);
   }
   template <class Set>
@@ -474,11 +476,7 @@ class Generalized {
           }
         }
       };
-      std::vector<std::thread> pool;
-      for (int t = 1; t < std::min<int>(threads, static_cast<int>(r)); ++t) pool.emplace_back(work);
-      work();
-      multilevel::inside_parallel = false;
-      for (std::thread& t : pool) t.join();
+      multilevel::share_out(threads, r, next, work);
     }
     nb::dict out;
     out["theta"] = array(std::move(theta_out), r, m);
@@ -531,6 +529,7 @@ class Generalized {
 
 NB_MODULE(_core, m) {
   multilevel::load_blas = &bind_blas;
+  multilevel::stop_if_asked = &raise_signals;
   nb::register_exception_translator([](const std::exception_ptr& p, void*) {
     try {
       std::rethrow_exception(p);

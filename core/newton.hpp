@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "interrupt.hpp"
 #include "linalg.hpp"
 
 namespace multilevel {
@@ -154,6 +155,7 @@ NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}) {
     last_decrement = t.predicted <= opt.gain ? t.predicted : HUGE_VAL;
     Vec next = x;
     for (std::size_t i = 0; i < x.size(); ++i) next[i] += t.step[i];
+    check_interrupt();
     ++r.evaluations;
     const bool inside = f(next, trial);
     if (inside && !trial.exact && t.predicted < kNear) missing.learn(t.step, best.gradient, trial.gradient, trial.hessian);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <thread>
 #include <vector>
@@ -34,6 +35,26 @@ void parallel_for(int n, double operations, F&& job) {
   for (int t = 1; t < threads; ++t) helpers.emplace_back(work, t);
   work(0);
   for (std::thread& h : helpers) h.join();
+}
+
+// The same `work` on this thread and threads - 1 others, which share `next`. When this one is interrupted, the others end
+// once they have finished what they are at.
+template <class F>
+void share_out(int threads, std::size_t n, std::atomic<std::size_t>& next, F&& work) {
+  std::vector<std::thread> helpers;
+  const auto finish = [&] {
+    inside_parallel = false;
+    for (std::thread& h : helpers) h.join();
+  };
+  for (int t = 1; t < std::min<std::int64_t>(threads, static_cast<std::int64_t>(n)); ++t) helpers.emplace_back(work);
+  try {
+    work();
+  } catch (...) {
+    next = n;
+    finish();
+    throw;
+  }
+  finish();
 }
 
 }  // namespace multilevel

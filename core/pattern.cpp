@@ -35,7 +35,7 @@ double physical_memory() {
 void check_core(std::int64_t core, int factors) {
   constexpr double GiB = 1024.0 * 1024.0 * 1024.0;
   const double blocks = factors > 1 ? 2.0 : 1.0;  // what several factors share is kept beside the working copy
-  const double bytes = blocks * 8.0 * static_cast<double>(core) * static_cast<double>(core);
+  const double bytes = blocks * 4.0 * static_cast<double>(core) * static_cast<double>(core);
   if (bytes < 0.8 * physical_memory()) return;
   char words[300];
   std::snprintf(words, sizeof words,

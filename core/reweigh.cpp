@@ -20,7 +20,7 @@ void Elimination::find_places(const Observations& o) {
     }
   }
   places_ = std::move(places);
-  if (n_factors - pattern_->sparse > 1) core_pairs_.resize(static_cast<std::size_t>(core_) * core_);
+  if (n_factors - pattern_->sparse > 1) core_pairs_ = make_core();
   keep_first_ = n_factors > 1;
 }
 
@@ -100,14 +100,14 @@ void Elimination::reweigh(const Observations& o, const Vec& w) {
     for (int g = f + 1; g < n_factors; ++g) add_products(o, o.sides[f], o.sides[g], w, (*places_)[pair++], val.data());
   }
   if (n_factors - sparse < 2) return;
-  std::fill(core_pairs_.begin(), core_pairs_.end(), 0.0);
+  core_pairs_.zero();
   for (int f = sparse; f < n_factors; ++f)
     for (int g = f + 1; g < n_factors; ++g)
       for (std::int64_t i = 0; i < o.n; ++i) {
         const double *zf = o.sides[f].row(i), *zg = o.sides[g].row(i);
-        double* at = core_pairs_.data() + (o.sides[f].effect(i) - core_offset_) * core_ + (o.sides[g].effect(i) - core_offset_);
+        const int cf = in_core(f, o.sides[f].code[i]), cg = in_core(g, o.sides[g].code[i]);
         for (int b = 0; b < shape_[f].K; ++b)
-          for (int a = 0; a < shape_[g].K; ++a) at[static_cast<std::size_t>(b) * core_ + a] += w[i] * zg[a] * zf[b];
+          for (int a = 0; a < shape_[g].K; ++a) core_pairs_.column(cf + b)[cg + a] += w[i] * zg[a] * zf[b];
       }
 }
 
@@ -139,7 +139,7 @@ void Elimination::solve(Vec& x) {
   }
   if (core_ && core_inverted_) {
     Vec b(core_);
-    symm(core_, 1, R_.data(), core_, x.data() + core_offset_, core_, b.data(), core_);
+    R_.times(0, 1, x.data() + core_offset_, core_, b.data(), core_);
     std::copy(b.begin(), b.end(), x.begin() + core_offset_);
   } else if (core_) {
     for (const Panel& b : panels_) {
@@ -147,12 +147,12 @@ void Elimination::solve(Vec& x) {
       double* xb = x.data() + core_offset_ + b.start;
       y.resize(nb);
       gemm(false, false, nb, 1, nb, 1.0, M_core_.data() + b.inverse, nb, xb, nb, 0.0, y.data(), nb);
-      if (D) gemm(false, false, D, 1, nb, -1.0, R_.data() + static_cast<std::size_t>(b.start) * core_ + b.start + nb, core_, y.data(), nb, 1.0, xb + nb, D);
+      if (D) gemm(false, false, D, 1, nb, -1.0, R_.column(b.start) + b.start + nb, R_.stride(b.start), y.data(), nb, 1.0, xb + nb, D);
     }
     for (auto b = panels_.rbegin(); b != panels_.rend(); ++b) {
       const int nb = b->width, D = core_ - b->start - nb;
       double* xb = x.data() + core_offset_ + b->start;
-      if (D) gemm(true, false, nb, 1, D, -1.0, R_.data() + static_cast<std::size_t>(b->start) * core_ + b->start + nb, core_, xb + nb, D, 1.0, xb, nb);
+      if (D) gemm(true, false, nb, 1, D, -1.0, R_.column(b->start) + b->start + nb, R_.stride(b->start), xb + nb, D, 1.0, xb, nb);
       y.assign(xb, xb + nb);
       gemm(false, false, nb, 1, nb, 1.0, M_core_.data() + b->inverse, nb, y.data(), nb, 0.0, xb, nb);
     }
@@ -192,9 +192,9 @@ void Elimination::row_variances(const Observations& o, Vec& c) const {
         for (int a = 0; a < k; ++a)
           for (int b = 0; b < k; ++b) s += z[a] * P[a * k + b] * z[b];
       } else {
-        const std::int64_t at = sf.effect(i) - core_offset_;
+        const int at = in_core(f, sf.code[i]);
         for (int a = 0; a < k; ++a)
-          for (int b = 0; b < k; ++b) s += z[a] * z[b] * R_[(at + std::min(a, b)) * core_ + at + std::max(a, b)];
+          for (int b = 0; b < k; ++b) s += z[a] * z[b] * R_.column(at + std::min(a, b))[at + std::max(a, b)];
       }
       c[i] += s;
     }
@@ -209,9 +209,9 @@ void Elimination::row_variances(const Observations& o, Vec& c) const {
           for (int a = 0; a < sg.K; ++a)
             for (int b = 0; b < k; ++b) s += zg[a] * P[a * k + b] * zf[b];
         } else {
-          const double* P = R_.data() + (sf.effect(i) - core_offset_) * core_ + (sg.effect(i) - core_offset_);
+          const int cf = in_core(f, sf.code[i]), cg = in_core(g, sg.code[i]);
           for (int b = 0; b < k; ++b)
-            for (int a = 0; a < sg.K; ++a) s += zg[a] * P[static_cast<std::size_t>(b) * core_ + a] * zf[b];
+            for (int a = 0; a < sg.K; ++a) s += zg[a] * R_.column(cf + b)[cg + a] * zf[b];
         }
         c[i] += 2.0 * s;
       }

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..formula.column import Column
+from ..formula.column import Column, Lent
 from .values import (
     column_from_array,
     column_from_objects,
@@ -22,6 +22,7 @@ from .values import (
     whole_numbers_with_missing,
 )
 
+HELD = 4  # so many columns of a frame are kept for one of them rather than copied
 SHORT = 2000  # rows below which Python's own set and dict beat the fixed cost of a library's hash table
 
 
@@ -32,7 +33,7 @@ def pandas_column(name: str, series: Any) -> Column:
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
         if dtype.kind != "O":
-            return column_from_array(name, series.to_numpy())
+            return column_from_array(name, _pandas_numbers(series))
         if pd.api.types.infer_dtype(series, skipna=True) != "string":
             return column_from_objects(name, series.tolist())
     if isinstance(dtype, pd.CategoricalDtype):
@@ -56,6 +57,18 @@ def pandas_column(name: str, series: Any) -> Column:
     if dtype.kind == "M" or isinstance(dtype, pd.PeriodDtype):
         raise time_error(name, str(dtype))
     raise content_error(name, f"values of type {dtype}")
+
+
+def _pandas_numbers(series: Any) -> np.ndarray:
+    """The values (n,). pandas copies on write: what it gives out to be read it changes only in a copy, as long as there
+    is a series that shares it. Such a series keeps all columns of its block alive: of wide frames none is held."""
+    values: np.ndarray = series.to_numpy()
+    if values.dtype != np.float64 or values.flags.writeable or not values.flags.c_contiguous:
+        return values
+    block = values
+    while isinstance(block.base, np.ndarray):
+        block = block.base
+    return np.asarray(Lent(values, series)) if block.nbytes <= HELD * values.nbytes else values
 
 
 def polars_column(name: str, series: Any) -> Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,3 +22,16 @@ class Column:
     kind: Kind
     values: np.ndarray
     levels: tuple[str, ...] = ()
+
+    @property
+    def lent(self) -> bool:
+        """Whether the table that `values` belong to leaves them as they are (see `Lent`)."""
+        return isinstance(self.values.base, Lent)
+
+
+class Lent:
+    """Numbers of a table that does not write into them while `owner` lives; `np.asarray` of this keeps it alive."""
+
+    def __init__(self, values: np.ndarray, owner: Any) -> None:
+        self.__array_interface__ = values.__array_interface__
+        self.owner = owner

@@ -58,7 +58,8 @@ def read_inputs(
 ) -> Inputs:
     """Read the columns that a formula needs from a table, and those named in `also`.
 
-    Columns of floats are copied: what happens to the user's table later does not reach the fit.
+    Columns of floats are copied, unless lent by a table that copies on write: what happens to it later does not reach
+    the fit.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def response_of(rows: Matrices) -> Floats:
 
 
 def _owned(column: Column) -> Column:
-    if column.values.dtype == np.float64:
+    if column.values.dtype == np.float64 and not column.lent:
         return Column(column.name, column.kind, column.values.copy(), column.levels)
     return column
 

@@ -16,6 +16,7 @@ from .generalized_pages import GeneralizedLinearSummary, GeneralizedMixedSummary
 from .generalized_words import limit_words, method_words, optimum_words, separation_words, shape_lines
 from .inference.wald import t_p_values, z_p_values
 from .labelled import Floats
+from .models.components import component_fit, components
 from .models.generalized import GeneralizedFit
 from .models.generalized_linear import GeneralizedLinearFit
 from .models.generalized_mixed import GeneralizedMixedFit, part_estimates
@@ -162,24 +163,43 @@ def ratios(fit: GeneralizedFit, estimates: Floats, errors: Floats) -> tuple[Floa
 
 
 def tidy_generalized_mixed(fit: GeneralizedMixedFit, backend: str, exponentiate: bool) -> Any:
-    """`effect`, `group`, `term`, `estimate`, `std_error`, `statistic`, `p_value`: fixed effects, `sd__`, `cor__`."""
-    estimates, errors, statistics, p_values = wald(fit)
-    if exponentiate:
-        estimates, errors = ratios(fit, estimates, errors)
+    """`effect`, `component`, `group`, `term`, `estimate`, `std_error`, `statistic`, `p_value`.
+
+    Coefficients of all parts come first, then `sd__` and `cor__`; `component` is there where there is more than one part.
+    """
+    parts = components(fit)
+    names, of_part, numbers = coefficient_rows(fit, exponentiate)
     random = [row for term in varcorr(fit, backend).terms for row in random_rows(term)]
     groups, terms, values = zip(*random, strict=True)
-    p, m = len(estimates), len(random)
+    p, m = len(names), len(random)
     none = np.full(m, np.nan)
     columns: dict[str, Sequence[Any] | Floats] = {
         "effect": ["fixed"] * p + ["ran_pars"] * m,
+        **({"component": [*of_part, *["cond"] * m]} if len(parts) > 1 else {}),
         "group": [None] * p + list(groups),
-        "term": [*fit.names, *terms],
-        "estimate": np.concatenate([estimates, values]),
-        "std_error": np.concatenate([errors, none]),
-        "statistic": np.concatenate([statistics, none]),
-        "p_value": np.concatenate([p_values, none]),
+        "term": [*names, *terms],
+        "estimate": np.concatenate([numbers["estimate"], values]),
+        **{name: np.concatenate([numbers[name], none]) for name in ("std_error", "statistic", "p_value")},
     }
     return frame(columns, backend)
+
+
+def coefficient_rows(fit: GeneralizedFit, exponentiate: bool) -> tuple[list[str], list[str], dict[str, Floats]]:
+    """Names of the coefficients of all parts, which part each belongs to, and their numbers."""
+    names: list[str] = []
+    of_part: list[str] = []
+    tables = []
+    for component in components(fit):
+        part = component_fit(fit, component)
+        assert isinstance(part, GeneralizedFit)
+        estimates, errors, statistics, p_values = wald(part)
+        if exponentiate:
+            estimates, errors = ratios(part, estimates, errors)
+        tables.append((estimates, errors, statistics, p_values))
+        names += part.names
+        of_part += [component] * len(part.names)
+    heads = ("estimate", "std_error", "statistic", "p_value")
+    return names, of_part, dict(zip(heads, map(np.concatenate, zip(*tables, strict=True)), strict=True))
 
 
 def glance_generalized_mixed(fit: GeneralizedMixedFit, backend: str) -> Any:
@@ -205,12 +225,15 @@ def glance_generalized_linear(fit: GeneralizedLinearFit, backend: str) -> Any:
 def augment_generalized(fit: GeneralizedFit, data: Any) -> Any:
     """The data with `.fitted` (means), `.resid` (deviance residuals) and for mixed models `.fixed`.
 
-    With a model of zero inflation or dispersion the residuals are Pearson's.
+    With a model of zero inflation or dispersion the residuals are Pearson's, and `.zprob` is the chance of an inflated
+    zero.
     """
     added = {".fitted": fit.mean, ".resid": residuals_generalized(fit, "pearson" if fit.modelled else "deviance")}
     if fit.design.random:
         fixed = fit.family.link.inverse(fixed_part(fit, fit.rows))
         added[".fixed"] = fixed if fit.inflation is None else (1 - fit.inflation) * fixed
+    if fit.inflation is not None:
+        added[".zprob"] = fit.inflation
     return with_columns(data, {name: aligned(values, fit.rows) for name, values in added.items()})
 
 

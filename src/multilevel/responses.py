@@ -59,12 +59,18 @@ def predict_generalized(
 def _zero_probability(fit: GeneralizedFit, newdata: Any) -> Floats:
     """(n_total,) probability of a zero that the family has no part in."""
     assert fit.models is not None
+    return fit.models.inflated(fit.parameters, tuple(inflation_columns(fit, newdata).T))
+
+
+def inflation_columns(fit: GeneralizedFit, newdata: Any) -> Floats:
+    """(n_total, k) columns of the model of zero inflation; NaN where a predictor is missing."""
+    assert fit.models is not None
     assert fit.models.inflation is not None
     if newdata is None:
-        return aligned(fit.models.inflated(fit.parameters, fit.models.inflation.X), fit.rows)
+        return aligned(np.column_stack(fit.models.inflation.X), fit.rows)
     X, kept, n = _part_rows(newdata, fit.models.inflation.design)
-    out = np.full(n, np.nan)
-    out[kept] = fit.models.inflated(fit.parameters, X)
+    out = np.full((n, len(X)), np.nan)
+    out[kept] = np.column_stack(X)
     return out
 
 

@@ -54,7 +54,6 @@ class GeneralizedModel(Model):
         incidence[n] ~ Poisson(μ[n])
            log(μ[n]) = α + β size[n]
         """
-        self._fit.refuse_models("equations")
         if isinstance(self.family, Quasi):
             raise InferenceError(f"the {self.family.name} family says mean and variance only; it has no equation")
         return equation(self._fit, numbers, family=self.family.title, link=self.family.link.name)

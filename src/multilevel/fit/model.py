@@ -28,6 +28,7 @@ from ..inference.intervals import Intervals
 from ..inference.means import JointTests, MarginalMeans, emmeans, emtrends, joint_tests
 from ..inference.means.axes import Reduce
 from ..inference.means.grid import At
+from ..inference.means.parts import MeansComponent
 from ..inference.means.specs import Names as Predictors
 from ..inference.means.verbs import Type as MeansType
 from ..inference.methods import sampling_of
@@ -36,6 +37,7 @@ from ..inference.profile import Profile, profile
 from ..inference.replicates import bootstrap
 from ..inference.sampling import Sampling
 from ..inference.tabled import TestTable
+from ..models.components import Component, component_fit
 from ..models.estimate import Fit
 from ..models.predictor import fitted
 from ..predict import Residuals, Seed, aligned, residuals
@@ -133,7 +135,13 @@ class Model:
         return augment(self._fit, self._data)
 
     def anova(
-        self, type: int = 3, df: str | None = None, *, vcov: str | None = None, cluster: Any = None
+        self,
+        type: int = 3,
+        df: str | None = None,
+        *,
+        vcov: str | None = None,
+        cluster: Any = None,
+        component: Component = "cond",
     ) -> AnovaTable:
         """F tests of the terms of the formula, whatever the coding of their factors.
 
@@ -146,6 +154,7 @@ class Model:
         vcov, cluster : `"CR0"`, `"CR1"`, `"CR1S"`, `"CR2"` or `"CR3"` for a cluster-robust covariance, with its own
             degrees of freedom, and its clusters: a column or grouping factor by name, or an array. Default, for mixed
             models: the grouping factor in which all others are nested.
+        component : whose terms: `"cond"`, the mean; with a model of zero inflation `"zi"`, of dispersion `"disp"`.
 
         >>> from multilevel import datasets, lmer
         >>> m = lmer("yield ~ variety * nitro + (1 | block/variety)", datasets.load("oats", "dict"))
@@ -158,9 +167,11 @@ class Model:
         ---
         Signif. codes:  0 ‘***’ 0.001 ‘**’ 0.01 ‘*’ 0.05 ‘.’ 0.1 ‘ ’ 1
         """
-        return anova(self._fit, type, self._judged(df, vcov, cluster), self._backend)
+        return anova(component_fit(self._fit, component), type, self._judged(df, vcov, cluster), self._backend)
 
-    def drop1(self, test: str | None = None, df: str | None = None) -> TestTable | AnovaTable:
+    def drop1(
+        self, test: str | None = None, df: str | None = None, *, component: Component = "cond"
+    ) -> TestTable | AnovaTable:
         """Tests of the fixed terms that no other term contains, each left out in turn.
 
         Parameters
@@ -168,8 +179,9 @@ class Model:
         test : `"Chisq"`, likelihood ratios of refits by maximum likelihood (default of mixed models), or `"F"`, without
             refits (default of linear models).
         df : of the F tests, as for `anova`.
+        component : whose terms, as for `anova`.
         """
-        return drop1(self._fit, test, df, self._backend)
+        return drop1(self._fit, test, df, self._backend, component=component)
 
     def test(
         self,
@@ -188,6 +200,9 @@ class Model:
             or a matrix L (k, p) on the identified coefficients.
         rhs : what weights and matrices are tested against.
         df, vcov, cluster : as for `anova`.
+
+        With models of zero inflation or dispersion their coefficients are "zi: x" and "disp: x", as in
+        `"zi: x = 0"`, and come after the others in a matrix.
 
         Raises
         ------
@@ -221,7 +236,8 @@ class Model:
         method : `"wald"`: estimate and standard error, for fixed effects only. `"profile"`: from the profile
             likelihood. `"boot"`: from a parametric bootstrap.
         level : coverage aimed at.
-        parameters : a name, several, `"theta_"` (the random part) or `"beta_"` (fixed effects). Default: all.
+        parameters : a name, several, `"theta_"` (the random part), `"beta_"` (fixed effects), `"zi_"` or `"disp_"`
+            (those of a model of zero inflation or dispersion). Default: all.
         df : wald: `"satterthwaite"` (default of mixed models), `"kenward-roger"` (with its standard errors),
             `"residual"` (default of linear models) or `"none"`, the normal distribution as in lme4.
         vcov, cluster : wald: as for `anova`.
@@ -263,7 +279,8 @@ class Model:
 
         Parameters
         ----------
-        parameters : a name, several, `"theta_"` (the random part) or `"beta_"` (fixed effects). Default: all.
+        parameters : a name, several, `"theta_"` (the random part), `"beta_"` (fixed effects), `"zi_"` or `"disp_"`
+            (those of a model of zero inflation or dispersion). Default: all.
         level : the curves go to the boundary of the joint confidence region of this level of all parameters.
 
         >>> from multilevel import datasets, lmer
@@ -321,6 +338,7 @@ class Model:
         cluster: Any = None,
         level: float = 0.95,
         type: MeansType = "link",
+        component: MeansComponent = "cond",
     ) -> MarginalMeans:
         """Estimated marginal means over a grid of the predictors, as emmeans computes and prints them.
 
@@ -340,6 +358,9 @@ class Model:
         vcov, cluster : as for `anova`.
         level : of confidence intervals.
         type : `"response"` shows means on the scale of the response, where it was transformed in the formula.
+        component : with a model of zero inflation or dispersion, `"cond"`, the mean without inflated zeros; `"zi"` and
+            `"disp"`, these models, on the scales of logit and logarithm; `"response"`, the expected response, inflated
+            zeros included, averaged on its own scale.
 
         Returns
         -------
@@ -362,7 +383,8 @@ class Model:
         """
         return emmeans(
             self._fit, self._data, specs, by=by, at=at, cov_reduce=cov_reduce, weights=weights, offset=offset,
-            nested=nested, df=self._judged(df, vcov, cluster), level=level, type=type, backend=self._backend,
+            nested=nested, df=self._judged(df, vcov, cluster), level=level, type=type, component=component,
+            backend=self._backend,
         )  # fmt: skip
 
     def emtrends(
@@ -378,6 +400,7 @@ class Model:
         nested: bool = True,
         df: str | None = None,
         level: float = 0.95,
+        component: MeansComponent = "cond",
     ) -> MarginalMeans:
         """Estimated marginal means of slopes of the numeric predictor `var`; other arguments as for `emmeans`.
 
@@ -394,7 +417,7 @@ class Model:
         """
         return emtrends(
             self._fit, self._data, specs, var, by=by, at=at, cov_reduce=cov_reduce, weights=weights, delta=delta,
-            nested=nested, df=df, level=level, backend=self._backend,
+            nested=nested, df=df, level=level, component=component, backend=self._backend,
         )  # fmt: skip
 
     def joint_tests(
@@ -405,6 +428,7 @@ class Model:
         cov_reduce: Reduce = "around",
         nested: bool = True,
         df: str | None = None,
+        component: Component = "cond",
     ) -> JointTests:
         """F tests of the terms by contrasts among the means of the reference grid: type III tests of balanced cells.
 
@@ -417,7 +441,8 @@ class Model:
          variety:nitro   6  45   0.303  0.9322
         """
         return joint_tests(
-            self._fit, self._data, by=by, at=at, cov_reduce=cov_reduce, nested=nested, df=df, backend=self._backend
+            self._fit, self._data, by=by, at=at, cov_reduce=cov_reduce, nested=nested, df=df, component=component,
+            backend=self._backend,
         )  # fmt: skip
 
     def check(self) -> Checks:

@@ -20,6 +20,7 @@ from ..models.generalized import GeneralizedFit
 from ..models.generalized_linear import GeneralizedLinearFit
 from ..predict import NewLevels, aligned, new_columns, one_of
 from ..responses import MeanGroups, Scale, predict_generalized
+from .mixture_prediction import mixture_interval, zero_chance_interval
 from .prediction import check_level
 
 Confidence: TypeAlias = Literal["confidence"]
@@ -45,28 +46,36 @@ def predict_generalized_interval(
     check_level(level)
     if interval != "confidence":
         raise DataError(f"interval is {interval!r}; expected 'confidence', or None for predictions alone")
-    one_of("type", type, ("link", "response"))
-    if type == "response" and fit.inflation is not None:
-        raise InferenceError('with inflated zeros an interval is that of the family alone: use type="link"')
+    scales = ("link", "response") if fit.inflation is None else ("link", "response", "conditional", "zprob")
+    one_of("type", type, scales)
     same = groups == "same" and bool(fit.design.random)
     _refuse(fit, groups, new_levels, same)
-    eta = predict_generalized(fit, newdata, groups=groups, new_levels=new_levels)
-    rows = fit.rows
-    if newdata is not None:
-        rows = fit.design.matrices(new_columns(fit, newdata, random=same), need_random=same)
-    error = aligned(np.sqrt(_variances(fit, rows, same)), rows)
     df = np.inf
     if isinstance(fit, GeneralizedLinearFit) and fit.family.estimates_dispersion:
         df = float(fit.estimate.n - len(fit.kept))
     tail = (1.0 + level) / 2.0
-    reach = float(ndtri(tail) if np.isinf(df) else stdtrit(df, tail)) * error
+    quantile = float(ndtri(tail) if np.isinf(df) else stdtrit(df, tail))
+    if type == "zprob":
+        return _framed(*zero_chance_interval(fit, newdata, quantile), df, backend)
+    eta = predict_generalized(fit, newdata, groups=groups, new_levels=new_levels)
+    rows = fit.rows
+    if newdata is not None:
+        rows = fit.design.matrices(new_columns(fit, newdata, random=same), need_random=same)
+    if fit.modelled:
+        return _framed(*mixture_interval(fit, type, newdata, rows, eta, same, quantile), df, backend)
+    error = aligned(np.sqrt(_variances(fit, rows, same)), rows)
+    reach = quantile * error
     estimate, lower, upper = eta, eta - reach, eta + reach
     if type == "response":
         link = fit.family.link
         error = np.abs(link.derivative(eta)) * error
         estimate, lower, upper = (link.inverse(values) for values in (estimate, lower, upper))
         lower, upper = np.minimum(lower, upper), np.maximum(lower, upper)
-    columns = {"estimate": estimate, "std_error": error, "df": np.where(np.isnan(eta), np.nan, df)}
+    return _framed(estimate, error, lower, upper, df, backend)
+
+
+def _framed(estimate: Floats, error: Floats, lower: Floats, upper: Floats, df: float, backend: str) -> Any:
+    columns = {"estimate": estimate, "std_error": error, "df": np.where(np.isnan(estimate), np.nan, df)}
     return frame({**columns, "lower": lower, "upper": upper}, backend)
 
 

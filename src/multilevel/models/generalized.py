@@ -97,6 +97,11 @@ class GeneralizedFit(Fit):
         return np.log(self.estimate.shape)
 
     @property
+    def joint_vcov(self) -> Floats:
+        """(p + s, p + s) covariance of beta and `parameters`, where the shape has models."""
+        raise InferenceError("this fit has one part only, whose covariance is `vcov`")
+
+    @property
     def modelled(self) -> bool:
         """Whether zeros are inflated or the dispersion has a model."""
         return self.models is not None

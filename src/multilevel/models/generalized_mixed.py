@@ -43,6 +43,7 @@ class GeneralizedMixedEstimate(GeneralizedEstimate):
     vcov_rx: Floats  # (p, p) covariance of beta for theta and shape known
     parameters: Floats  # (s,) of the shape: logarithms, or coefficients of its models
     vcov_shape: Floats  # (s, s) their covariance
+    vcov_joint: Floats  # (p + s, p + s) that of beta and these together
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,11 @@ class GeneralizedMixedFit(GeneralizedFit):
     def parameters(self) -> Floats:
         """(s,) parameters of the shape as they were estimated: logarithms, or coefficients of its models."""
         return self.estimate.parameters
+
+    @property
+    def joint_vcov(self) -> Floats:
+        """(p + s, p + s) covariance of beta and `parameters`, where the shape has models."""
+        return self.estimate.vcov_joint if self.modelled else super().joint_vcov
 
     @property
     def shape(self) -> Floats:
@@ -231,6 +237,7 @@ def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> Genera
         shape=shape, n_shape=core.n_shape - int(np.isfinite(likelihood.family.given_shape()).sum()),
         separation=_separation(likelihood, beta), gradient=solution.gradient, hessian=solution.hessian,
         vcov_rx=vcov_rx, parameters=solution.shape, vcov_shape=_sized(solution.vcov_shape, core.n_shape),
+        vcov_joint=_sized(solution.vcov_joint, core.p + core.n_shape),
     )  # fmt: skip
 
 

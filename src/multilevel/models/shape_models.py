@@ -48,6 +48,13 @@ class ShapeModels:
         parts = [model and model.taken(rows) for model in (self.dispersion, self.inflation)]
         return ShapeModels(self.n_own, *parts)
 
+    def with_columns(self, part: Part, columns: tuple[Floats, ...]) -> ShapeModels | None:
+        """With other columns of one model; without columns without that model, and None where none is left."""
+        model = self.inflation if part == "zero inflation" else self.dispersion
+        changed = replace(model, X=columns) if model and columns else None
+        kept = (self.dispersion, changed) if part == "zero inflation" else (changed, self.inflation)
+        return ShapeModels(self.n_own, *kept) if any(kept) else None
+
     def columns(self) -> list[tuple[Floats, ...]]:
         """As the compiled core takes them."""
         own: list[tuple[Floats, ...]] = [()] * self.n_own

@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from ...data.sums import Floats
 from ...errors import InferenceError, nearest
+from ...models.components import Component, component_fit
 from ...models.estimate import Fit
 from ...models.generalized import GeneralizedFit
 from ..methods import sampling_of
@@ -23,6 +23,7 @@ from .grid import At, Grid, columns_of, evaluate, no_predictor, reference_grid
 from .joint import JointTests, grid_terms, term_tests
 from .marginal import MarginalMeans
 from .nesting import carried, described
+from .parts import MeansComponent, cells, over_cells, part_of
 from .scales import Scale, scale_of
 from .specs import Names, Spec, as_names, check_level, read_spec
 
@@ -49,6 +50,7 @@ def emmeans(
     df: str | Sampling | None = None,
     level: float = 0.95,
     type: Type = "link",
+    component: MeansComponent = "cond",
     scale: Scale | None = None,
     backend: str = "pandas",
 ) -> MarginalMeans:
@@ -73,6 +75,9 @@ def emmeans(
         models) or `"none"` (normal reference). Kenward and Roger's method also adjusts the standard errors.
     level : of confidence intervals.
     type : `"response"` shows means on the scale of the response, where it was transformed in the formula.
+    component : of a model of zero inflation or dispersion: `"cond"`, the mean of the family, inflated zeros left out;
+        `"zi"`, the chance of these, or `"disp"`, the dispersion, on the scales of logit and logarithm; `"response"`,
+        the expected response, inflated zeros included, averaged on its own scale.
     scale : of the linear predictor, such as a link. Default: what the response of the formula says.
     backend : library of the frames.
 
@@ -97,11 +102,15 @@ def emmeans(
     """
     _check_options(type, level)
     spec = read_spec(specs, by)
-    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, offset=offset, nested=nested)
-    _check_names(fit, grid, spec)
-    made = _averaged(fit, grid, grid.X, spec, weights, df, "emmean", backend)
-    scale = scale or scale_of(fit)
-    made = replace(made, cautions=_cautions(fit, grid, made), scale=scale, shown=Shown(level=float(level)))
+    part, besides, note = part_of(fit, component)
+    grid = reference_grid(part, data, at=at, cov_reduce=cov_reduce, offset=offset, nested=nested, besides=besides)
+    _check_names(part, grid, spec)
+    basis = _basis(part, df, backend)
+    if component == "response":
+        basis, grid = over_cells(fit, grid, *cells(fit, grid), basis.sampling, backend)
+    made = _averaged(basis, grid, spec, weights, "emmean", note)
+    scale = None if component == "response" else scale or scale_of(part)
+    made = replace(made, cautions=_cautions(part, grid, made), scale=scale, shown=Shown(level=float(level)))
     return made.response() if type == "response" and scale is not None else made
 
 
@@ -119,6 +128,7 @@ def emtrends(
     nested: bool = True,
     df: str | Sampling | None = None,
     level: float = 0.95,
+    component: MeansComponent = "cond",
     backend: str = "pandas",
 ) -> MarginalMeans:
     """Estimated marginal means of slopes: how the predictions of the grid change with a numeric predictor.
@@ -130,7 +140,7 @@ def emtrends(
     ----------
     var : name of the numeric predictor.
     delta : step of the quotient. Default: a thousandth of the range of `var`.
-    specs, by, at, cov_reduce, weights, nested, df, level, backend : as for `emmeans`.
+    specs, by, at, cov_reduce, weights, nested, df, level, component, backend : as for `emmeans`.
 
     Raises
     ------
@@ -143,18 +153,25 @@ def emtrends(
     """
     _check_options("link", level)
     spec = read_spec(specs, by)
-    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, nested=nested)
-    _check_names(fit, grid, spec)
-    _check_var(fit, grid, var)
+    part, besides, note = part_of(fit, component)
+    grid = reference_grid(part, data, at=at, cov_reduce=cov_reduce, nested=nested, besides=besides)
+    _check_names(part, grid, spec)
+    _check_var(part, grid, var)
     values = grid.axis(var).column.values
     if delta is None:
         delta = 0.001 * float(values.max() - values.min())
     if not np.isfinite(delta) or delta == 0:
         raise InferenceError(f"delta is {delta:g}; expected a step that is not zero")
-    X, offset = evaluate(fit, grid.axes, {var: delta})
-    before = evaluate(fit, grid.axes)[1]
-    slopes = replace(grid, X=(X - grid.X) / delta, offset=(offset - before) / delta)
-    made = _averaged(fit, slopes, slopes.X, spec, weights, df, f"{var}.trend", backend)
+    basis = _basis(part, df, backend)
+    if component == "response":
+        after, before = cells(fit, grid, {var: delta}), cells(fit, grid)
+        values, slopes = ((a - b) / delta for a, b in zip(after, before, strict=True))
+        basis, grid = over_cells(fit, grid, values, slopes, basis.sampling, backend)
+    else:
+        X, offset = evaluate(part, grid.axes, {var: delta})
+        before_offset = evaluate(part, grid.axes)[1]
+        grid = replace(grid, X=(X - grid.X) / delta, offset=(offset - before_offset) / delta)
+    made = _averaged(basis, grid, spec, weights, f"{var}.trend", note)
     return replace(made, shown=Shown(level=float(level)))
 
 
@@ -167,13 +184,14 @@ def joint_tests(
     cov_reduce: Reduce = "around",
     nested: bool = True,
     df: str | Sampling | None = None,
+    component: Component = "cond",
     backend: str = "pandas",
 ) -> JointTests:
     """F tests of the terms of a model, by contrasts among the means of its reference grid.
 
     For factors these are type III tests of cells that weigh the same, whatever the coding of the factors; a covariate
     is compared at its mean - 1 and + 1. Parameters are those of `emmeans`; `by` are predictors whose levels have a
-    table each.
+    table each, and `component` is `"cond"`, `"zi"` or `"disp"`.
 
     >>> from multilevel.models.linear import fit_linear
     >>> data = {"y": [1.0, 3.0, 2.0, 6.0, 2.0], "f": ["a", "a", "b", "b", "a"], "g": ["u", "v", "u", "v", "u"]}
@@ -182,6 +200,7 @@ def joint_tests(
      f            1   2   2.521  0.2533
      g            1   2   6.750  0.1217
     """
+    fit = component_fit(fit, component)
     grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, nested=nested)
     groups = as_names(by, "by")
     _check_names(fit, grid, Spec((), groups))
@@ -208,13 +227,10 @@ def _labels(made: Averages, names: Sequence[str]) -> list[tuple[str, ...]]:
     return list(zip(*columns, strict=True)) if columns else [()] * len(made.L)
 
 
-def _averaged(
-    fit: Fit, grid: Grid, X: Floats, spec: Spec, weights: Any, df: str | Sampling | None, what: str, backend: str
-) -> MarginalMeans:
+def _averaged(basis: Basis, grid: Grid, spec: Spec, weights: Any, what: str, note: str) -> MarginalMeans:
     by = carried(spec.by, grid.nests)
-    made = averages(grid, X, (*carried(spec.over, grid.nests, by), *by), weights)
-    cautions = (described(grid.nests),) if grid.nests else ()
-    basis = _basis(fit, df, backend)
+    made = averages(grid, grid.X, (*carried(spec.over, grid.nests, by), *by), weights)
+    cautions = tuple(filter(None, (described(grid.nests) if grid.nests else "", note)))
     return MarginalMeans(basis, made.keys, by, made.L, made.constant, what, made.averaged, cautions=cautions)
 
 

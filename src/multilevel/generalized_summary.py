@@ -165,7 +165,7 @@ def ratios(fit: GeneralizedFit, estimates: Floats, errors: Floats) -> tuple[Floa
 def tidy_generalized_mixed(fit: GeneralizedMixedFit, backend: str, exponentiate: bool) -> Any:
     """`effect`, `component`, `group`, `term`, `estimate`, `std_error`, `statistic`, `p_value`.
 
-    Coefficients of all parts come first, then `sd__` and `cor__`; `component` is there where there is more than one part.
+    Coefficients of all parts come first, then `sd__` and `cor__`; `component` where there is more than one.
     """
     parts = components(fit)
     names, of_part, numbers = coefficient_rows(fit, exponentiate)

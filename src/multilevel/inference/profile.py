@@ -149,7 +149,7 @@ class Profile(Page, Mapping[str, Curve]):
         if open_ended := [row.name for row, ends in zip(rows, limits, strict=True) if row.kind == "coefficient" and
                           np.isinf(ends).any()]:  # fmt: skip
             notes.append(
-                f"The likelihood of {', '.join(open_ended)} levels off before it is low enough for a limit on that side."
+                f"The likelihood of {', '.join(open_ended)} levels off before it is low enough for one of its limits."
             )
         return Intervals(rows, estimates, limits, level, "Profile likelihood", tuple(notes), self.backend)
 

@@ -14,10 +14,12 @@ from .ink import GREEK, Plain
 from .placing import Cell, nesting, place
 from .response import counted
 from .scene import HEIGHT, LABEL, Node, Plate, Scene, text_width
-from .sheet import GroupTerm, Sheet
+from .sheet import GroupTerm, Part, Sheet
 
 GAP = 24.0  # between nodes side by side
 STACK_GAP = 34.0  # between the predictors and the mean
+ROW = 84.0  # from the mean down to the response
+PART = 52.0  # from the response down to what else differs between rows
 STEP = 24.0  # effects beside the rows rise towards them, so that the arrow of one passes below the next
 MANY = 4  # so many effects of one term, or predictors, share one node
 LONGEST = 24  # letters of a name
@@ -124,7 +126,9 @@ class _Rows:
         response, trials = _response(sheet)
         self.response = Node(_short(response), "n", "data")
         self.mean = None if sheet.is_plain else Node("μ", "n", "mean")
-        self.spread = [Node(GREEK[name], "", "parameter") for name in sheet.spread]
+        self.spread = [Node(GREEK[name], "", "parameter") for name in sheet.spread if name not in sheet.modelled]
+        self.parts = [Node(GREEK[part.symbol], "n", "mean") for part in sheet.parts]
+        self.of_parts = [_part_coefficients(part) for part in sheet.parts]
         self.free = _free_coefficients(sheet)
         self.data = [] if self.mean is None else [Node(name, "n", "data") for name in _predictors(fit, grouping)]
         target = self.mean or self.response
@@ -134,9 +138,19 @@ class _Rows:
             scene.arrows.append((self.data[-1], self.response))
         if self.mean is not None:
             scene.arrows.append((self.mean, self.response))
-        scene.arrows += [(node, self.response) for node in self.spread]
+        scene.arrows += [(node, self.response) for node in (*self.spread, *self.parts)]
+        below: list[list[Node]] = []
+        for part in sheet.parts:
+            below.append(_data_of(part, [*self.data, *(node for data in below for node in data)]))
+        self.lower = list({id(node): node for data in below for node in data}.values())
+        self.lower.sort(key=lambda node: node not in self.data)  # those that the mean has too stand first
+        self.shared = sum(node in self.data for node in self.lower)
+        self.data = [node for node in self.data if node not in self.lower]
+        for node, coefficients, data in zip(self.parts, self.of_parts, below, strict=True):
+            scene.arrows += [(other, node) for other in (*coefficients, *data)]
         own = [self.mean] if self.mean is not None else []
-        scene.nodes += [*self.free, *self.data, *own, self.response, *self.spread]
+        outside = [*self.free, *self.spread, *(node for some in self.of_parts for node in some)]
+        scene.nodes += [*outside, *self.data, *self.lower, *own, self.response, *self.parts]
         self.label = f"row n = 1, …, {sheet.n}"
 
     @property
@@ -149,19 +163,38 @@ class _Rows:
         """Of what stands in the plate."""
         stack = max((node.width for node in self.data), default=0.0)
         middle = max(self.response.width, self.target.width)
-        return max(middle + (2 * (stack + STACK_GAP) if stack else 0), text_width(self.label, LABEL) + 16)
+        below = max((self._reach(k) + node.width - middle / 2 for k, node in enumerate(self.lower)), default=0.0)
+        beside = max(stack + STACK_GAP if stack else 0.0, below, GAP + HEIGHT if self.parts else 0.0)
+        return max(middle + 2 * beside, text_width(self.label, LABEL) + 16)
+
+    def _reach(self, position: int) -> float:
+        """How far left of the middle a predictor below the response ends, so that its arrow to the mean passes that."""
+        half = max(self.response.width, self.target.width) / 2
+        steep = (ROW + PART + position * (HEIGHT + 12)) / ROW
+        return max(half + STACK_GAP, (half + 8) * steep if position < self.shared else 0.0)
+
+    def put_parts(self, x: float, y: float) -> None:
+        """Place what else differs between rows below and to the right of the response, its predictors to the left."""
+        at = x + max(self.response.width, self.target.width) / 2 + GAP
+        for position, node in enumerate(self.parts):
+            node.x, node.y = at + node.width / 2, y + PART * (position + 1)
+        lowest = max((node.y + HEIGHT + 12 for node in self.data), default=y)
+        for position, node in enumerate(self.lower):
+            node.x = x - self._reach(position) - node.width / 2
+            node.y = max(lowest, y + PART) + position * (HEIGHT + 12)
 
     def put(self, x: float, y: float) -> Plate:
         """Place the mean (or the response) at a point, the rest below and beside; the plate around it."""
         for node in (self.mean, self.response):
             if node is not None:
                 node.x, node.y = x, y
-                y += 84
+                y += ROW
         middle = max(self.response.width, self.target.width)
         for position, node in enumerate(self.data):
             node.x = x - middle / 2 - STACK_GAP - node.width / 2
             node.y = self.target.y + (26 if self.mean is not None else 0) + position * (HEIGHT + 12)
-        inside = [node for node in (self.mean, self.response, *self.data) if node is not None]
+        self.put_parts(x, self.response.y)
+        inside = [node for node in (self.mean, self.response, *self.data, *self.lower, *self.parts) if node is not None]
         boxes = [node.box for node in inside]
         half = text_width(self.label, LABEL) / 2 + 8
         left = min(min(box[0] for box in boxes), x - half) - 12
@@ -189,6 +222,21 @@ def _free_coefficients(sheet: Sheet) -> list[Node]:
     if len(slopes) > 2:
         return [*nodes, Node("β", _ranges([int(c.index) for c in slopes]), "parameter")]
     return nodes + [_symbol(c.letter, c.index) for c in slopes]
+
+
+def _part_coefficients(part: Part) -> list[Node]:
+    """The coefficients of the model of zero inflation or dispersion, in one node."""
+    letters = ", ".join(dict.fromkeys(GREEK[c.letter] for c in part.fixed))
+    return [Node(letters, part.component, "parameter")]
+
+
+def _data_of(part: Part, known: Sequence[Node]) -> list[Node]:
+    """The predictors of such a model; those that the mean has too are there already."""
+    names = list(dict.fromkeys(name for variable in part.variables for name in variable.names))
+    if len(names) >= MANY:
+        names = [f"{len(names)} predictors of {part.component}"]
+    there = {node.main: node for node in known}
+    return [there.get(_short(name)) or Node(_short(name), "n", "data") for name in names]
 
 
 def _ranges(numbers: list[int]) -> str:
@@ -228,6 +276,7 @@ def _row_above(rows: _Rows) -> None:
     """Parameters of a model without groups: side by side over the rows."""
     nodes = [*rows.free, *rows.spread]
     _side_by_side(nodes, rows.target.x, rows.target.y - 96)
+    _beside_parts(rows, max(plate.right for plate in rows.scene.plates) + 30)
     if rows.mean is not None:  # past the mean
         for position, node in enumerate(rows.spread):
             node.x = max(node.x, rows.mean.x + 90 + position * (node.width + GAP))
@@ -262,6 +311,13 @@ def _arrange(scene: Scene, groups: list[Group], rows: _Rows) -> None:
     _to_the_right(rows, max(plate.right for plate in scene.plates) + 30)
 
 
+def _beside_parts(rows: _Rows, left: float) -> None:
+    """The coefficients of other linear predictors: to the right of what these give."""
+    for target, nodes in zip(rows.parts, rows.of_parts, strict=True):
+        for node in nodes:
+            node.x, node.y = left + node.width / 2, target.y
+
+
 def _column_centres(groups: list[Group], cells: Sequence[Cell], rows: _Rows) -> dict[int, float]:
     """The x of each column of the grid, the rows at zero."""
     gap = 44.0 + 16 * len(groups)
@@ -288,6 +344,7 @@ def _to_the_right(rows: _Rows, left: float) -> None:
         node.x, node.y = x, rows.target.y - position * (HEIGHT + 14)
     for position, node in enumerate(rows.spread):
         node.x, node.y = x + position * (widest + GAP), rows.response.y
+    _beside_parts(rows, left)
     if rows.mean is None and rows.free:
         for node in rows.free:
             node.y -= HEIGHT + 14

@@ -271,6 +271,62 @@ def test_r2_of_the_conditional_part(inflated, salamanders):
     assert "inflated zeros are left out" in str(found)
 
 
+# ---- on paper -------------------------------------------------------------------------------------------------------
+
+
+def test_equations(m, salamanders):
+    lines = repr(m.equation()).splitlines()
+    assert [line.strip() for line in lines] == [
+        "count[n] ~ 0 with probability π[n],",
+        "otherwise NegativeBinomial(mean = μ[n], size = φ[n])",
+        "log(μ[n]) = α[site[n]] + β₁[spp[n]] + β₂ [mined[n] = no]",
+        "β₁[GP] = 0",
+        "logit(π[n]) = α_zi + β_zi,1 [mined[n] = no] + β_zi,2 DOY[n]",
+        "log(φ[n]) = α_disp + β_disp cover[n]",
+        "α[site] ~ N(α, σ_α),  site = 1, ..., 23",
+    ]
+    assert f"{m.zero_inflation['DOY']:.4g} DOY[n]" in repr(m.equation(numbers=True))
+    assert r"\text{logit}(\pi_{n}) &= \alpha_{\text{zi}} + \beta_{\text{zi},1}" in str(m.equation())
+    assert "<mtext>with probability</mtext>" in m.equation().mathml
+    levels = glmer("count ~ 1 + (1 | site)", salamanders, "poisson", ziformula="~ spp")
+    assert [line.strip() for line in repr(levels.equation()).splitlines()[-3:-1]] == [
+        "logit(π[n]) = α_zi + β_zi[spp[n]]",
+        "β_zi[GP] = 0",
+    ]
+
+
+def test_dispersion_of_normal_responses_is_a_variance():
+    m = glmer("y ~ x + trt + (1 | g)", load("made_hetero"), "gaussian", dispformula="~ trt")
+    lines = [line.strip() for line in repr(m.equation()).splitlines()]
+    assert lines[0].endswith("N(μ[n], σ[n])")
+    assert any(line.startswith("log(σ[n]²) = α_disp + β_disp") for line in lines)
+
+
+def test_diagram(m):
+    from multilevel.paper.drafting import scene_of
+
+    scene = scene_of(m._fit)
+    named = {(node.main, node.sub): node for node in scene.nodes}
+    into = {(a.main, b.main) for a, b in scene.arrows}
+    assert {("mined", "π"), ("DOY", "π"), ("cover", "φ"), ("mined", "μ"), ("π", "count"), ("φ", "count")} <= into
+    assert ("φ", "") not in named  # it differs between rows
+    assert named["α, β", "zi"].y == named["π", "n"].y
+    (rows,) = [plate for plate in scene.plates if not plate.group]
+    for node in (named["π", "n"], named["φ", "n"], named["cover", "n"]):
+        assert rows.left < node.box[0]
+        assert node.box[2] < rows.right
+        assert node.box[3] < rows.bottom
+    boxes = [node.box for node in scene.nodes]
+    for i, (left, top, right, bottom) in enumerate(boxes):
+        assert not any(a < right and left < c and b < bottom and top < d for a, b, c, d in boxes[:i])
+
+
+def test_report(m, tmp_path):
+    page = m.report(tmp_path / "fit.html").read_text(encoding="utf-8")
+    assert "Zero-inflation model:" in page
+    assert "intra-class correlation are not defined" in page
+
+
 # ---- bad input ------------------------------------------------------------------------------------------------------
 
 

@@ -283,7 +283,7 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
             draws their effects from the estimated distribution.
         interval : `"confidence"` for the predicted mean, of the population, or in models with one random term of known
             groups with the uncertainty of their effects. For the response, limits are those of the link transformed,
-            and the standard error is by the delta method.
+            and the standard error is by the delta method, over the coefficients of zero inflation too.
         level : of the interval.
         seed : for `"draw"`, as for numpy.random.default_rng.
 
@@ -338,8 +338,8 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
         """Nakagawa's marginal and conditional R squared, on the scale of the link.
 
         Variance explained without and with the random effects, beside the variance of the distribution (Nakagawa,
-        Johnson & Schielzeth 2017, J. R. Soc. Interface 14, 20170213). InferenceError for a family and link for which
-        that variance is not known.
+        Johnson & Schielzeth 2017, J. R. Soc. Interface 14, 20170213). Inflated zeros are left out. InferenceError for a
+        family and link for which that variance is not known, and with a model of the dispersion.
         """
         return r_squared_generalized(self._fit, self._backend)
 
@@ -369,9 +369,10 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
     def tidy(self, *, exponentiate: bool = False) -> Any:
         """A frame with a row for each parameter: `effect`, `group`, `term`, `estimate`, `std_error`, ..., `p_value`.
 
-        Fixed effects first, then standard deviations `sd__` and correlations `cor__`. With `exponentiate` the fixed
-        effects are odds ratios (logit), ratios of means (log) or hazards (cloglog), with standard errors by the delta
-        method; statistics and p-values are those of the coefficients.
+        Fixed effects first, then standard deviations `sd__` and correlations `cor__`. With models of zero inflation or
+        dispersion `component`, `"cond"`, `"zi"` or `"disp"`, says whose coefficients they are. With `exponentiate` the
+        fixed effects are odds ratios (logit), ratios of means (log) or hazards (cloglog), with standard errors by the
+        delta method; statistics and p-values are those of the coefficients.
         """
         return tidy_generalized_mixed(self._fit, self._backend, exponentiate)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import pytest
 from reference_data import load
 from scipy.optimize import minimize
 
-from multilevel import compare, glmer
-from multilevel.errors import DataError, InferenceError
+from multilevel import compare, glm, glmer
+from multilevel.errors import DataError, FitError, FormulaError, InferenceError, MissingRowsWarning
 from multilevel.models.components import component_fit, positions, whole
 
 R = json.loads((Path(__file__).parent / "reference" / "parts.json").read_text(encoding="utf-8"))
@@ -325,6 +326,65 @@ def test_report(m, tmp_path):
     page = m.report(tmp_path / "fit.html").read_text(encoding="utf-8")
     assert "Zero-inflation model:" in page
     assert "intra-class correlation are not defined" in page
+
+
+# ---- without groups -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["poisson", "negative_binomial"])
+def test_glm_with_inflated_zeros(family, salamanders):
+    m = glm("count ~ spp + mined", salamanders, family, ziformula="~ mined")
+    want = R["glm"][family]
+    assert m.criterion == pytest.approx(want["criterion"], abs=1e-6)
+    assert (m.aic, m.df_residual) == (pytest.approx(want["aic"], abs=1e-6), want["df_residual"])
+    np.testing.assert_allclose(m.fixef, want["cond"]["estimate"], atol=1e-3 * min(want["cond"]["std_error"]))
+    np.testing.assert_allclose(m.se, want["cond"]["std_error"], rtol=1e-3)
+    np.testing.assert_allclose(m.zero_inflation, want["zi"]["estimate"], atol=1e-3 * min(want["zi"]["std_error"]))
+    table = m.tidy()
+    np.testing.assert_allclose(table["std_error"][8:], want["zi"]["std_error"], rtol=1e-3)
+    assert table["component"].tolist() == ["cond"] * 8 + ["zi"] * 2
+    np.testing.assert_allclose(m.residuals("pearson")[:20], want["pearson"], rtol=1e-3)
+    if family == "negative_binomial":
+        assert f"{want['size']:.4g}" in str(m.summary())
+    assert "Zero-inflation model:" in str(m.summary())
+
+
+def test_verbs_of_glm_with_inflated_zeros(salamanders):
+    m = glm("count ~ mined", salamanders, "poisson", ziformula="~ mined")
+    plain = glm("count ~ mined", salamanders, "poisson")
+    assert compare(plain, m).to_frame()["statistic"][1] == pytest.approx(plain.criterion - m.criterion, abs=1e-6)
+    lone = salamanders.groupby("mined", observed=True)["count"].mean()  # two groups, two parameters each: their means
+    made = m.emmeans("mined", component="response").to_frame()
+    np.testing.assert_allclose(made["estimate"], lone[made["mined"]], rtol=1e-6)
+    np.testing.assert_allclose(m.predict(type="response"), m.fitted())
+    interval = m.predict({"mined": ["yes"]}, type="response", interval="confidence")
+    assert interval["std_error"][0] == pytest.approx(made["std_error"][0])
+    assert m.drop1(component="zi").to_frame()["npar"][1] == 1
+    assert m.refit(salamanders["count"]).criterion == pytest.approx(m.criterion, abs=1e-8)
+    assert m.bootstrap(3, seed=1).replicates.shape == (3, 4)
+    assert pickle.loads(pickle.dumps(m)).zero_inflation["mined[no]"] == m.zero_inflation["mined[no]"]
+    assert "logit(π[n])" in repr(m.equation())
+    assert np.isnan(m.deviance)
+    for page in (m.explain(), m.check(), m.anova(component="zi")):
+        assert str(page)
+    gaps = salamanders.assign(cover=salamanders["cover"].where(salamanders["cover"] > -1))
+    with pytest.warns(MissingRowsWarning, match="cover"):
+        fewer = glm("count ~ mined", gaps, "poisson", ziformula="~ cover")
+    assert fewer.nobs == gaps["cover"].notna().sum()
+
+
+@pytest.mark.parametrize(
+    ("family", "ziformula", "error", "words"),
+    [
+        ("gaussian", "~ 1", FitError, "Pearson's residuals"),
+        ("quasipoisson", "~ 1", FitError, "not yet"),
+        ("poisson", "~ (1 | site)", FormulaError, "random terms"),
+        ("poisson", "~ mine", DataError, "'mined'"),
+    ],
+)
+def test_bad_glm(salamanders, family, ziformula, error, words):
+    with pytest.raises(error, match=words):
+        glm("count ~ mined", salamanders, family, ziformula=ziformula)
 
 
 # ---- bad input ------------------------------------------------------------------------------------------------------

@@ -50,6 +50,14 @@ out <- list(
     list(estimate = p$fit[1:30], std_error = p$se.fit[1:30])
   }),
   confint = list(names = rownames(confint(m)), limits = unname(confint(m))),
+  glm = lapply(list(poisson = poisson, negative_binomial = nbinom2), function(family) {
+    g <- glmmTMB(count ~ spp + mined, d, family = family, ziformula = ~ mined)
+    s <- coef(summary(g))
+    list(criterion = -2 * as.numeric(logLik(g)), size = sigma(g), aic = AIC(g), df_residual = df.residual(g),
+         cond = list(estimate = unname(s$cond[, 1]), std_error = unname(s$cond[, 2])),
+         zi = list(estimate = unname(s$zi[, 1]), std_error = unname(s$zi[, 2])),
+         pearson = unname(residuals(g, type = "pearson"))[1:20])
+  }),
   less = -2 * as.numeric(logLik(less)), none = -2 * as.numeric(logLik(none)), full = -2 * as.numeric(logLik(m)),
   pearson = unname(residuals(m, type = "pearson"))[1:20]
 )

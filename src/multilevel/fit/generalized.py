@@ -13,6 +13,8 @@ from ..families import Family, Quasi
 from ..generalized_checks import generalized_check
 from ..generalized_summary import augment_generalized
 from ..generalized_words import generalized_doubts
+from ..labelled import Covariance
+from ..models.components import whole
 from ..models.generalized import GeneralizedFit
 from ..paper import Equation, equation
 from ..predict import Seed, aligned
@@ -42,6 +44,16 @@ class GeneralizedModel(Model):
     def deviance(self) -> float:
         """Twice the log-likelihood lost against a mean for each row, times the dispersion; at the conditional modes."""
         return self._fit.deviance
+
+    @property
+    def joint_vcov(self) -> Covariance:
+        """Covariance of the coefficients of all parts; those of zero inflation are "zi: x", of dispersion "disp: x".
+
+        InferenceError for a fit of one part, whose covariance is `vcov`.
+        """
+        _ = self._fit.joint_vcov
+        every = whole(self._fit)
+        return Covariance(every.names, every.estimate.vcov, self._backend)
 
     def equation(self, numbers: bool = False) -> Equation:
         """The equations of the model: LaTeX (`str`), typeset in a notebook, text in a terminal.

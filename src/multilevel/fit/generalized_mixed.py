@@ -23,7 +23,6 @@ from ..inference.generalized_explained import intra_class_generalized, r_squared
 from ..inference.generalized_prediction import Confidence, predict_generalized_interval
 from ..inference.tabled import TestTable
 from ..labelled import Coefficients, Covariance
-from ..models.components import whole
 from ..models.generalized import another_response
 from ..models.generalized_mixed import (
     GeneralizedMixedFit,
@@ -192,16 +191,6 @@ class GeneralizedLinearMixedModel(GeneralizedModel):
         """
         names, _, vcov = part_estimates(self._fit, part)
         return Covariance(names, vcov, self._backend)
-
-    @property
-    def joint_vcov(self) -> Covariance:
-        """Covariance of the coefficients of all parts; those of zero inflation are "zi: x", of dispersion "disp: x".
-
-        InferenceError for a fit of one part, whose covariance is `vcov`.
-        """
-        _ = self._fit.joint_vcov
-        every = whole(self._fit)
-        return Covariance(every.names, every.estimate.vcov, self._backend)
 
     def ranef(self) -> GroupTables:
         """Conditional modes of the random effects with conditional standard deviations, a table per grouping factor."""

@@ -48,7 +48,8 @@ def _by_likelihood(
         known = fit.likelihood
         rows, n_agq, curvature, models = known.rows, fit.n_agq if random else 1, known.curvature, known.models
     else:
-        rows, n_agq, curvature, models = taken(fit.rows, fit.counted), 1, None, None
+        rows, n_agq, curvature, models = taken(fit.rows, fit.counted), 1, None, fit.models
+        models = models and models.taken(fit.counted)
     own = fit.sums.X if X is None or component != "cond" else X
     if X is not None and models is not None and component != "cond":
         models = models.with_columns(PARTS[component], X)

@@ -73,7 +73,7 @@ def check_component(fit: Fit, component: str, known: Sequence[str] = COMPONENTS)
     if component in OPTIONS and component not in components(fit):
         raise InferenceError(
             f'component="{component}" asks for a model of {PARTS[component]}, which this fit does not have; '
-            f'glmer(..., {OPTIONS[component]}="~ x") fits one'
+            f'fit it with {OPTIONS[component]}="~ x"'
         )
 
 

@@ -134,7 +134,7 @@ def fit_generalized_mixed(
     dispersion = parsed_part(dispformula, "dispersion", family)
     also = [name for part in (inflation, dispersion) if part for name in part.variables]
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=True, also=also)
-    extra = inputs.extra | ({PRESENT: _present(inputs.columns, also)} if also else {})
+    extra = inputs.extra | ({PRESENT: present(inputs.columns, also)} if also else {})
     design, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=extra, factor_response=family.trials)
     rows = replace(rows, extra={name: values for name, values in rows.extra.items() if name != PRESENT})
     dropped = inputs.missing(rows, missing)
@@ -170,7 +170,7 @@ def refit_generalized_mixed(fit: GeneralizedMixedFit, rows: Matrices) -> General
     )  # fmt: skip
 
 
-def _present(columns: Mapping[str, Column], names: Sequence[str]) -> Floats:
+def present(columns: Mapping[str, Column], names: Sequence[str]) -> Floats:
     """(n_total,) zero, NaN in rows where one of these columns is missing."""
     gaps = [missing_rows(columns[name]) for name in dict.fromkeys(names)]
     return np.where(np.any(gaps, axis=0), np.nan, 0.0)

@@ -26,7 +26,7 @@ from .grid import ROOM, Grid, evaluate
 
 MeansComponent: TypeAlias = Literal["cond", "zi", "disp", "response"]
 CONDITIONAL = 'NOTE: These are of the mean of the family, inflated zeros left out; component="response" counts them.'
-EXPECTED = "NOTE: These are of the expected response, inflated zeros included, averaged on its scale."
+EXPECTED = "NOTE: These are of the expected response{}, averaged on its scale."
 
 
 class Part(NamedTuple):
@@ -50,7 +50,9 @@ def part_of(fit: Fit, component: str) -> Part:
             'component="response" is for models of zero inflation or dispersion; without them type="response" shows '
             "means on the scale of the response, and .regrid() averages them there"
         )
-    return Part(fit, (component_fit(fit, "zi"),) if "zi" in known else (), EXPECTED)
+    if "zi" not in known:
+        return Part(fit, note=EXPECTED.format(""))
+    return Part(fit, (component_fit(fit, "zi"),), EXPECTED.format(", inflated zeros included"))
 
 
 def cells(fit: Fit, grid: Grid, shifts: Mapping[str, float] | None = None) -> tuple[Floats, Floats]:

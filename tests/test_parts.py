@@ -87,6 +87,18 @@ def test_expected_responses_are_those_predicted(m, salamanders):
     np.testing.assert_allclose(made["std_error"], interval["std_error"], rtol=1e-10)
 
 
+def test_units_and_origin_do_not_matter(m, salamanders):
+    moved = salamanders.assign(DOY=salamanders["DOY"] * 1e4 + 1e6)
+    other = glmer(FORMULA, moved, "negative_binomial", ziformula="~ mined + DOY", dispformula="~ cover")
+    for one, two in zip(
+        m.emmeans("mined", component="response").estimates, other.emmeans("mined", component="response").estimates,
+        strict=True,
+    ):  # fmt: skip
+        np.testing.assert_allclose(one, two, rtol=1e-4)
+    row, column = ("zi: DOY", "mined[no]")
+    assert other.joint_vcov[row, column] * 1e4 == pytest.approx(m.joint_vcov[row, column], rel=2e-3)
+
+
 def test_weights_and_offsets_of_expected_responses(salamanders):
     longer = salamanders.assign(effort=1.0 + salamanders["DOP"].abs())
     m = glmer("count ~ mined + offset(log(effort)) + (1 | site)", longer, "poisson", ziformula="~ cover")

@@ -182,6 +182,12 @@ void GeneralizedMixed::report_slopes(const Parameters& q, const LaplacePoint& at
   out.vcov = beta_map_ * covariance(wide, m, p) * transpose(beta_map_);
   out.vcov_shape = covariance(wide, m + p, n_shape());
   if (shape_map_.rows) out.vcov_shape = shape_map_ * out.vcov_shape * transpose(shape_map_);
+  Mat both = Mat::identity(p + n_shape());
+  for (int j = 0; j < p; ++j)
+    for (int i = 0; i < p; ++i) both(i, j) = beta_map_(i, j);
+  for (int j = 0; j < shape_map_.rows; ++j)
+    for (int i = 0; i < shape_map_.rows; ++i) both(p + i, p + j) = shape_map_(i, j);
+  out.vcov_joint = both * covariance(wide, m, p + n_shape()) * transpose(both);
 }
 
 GeneralizedSolution GeneralizedMixed::report(const Vec& theta, const Vec& beta, const Vec& shape, const LaplacePoint& at) {

@@ -14,6 +14,7 @@ struct GeneralizedSolution {
   Vec gradient;            // theta, beta, shape
   Mat hessian;             // the same; empty unless asked for
   Mat vcov, vcov_rx, vcov_shape;
+  Mat vcov_joint;          // of beta and shape together
   std::vector<Vec> modes;  // per term, levels x k row-major
   Vec eta;                 // of the user's rows
   double conditional_deviance = 0.0, conditional_log_likelihood = 0.0, logdet = 0.0, penalty = 0.0;

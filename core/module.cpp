@@ -611,6 +611,7 @@ NB_MODULE(_core, m) {
       .def_prop_ro("vcov", matrix(&GeneralizedSolution::vcov), nb::rv_policy::move)
       .def_prop_ro("vcov_rx", matrix(&GeneralizedSolution::vcov_rx), nb::rv_policy::move)
       .def_prop_ro("vcov_shape", matrix(&GeneralizedSolution::vcov_shape), nb::rv_policy::move)
+      .def_prop_ro("vcov_joint", matrix(&GeneralizedSolution::vcov_joint), nb::rv_policy::move)
       .def_prop_ro("eta", vector(&GeneralizedSolution::eta), nb::rv_policy::move)
       .def_prop_ro("path", vector(&GeneralizedSolution::path), nb::rv_policy::move)
       .def_prop_ro("smallest", vector(&GeneralizedSolution::smallest), nb::rv_policy::move)

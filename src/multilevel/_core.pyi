@@ -189,6 +189,8 @@ class GeneralizedSolution:
     @property
     def vcov_shape(self) -> Floats: ...  # (s, s) as vcov, of the shapes or the coefficients of their models
     @property
+    def vcov_joint(self) -> Floats: ...  # (p + s, p + s) as vcov, of beta and shape together
+    @property
     def modes(self) -> list[Floats]: ...  # per term (l * k,): conditional modes of the random effects, level by level
     @property
     def eta(self) -> Floats: ...  # (n,) linear predictor at the modes, offset included

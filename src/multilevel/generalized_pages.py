@@ -51,6 +51,8 @@ class GeneralizedLinearSummary(Page):
     data, weights : what the user gave, in words; empty: not printed.
     n_missing : rows left out because of missing values.
     notes : further sentences for the end of the page.
+    parts, part_formulas : a model of zero inflation, as for `GeneralizedMixedSummary`; then `residuals` are Pearson's,
+        and `loglik` stands in the place of deviances, which are not defined.
     """
 
     formula: str
@@ -75,20 +77,29 @@ class GeneralizedLinearSummary(Page):
     weights: str = ""
     n_missing: int = 0
     notes: tuple[str, ...] = ()
+    parts: tuple[tuple[str, tuple[str, ...], Floats, Floats, Floats], ...] = ()
+    part_formulas: Mapping[str, str] = field(default_factory=dict)
+    loglik: float = np.nan
 
     def __repr__(self) -> str:
         return self.to_text()
 
     def sections(self) -> tuple[Section, ...]:
         """Title, residuals, coefficients, dispersion, deviances, notes."""
-        heading = heading_items(self.formula, self.data, Weights=self.weights)
+        heading = heading_items(self.formula, self.data, Weights=self.weights, **self.part_formulas)
+        residuals = "Pearson Residuals:" if self.parts else "Deviance Residuals:"
+        shape = self.shape or (() if self.parts else (self._dispersion(),))
         method = "quasi-likelihood" if self.quasi else "maximum likelihood"
         family = Line(f" Family: {self.family}  ( {self.link} )")
         return (
             Section(f"Generalized linear model fit by {method}", (family, *heading)),
-            *([Section("Deviance Residuals:", (quantile_table(self.residuals),))] if self.df_residual > 5 else []),
+            *([Section(residuals, (quantile_table(self.residuals),))] if self.df_residual > 5 else []),
             self._coefficients(),
-            Section("", tuple(map(Prose, self.shape or [self._dispersion()]))),
+            *(
+                Section(title, coefficient_items(names, estimates, errors, p=p, letter="z"))
+                for title, names, estimates, errors, p in self.parts
+            ),
+            *([Section("", tuple(map(Prose, shape)))] if shape else []),
             Section("", tuple(map(Line, self._closing()))),
             *(
                 [Section("", (Line(f"Number of Fisher Scoring iterations: {self.iterations}"),))]
@@ -111,6 +122,8 @@ class GeneralizedLinearSummary(Page):
         return f"(Dispersion parameter for {self.family} family taken to be {number})"
 
     def _closing(self) -> list[str]:
+        if self.parts:
+            return [*self._missing_line(), f"Log-likelihood: {self.loglik:.1f}, AIC: {significant([self.aic], 4)[0]}"]
         cells = significant((self.null_deviance, self.deviance), max(5, DIGITS + 1))
         dfs = [str(self.df_null), str(self.df_residual)]
         width = max(map(len, dfs))
@@ -118,11 +131,14 @@ class GeneralizedLinearSummary(Page):
             f"{label} deviance: {cell}  on {df.rjust(width)}  degrees of freedom"
             for label, cell, df in zip(("    Null", "Residual"), cells, dfs, strict=True)
         ]
-        if self.n_missing:
-            plural = "s" if self.n_missing > 1 else ""
-            lines.append(f"  ({self.n_missing} observation{plural} deleted due to missingness)")
+        lines += self._missing_line()
         lines.append(f"AIC: {significant([self.aic], max(4, DIGITS + 1))[0]}")
         return lines
+
+    def _missing_line(self) -> list[str]:
+        if not self.n_missing:
+            return []
+        return [f"  ({self.n_missing} observation{'s' if self.n_missing > 1 else ''} deleted due to missingness)"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -16,6 +16,7 @@ from .generalized_pages import GeneralizedLinearSummary, GeneralizedMixedSummary
 from .generalized_words import limit_words, method_words, optimum_words, separation_words, shape_lines, success_words
 from .inference.wald import t_p_values, z_p_values
 from .labelled import Floats
+from .models.components import component_fit, components, part_texts
 from .models.generalized import GeneralizedFit
 from .models.generalized_linear import GeneralizedLinearFit
 from .models.generalized_mixed import GeneralizedMixedFit, part_estimates
@@ -28,6 +29,7 @@ from .summary import group_sizes, source_words, weights_words
 from .tidy import random_rows
 
 PARTS: dict[Part, str] = {"zero inflation": "Zero-inflation model:", "dispersion": "Dispersion model:"}
+TITLES = {"zi": "Zero-inflation model:", "disp": "Dispersion model:"}
 RATIOS = {"logit": "odds ratios", "log": "ratios of means", "cloglog": "hazard ratios"}
 
 
@@ -35,7 +37,7 @@ def generalized_linear_summary(fit: GeneralizedLinearFit, data: Any) -> Generali
     """The page of a `glm`; rows of weight zero are not among its residuals."""
     e = fit.estimate
     _, errors, _, p = wald(fit)
-    r = residuals_generalized(fit, "deviance")
+    r = residuals_generalized(fit, "pearson" if fit.modelled else "deviance")
     return GeneralizedLinearSummary(
         formula=fit.design.formula.text,
         family=titled(fit),
@@ -51,7 +53,7 @@ def generalized_linear_summary(fit: GeneralizedLinearFit, data: Any) -> Generali
         null_deviance=e.null_deviance,
         deviance=fit.deviance,
         df_null=e.df_null,
-        df_residual=e.n - len(fit.kept),
+        df_residual=residual_df(fit),
         aic=e.aic,
         iterations=e.iterations,
         shape=() if fit.family.estimates_dispersion else shape_lines(fit),
@@ -59,7 +61,19 @@ def generalized_linear_summary(fit: GeneralizedLinearFit, data: Any) -> Generali
         weights=weights_words(fit) if fit.weighted else "",
         n_missing=fit.n_missing,
         notes=tuple(_linear_notes(fit)),
+        part_formulas=part_texts(fit),
+        parts=tuple(_coefficient_tables(fit)),
+        loglik=e.loglik,
     )
+
+
+def _coefficient_tables(fit: GeneralizedFit) -> Iterator[tuple[str, tuple[str, ...], Floats, Floats, Floats]]:
+    """Coefficient tables of the parts beside the mean."""
+    for component in components(fit)[1:]:
+        part = component_fit(fit, component)
+        assert isinstance(part, GeneralizedFit)
+        estimates, errors, _, p_values = wald(part)
+        yield TITLES[component], part.names, estimates, errors, p_values
 
 
 def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str) -> GeneralizedMixedSummary:
@@ -145,12 +159,15 @@ def wald(fit: GeneralizedFit) -> tuple[Floats, Floats, Floats, Floats]:
 
 
 def tidy_generalized_linear(fit: GeneralizedLinearFit, backend: str, exponentiate: bool) -> Any:
-    """`term`, `estimate`, `std_error`, `statistic`, `p_value`; NaN for columns that others determine."""
-    estimates, errors, statistics, p = wald(fit)
-    if exponentiate:
-        estimates, errors = ratios(fit, estimates, errors)
-    values = {"estimate": estimates, "std_error": errors, "statistic": statistics, "p_value": p}
-    return frame({"term": fit.design.names, **{name: spread(fit, v) for name, v in values.items()}}, backend)
+    """`term`, `estimate`, `std_error`, `statistic`, `p_value`; NaN for columns that others determine.
+
+    With inflated zeros `component` stands before.
+    """
+    names, parts, values = coefficient_rows(fit, exponentiate)
+    p = len(fit.names)
+    every = {name: np.append(spread(fit, v[:p]), v[p:]) for name, v in values.items()}
+    own = {"component": ["cond"] * len(fit.design.names) + parts[p:]} if len(parts) > p else {}
+    return frame({**own, "term": [*fit.design.names, *names[p:]], **every}, backend)
 
 
 def ratios(fit: GeneralizedFit, estimates: Floats, errors: Floats) -> tuple[Floats, Floats]:
@@ -166,24 +183,43 @@ def ratios(fit: GeneralizedFit, estimates: Floats, errors: Floats) -> tuple[Floa
 
 
 def tidy_generalized_mixed(fit: GeneralizedMixedFit, backend: str, exponentiate: bool) -> Any:
-    """`effect`, `group`, `term`, `estimate`, `std_error`, `statistic`, `p_value`: fixed effects, `sd__`, `cor__`."""
-    estimates, errors, statistics, p_values = wald(fit)
-    if exponentiate:
-        estimates, errors = ratios(fit, estimates, errors)
+    """`effect`, `component`, `group`, `term`, `estimate`, `std_error`, `statistic`, `p_value`.
+
+    Coefficients of all parts come first, then `sd__` and `cor__`; `component` where there is more than one.
+    """
+    parts = components(fit)
+    names, of_part, numbers = coefficient_rows(fit, exponentiate)
     random = [row for term in varcorr(fit, backend).terms for row in random_rows(term)]
     groups, terms, values = zip(*random, strict=True)
-    p, m = len(estimates), len(random)
+    p, m = len(names), len(random)
     none = np.full(m, np.nan)
     columns: dict[str, Sequence[Any] | Floats] = {
         "effect": ["fixed"] * p + ["ran_pars"] * m,
+        **({"component": [*of_part, *["cond"] * m]} if len(parts) > 1 else {}),
         "group": [None] * p + list(groups),
-        "term": [*fit.names, *terms],
-        "estimate": np.concatenate([estimates, values]),
-        "std_error": np.concatenate([errors, none]),
-        "statistic": np.concatenate([statistics, none]),
-        "p_value": np.concatenate([p_values, none]),
+        "term": [*names, *terms],
+        "estimate": np.concatenate([numbers["estimate"], values]),
+        **{name: np.concatenate([numbers[name], none]) for name in ("std_error", "statistic", "p_value")},
     }
     return frame(columns, backend)
+
+
+def coefficient_rows(fit: GeneralizedFit, exponentiate: bool) -> tuple[list[str], list[str], dict[str, Floats]]:
+    """Names of the coefficients of all parts, which part each belongs to, and their numbers."""
+    names: list[str] = []
+    of_part: list[str] = []
+    tables = []
+    for component in components(fit):
+        part = component_fit(fit, component)
+        assert isinstance(part, GeneralizedFit)
+        estimates, errors, statistics, p_values = wald(part)
+        if exponentiate:
+            estimates, errors = ratios(part, estimates, errors)
+        tables.append((estimates, errors, statistics, p_values))
+        names += part.names
+        of_part += [component] * len(part.names)
+    heads = ("estimate", "std_error", "statistic", "p_value")
+    return names, of_part, dict(zip(heads, map(np.concatenate, zip(*tables, strict=True)), strict=True))
 
 
 def glance_generalized_mixed(fit: GeneralizedMixedFit, backend: str) -> Any:
@@ -196,12 +232,17 @@ def glance_generalized_mixed(fit: GeneralizedMixedFit, backend: str) -> Any:
     return frame({name: [value] for name, value in values.items()}, backend)
 
 
+def residual_df(fit: GeneralizedLinearFit) -> int:
+    """Rows that count less identified coefficients; where zeros are inflated less all parameters."""
+    return fit.estimate.n - (fit.estimate.n_parameters if fit.modelled else len(fit.kept))
+
+
 def glance_generalized_linear(fit: GeneralizedLinearFit, backend: str) -> Any:
     """One row: deviances, likelihood criteria, degrees of freedom, as in R's broom."""
     e = fit.estimate
     values = {
         "null_deviance": e.null_deviance, "df_null": e.df_null, "loglik": e.loglik, "aic": e.aic, "bic": e.bic,
-        "deviance": fit.deviance, "df_residual": e.n - len(fit.kept), "nobs": e.n, "dispersion": e.dispersion,
+        "deviance": fit.deviance, "df_residual": residual_df(fit), "nobs": e.n, "dispersion": e.dispersion,
     }  # fmt: skip
     return frame({name: [value] for name, value in values.items()}, backend)
 
@@ -209,7 +250,8 @@ def glance_generalized_linear(fit: GeneralizedLinearFit, backend: str) -> Any:
 def augment_generalized(fit: GeneralizedFit, data: Any) -> Any:
     """The data with `.fitted` (means), `.resid` (deviance residuals) and for mixed models `.fixed`.
 
-    With a model of zero inflation or dispersion the residuals are Pearson's.
+    With a model of zero inflation or dispersion the residuals are Pearson's, and `.zprob` is the chance of an inflated
+    zero.
     """
     added = {".fitted": fit.mean, ".resid": residuals_generalized(fit, "pearson" if fit.modelled else "deviance")}
     if fit.design.random:
@@ -217,6 +259,8 @@ def augment_generalized(fit: GeneralizedFit, data: Any) -> Any:
         if (part := fit.inflating) is not None:
             fixed = fixed * (1 - part.family.link.inverse(fixed_part(part, part.rows)))
         added[".fixed"] = fixed
+    if fit.inflation is not None:
+        added[".zprob"] = fit.inflation
     return with_columns(data, {name: aligned(values, fit.rows) for name, values in added.items()})
 
 

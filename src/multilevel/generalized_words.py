@@ -106,7 +106,7 @@ def optimum_words(fit: GeneralizedFit) -> str:
     c = fit.estimate.certificate
     if fit.design.random:
         return convergence_words(c)
-    if not fit.family.scored:
+    if fit.modelled or not fit.family.scored:
         return convergence_words(c)
     if not c.converged:
         return f"Fisher scoring did not converge in {c.evaluations} steps"
@@ -148,6 +148,7 @@ def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
         _mean_sentence(fit, "coefficient"),
         f"It was estimated by {method} from {e.n} rows.",
         *shape,
+        *_model_sentences(fit),
         *limit_words(fit),
     ]
     if fit.family.estimates_dispersion:

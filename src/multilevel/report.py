@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from .diagnostics import sentence
 from .errors import DataError, InferenceError
 from .families import Quasi
 from .progress import Progress
@@ -118,7 +119,7 @@ def _variation(model: Any) -> str:
     try:
         r2, icc = model.r2(), model.icc()
     except InferenceError as why:  # not every family has them
-        return f"<p>{escape(str(why))}</p>"
+        return f"<p>{escape(sentence(str(why)))}</p>"
     parts = [f"{_per_cent(share)} belong to {escape(term)}" for term, share in zip(icc.terms, icc.shares, strict=True)]
     rest = "the distribution of the response around its mean" if hasattr(model, "family") else "the residuals"
     words = (

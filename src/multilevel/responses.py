@@ -67,6 +67,18 @@ def _zero_probability(
     )
 
 
+def inflation_columns(fit: GeneralizedFit, newdata: Any) -> Floats:
+    """(n_total, k) columns of the model of zero inflation; NaN where a predictor is missing."""
+    assert fit.models is not None
+    assert fit.models.inflation is not None
+    if newdata is None:
+        return aligned(np.column_stack(fit.models.inflation.X), fit.rows)
+    X, kept, n = _part_rows(newdata, fit.models.inflation.design)
+    out = np.full((n, len(X)), np.nan)
+    out[kept] = np.column_stack(X)
+    return out
+
+
 def population_average(inverse: Callable[[Floats], Floats], eta: Floats, sd: Floats) -> Floats:
     """(n,) E g^-1(eta + sd z) over a standard normal z, by the trapezoidal rule; `inverse` is g^-1.
 

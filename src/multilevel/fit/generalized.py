@@ -13,6 +13,8 @@ from ..families import Family, Quasi
 from ..generalized_checks import generalized_check
 from ..generalized_summary import augment_generalized
 from ..generalized_words import generalized_doubts
+from ..labelled import Covariance
+from ..models.components import whole
 from ..models.generalized import GeneralizedFit
 from ..paper import Diagram, Equation, equation
 from ..predict import Seed, aligned
@@ -42,6 +44,16 @@ class GeneralizedModel(Model):
         """Twice the log-likelihood lost against a mean for each row, times the dispersion; at the conditional modes."""
         return self._fit.deviance
 
+    @property
+    def joint_vcov(self) -> Covariance:
+        """Covariance of the coefficients of all parts; those of zero inflation are "zi: x", of dispersion "disp: x".
+
+        InferenceError for a fit of one part, whose covariance is `vcov`.
+        """
+        _ = self._fit.joint_vcov
+        every = whole(self._fit)
+        return Covariance(every.names, every.estimate.vcov, self._backend)
+
     def equation(self, numbers: bool = False) -> Equation:
         """The equations of the model: LaTeX (`str`), typeset in a notebook, text in a terminal.
 
@@ -53,9 +65,9 @@ class GeneralizedModel(Model):
         incidence[n] ~ Poisson(μ[n])
            log(μ[n]) = α + β size[n]
         """
-        self._fit.refuse_models("equations")
         if isinstance(self.family, Quasi):
             raise InferenceError(f"the {self.family.name} family says mean and variance only; it has no equation")
+        self._fit.refuse_random_inflation("equations")
         return equation(self._fit, numbers, family=self.family.title, link=self.family.link.name)
 
     def diagram(self) -> Diagram:

@@ -10,10 +10,17 @@ from ..data.sums import Floats
 from ..diagnostics import Explanation
 from ..families import Family, family_of
 from ..generalized_pages import GeneralizedLinearSummary
-from ..generalized_summary import generalized_linear_summary, glance_generalized_linear, tidy_generalized_linear
+from ..generalized_summary import (
+    generalized_linear_summary,
+    glance_generalized_linear,
+    residual_df,
+    tidy_generalized_linear,
+)
 from ..generalized_words import explain_generalized_linear
 from ..inference.generalized_prediction import predict_generalized_interval
 from ..inference.prediction import Interval
+from ..labelled import Coefficients
+from ..models.components import component_fit
 from ..models.generalized import another_response
 from ..models.generalized_linear import GeneralizedLinearFit, fit_generalized_linear, refit_generalized_linear
 from ..models.inputs import Missing, Weights
@@ -31,6 +38,7 @@ def glm(
     weights: Weights = None,
     contrasts: Mapping[str, str] | None = None,
     missing: Missing = "drop",
+    ziformula: str | None = None,
 ) -> GeneralizedLinearModel:
     """Fit a generalized linear model by Fisher scoring.
 
@@ -47,6 +55,9 @@ def glm(
         response is a proportion, else the factor by which a row counts. Rows of weight zero do not count. Default: one.
     contrasts : coding of factors, `{"period": "sum"}`. Default: treatment, for ordered factors polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
+    ziformula : a model `"~ x"` of the logit of the probability that a row is zero whatever its mean, as in `glmer`;
+        all is then estimated by maximum likelihood. Not for families whose dispersion is taken from Pearson's
+        residuals. Default: no such zeros.
 
     A categorical response is coded as in R: its first level is a failure, all others are successes.
 
@@ -76,7 +87,7 @@ def glm(
     (114.102, 52)
     """
     fit = fit_generalized_linear(
-        formula, data, family_of(family), weights=weights, contrasts=contrasts, missing=missing
+        formula, data, family_of(family), weights=weights, contrasts=contrasts, missing=missing, ziformula=ziformula
     )
     warn(fit)
     return GeneralizedLinearModel(fit, data)
@@ -101,9 +112,20 @@ class GeneralizedLinearModel(UnmixedModel, GeneralizedModel):
         return self._fit.estimate.dispersion
 
     @property
+    def zero_inflation(self) -> Coefficients:
+        """(k,) coefficients of the model of zero inflation, on the scale of the logit. InferenceError without one."""
+        part = component_fit(self._fit, "zi")
+        return Coefficients(part.names, part.estimate.beta, "estimate", self._backend)
+
+    @property
     def null_deviance(self) -> float:
-        """Deviance of the model with nothing but the intercept, if there is one, and the offset."""
+        """Deviance of the model with nothing but the intercept, if there is one, and the offset; NaN with ziformula."""
         return self._fit.estimate.null_deviance
+
+    @property
+    def df_residual(self) -> int:
+        """Rows that count less identified coefficients; with ziformula less all parameters, as in glmmTMB."""
+        return residual_df(self._fit)
 
     def explain(self) -> Explanation:
         """The fit in sentences: what was estimated, what is separated, what was left out."""
@@ -119,7 +141,8 @@ class GeneralizedLinearModel(UnmixedModel, GeneralizedModel):
         Parameters
         ----------
         newdata : a table with the columns of the formula, the response excepted. Default: the rows of the fit.
-        type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean.
+        type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean; with a model of zero
+            inflation also `"conditional"`, the mean without inflated zeros, and `"zprob"`, the probability of these.
         interval : `"confidence"` for the predicted mean. For the response, limits are those of the link transformed,
             and the standard error is by the delta method. `"prediction"` (with `type="response"`) for a response that
             is yet to come: quantiles of the family over a normal distribution of the linear predictor, the shape taken

@@ -243,7 +243,7 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
             draws their effects from the estimated distribution.
         interval : `"confidence"` for the predicted mean, of the population, or in models with one random term of known
             groups with the uncertainty of their effects. For the response, limits are those of the link transformed,
-            and the standard error is by the delta method. `"prediction"` (with `type="response"`) for a response that
+            and the standard error is by the delta method, over the coefficients of zero inflation too. `"prediction"` (with `type="response"`) for a response that
             is yet to come: of a known group (`"same"`), or of a new one, whose effects are drawn from their
             distribution (`"population"`, `"average"`). Limits are quantiles of the family over a normal distribution of
             the linear predictor, with the variances of the estimated effects; theta and shape count as known.
@@ -299,8 +299,8 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         """Nakagawa's marginal and conditional R squared, on the scale of the link.
 
         Variance explained without and with the random effects, beside the variance of the distribution (Nakagawa,
-        Johnson & Schielzeth 2017, J. R. Soc. Interface 14, 20170213). InferenceError for a family and link for which
-        that variance is not known.
+        Johnson & Schielzeth 2017, J. R. Soc. Interface 14, 20170213). Inflated zeros are left out. InferenceError for a
+        family and link for which that variance is not known, and with a model of the dispersion.
         """
         return r_squared_generalized(self._fit, self._backend)
 
@@ -330,9 +330,10 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
     def tidy(self, *, exponentiate: bool = False) -> Any:
         """A frame with a row for each parameter: `effect`, `group`, `term`, `estimate`, `std_error`, ..., `p_value`.
 
-        Fixed effects first, then standard deviations `sd__` and correlations `cor__`. With `exponentiate` the fixed
-        effects are odds ratios (logit), ratios of means (log) or hazards (cloglog), with standard errors by the delta
-        method; statistics and p-values are those of the coefficients.
+        Fixed effects first, then standard deviations `sd__` and correlations `cor__`. With models of zero inflation or
+        dispersion `component`, `"cond"`, `"zi"` or `"disp"`, says whose coefficients they are. With `exponentiate` the
+        fixed effects are odds ratios (logit), ratios of means (log) or hazards (cloglog), with standard errors by the
+        delta method; statistics and p-values are those of the coefficients.
         """
         return tidy_generalized_mixed(self._fit, self._backend, exponentiate)
 

@@ -28,6 +28,7 @@ from ..inference.intervals import Intervals
 from ..inference.means import JointTests, MarginalMeans, emmeans, emtrends, joint_tests
 from ..inference.means.axes import Reduce
 from ..inference.means.grid import At
+from ..inference.means.parts import MeansComponent
 from ..inference.means.specs import Names as Predictors
 from ..inference.means.verbs import Type as MeansType
 from ..inference.methods import sampling_of
@@ -36,6 +37,7 @@ from ..inference.profile import Profile, profile
 from ..inference.replicates import bootstrap
 from ..inference.sampling import Sampling
 from ..inference.tabled import TestTable
+from ..models.components import Component, component_fit
 from ..models.estimate import Fit
 from ..models.predictor import fitted
 from ..predict import Residuals, Seed, aligned, residuals
@@ -133,7 +135,13 @@ class Model:
         return augment(self._fit, self._data)
 
     def anova(
-        self, type: int = 3, df: str | None = None, *, vcov: str | None = None, cluster: Any = None
+        self,
+        type: int = 3,
+        df: str | None = None,
+        *,
+        vcov: str | None = None,
+        cluster: Any = None,
+        component: Component = "cond",
     ) -> AnovaTable:
         """F tests of the terms of the formula, whatever the coding of their factors.
 
@@ -146,6 +154,7 @@ class Model:
         vcov, cluster : `"CR0"`, `"CR1"`, `"CR1S"`, `"CR2"` or `"CR3"` for a cluster-robust covariance, with its own
             degrees of freedom, and its clusters: a column or grouping factor by name, or an array. Default, for mixed
             models: the grouping factor in which all others are nested.
+        component : whose terms: `"cond"`, the mean; with a model of zero inflation `"zi"`, of dispersion `"disp"`.
 
         >>> from multilevel import datasets, lmer
         >>> m = lmer("yield ~ variety * nitro + (1 | block/variety)", datasets.load("oats", "dict"))
@@ -158,10 +167,16 @@ class Model:
         ---
         Signif. codes:  0 ‘***’ 0.001 ‘**’ 0.01 ‘*’ 0.05 ‘.’ 0.1 ‘ ’ 1
         """
-        return anova(self._fit, type, self._judged(df, vcov, cluster), self._backend)
+        return anova(component_fit(self._fit, component), type, self._judged(df, vcov, cluster), self._backend)
 
     def drop1(
-        self, test: str | None = None, df: str | None = None, *, vcov: str | None = None, cluster: Any = None
+        self,
+        test: str | None = None,
+        df: str | None = None,
+        *,
+        vcov: str | None = None,
+        cluster: Any = None,
+        component: Component = "cond",
     ) -> TestTable | AnovaTable:
         """Tests of the fixed terms that no other term contains, each left out in turn.
 
@@ -170,8 +185,9 @@ class Model:
         test : `"Chisq"`, likelihood ratios of refits by maximum likelihood (default of mixed models), or `"F"`, without
             refits (default of linear models).
         df, vcov, cluster : of the F tests, as for `anova`; a cluster-robust covariance asks for F tests.
+        component : whose terms, as for `anova`.
         """
-        return drop1(self._fit, test, self._judged(df, vcov, cluster), self._backend)
+        return drop1(self._fit, test, self._judged(df, vcov, cluster), self._backend, component=component)
 
     def test(
         self,
@@ -190,6 +206,9 @@ class Model:
             or a matrix L (k, p) on the identified coefficients.
         rhs : what weights and matrices are tested against.
         df, vcov, cluster : as for `anova`.
+
+        With models of zero inflation or dispersion their coefficients are "zi: x" and "disp: x", as in
+        `"zi: x = 0"`, and come after the others in a matrix.
 
         Raises
         ------
@@ -223,7 +242,8 @@ class Model:
         method : `"wald"`: estimate and standard error, for fixed effects only. `"profile"`: from the profile
             likelihood. `"boot"`: from a parametric bootstrap.
         level : coverage aimed at.
-        parameters : a name, several, `"theta_"` (the random part) or `"beta_"` (fixed effects). Default: all.
+        parameters : a name, several, `"theta_"` (the random part), `"beta_"` (fixed effects), `"zi_"` or `"disp_"`
+            (those of a model of zero inflation or dispersion). Default: all.
         df : wald: `"satterthwaite"` (default of mixed models), `"kenward-roger"` (with its standard errors),
             `"residual"` (default of linear models) or `"none"`, the normal distribution as in lme4.
         vcov, cluster : wald: as for `anova`.
@@ -265,7 +285,8 @@ class Model:
 
         Parameters
         ----------
-        parameters : a name, several, `"theta_"` (the random part) or `"beta_"` (fixed effects). Default: all.
+        parameters : a name, several, `"theta_"` (the random part), `"beta_"` (fixed effects), `"zi_"` or `"disp_"`
+            (those of a model of zero inflation or dispersion). Default: all.
         level : the curves go to the boundary of the joint confidence region of this level of all parameters.
 
         >>> from multilevel import datasets, lmer
@@ -323,6 +344,7 @@ class Model:
         cluster: Any = None,
         level: float = 0.95,
         type: MeansType = "link",
+        component: MeansComponent = "cond",
     ) -> MarginalMeans:
         """Estimated marginal means over a grid of the predictors, as emmeans computes and prints them.
 
@@ -342,6 +364,9 @@ class Model:
         vcov, cluster : as for `anova`.
         level : of confidence intervals.
         type : `"response"` shows means on the scale of the response, where it was transformed in the formula.
+        component : with a model of zero inflation or dispersion, `"cond"`, the mean without inflated zeros; `"zi"` and
+            `"disp"`, these models, on the scales of logit and logarithm; `"response"`, the expected response, inflated
+            zeros included, averaged on its own scale.
 
         Returns
         -------
@@ -364,7 +389,8 @@ class Model:
         """
         return emmeans(
             self._fit, self._data, specs, by=by, at=at, cov_reduce=cov_reduce, weights=weights, offset=offset,
-            nested=nested, df=self._judged(df, vcov, cluster), level=level, type=type, backend=self._backend,
+            nested=nested, df=self._judged(df, vcov, cluster), level=level, type=type, component=component,
+            backend=self._backend,
         )  # fmt: skip
 
     def emtrends(
@@ -383,6 +409,7 @@ class Model:
         vcov: str | None = None,
         cluster: Any = None,
         level: float = 0.95,
+        component: MeansComponent = "cond",
     ) -> MarginalMeans:
         """Estimated marginal means of slopes of the numeric predictor `var`; other arguments as for `emmeans`.
 
@@ -404,7 +431,7 @@ class Model:
         return emtrends(
             self._fit, self._data, specs, var, by=by, at=at, cov_reduce=cov_reduce, weights=weights, delta=delta,
             max_degree=max_degree, nested=nested, df=self._judged(df, vcov, cluster), level=level,
-            backend=self._backend,
+            component=component, backend=self._backend,
         )  # fmt: skip
 
     def joint_tests(
@@ -418,6 +445,7 @@ class Model:
         df: str | None = None,
         vcov: str | None = None,
         cluster: Any = None,
+        component: Component = "cond",
     ) -> JointTests:
         """F tests of the terms by contrasts among the means of the reference grid: type III tests of balanced cells.
 
@@ -433,7 +461,7 @@ class Model:
         """
         return joint_tests(
             self._fit, self._data, by=by, at=at, cov_reduce=cov_reduce, weights=weights, nested=nested,
-            df=self._judged(df, vcov, cluster), backend=self._backend,
+            df=self._judged(df, vcov, cluster), component=component, backend=self._backend,
         )  # fmt: skip
 
     def check(self) -> Checks:

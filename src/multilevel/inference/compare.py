@@ -11,6 +11,7 @@ import numpy as np
 from ..data.sums import Floats
 from ..errors import InferenceError
 from ..formula import RandomMatrices
+from ..models.components import component_fit, components, part_texts
 from ..models.estimate import Estimate, Fit
 from ..models.generalized import GeneralizedFit
 from ..models.generalized_mixed import GeneralizedMixedFit
@@ -65,8 +66,13 @@ def compare(
         Numbers("Pr(>Chisq)", p, "p", "p_value"),
     )
     notes = _notes(models, ordered, labels, reml, refit)
-    formulas = tuple((label, fit.design.formula.text) for label, fit in zip(labels, models, strict=True))
+    formulas = tuple((label, _described(fit)) for label, fit in zip(labels, models, strict=True))
     return TestTable("Models:", formulas, "model", tuple(labels), columns, tuple(notes), backend)
+
+
+def _described(fit: Fit) -> str:
+    """The formula, with those of zero inflation and dispersion."""
+    return ", ".join([fit.design.formula.text, *(f"{what.lower()} {text}" for what, text in part_texts(fit).items())])
 
 
 def _labels(fits: Sequence[Fit], names: Sequence[str] | None) -> list[str]:
@@ -169,14 +175,29 @@ def _ratios(models: Sequence[Fit], ordered: Sequence[Estimate]) -> tuple[list[fl
 
 
 def _within(small: Fit, large: Fit) -> bool:
-    """Whether the columns of X of one model, and its offset, lie in the space of the other's."""
-    if not _equal(_offset(small), _offset(large)):
+    """Whether the columns of X of one model, and its offset, lie in the space of the other's, in each of their parts.
+
+    No inflated zeros are the edge of any model of these; the same dispersion for all rows is a constant.
+    """
+    if not _equal(_offset(small), _offset(large)) or not set(components(small)) <= set(components(large)):
         return False
-    known = {id(x) for x in large.sums.X}
-    added = [small.sums.X[j] for j in small.kept if id(small.sums.X[j]) not in known]
+    return all(_spanned(_columns_of(small, part), _columns_of(large, part)) for part in components(large))
+
+
+def _columns_of(fit: Fit, part: str) -> list[Floats]:
+    """The identified columns of one part."""
+    if part not in components(fit):
+        return [np.ones(fit.estimate.n)] if part == "disp" else []
+    own = component_fit(fit, part)
+    return [own.sums.X[j] for j in own.kept]
+
+
+def _spanned(columns: list[Floats], base: list[Floats]) -> bool:
+    """Whether columns lie in the space of others."""
+    known = {id(x) for x in base}
+    added = [x for x in columns if id(x) not in known]
     if not added:
         return True
-    base = [large.sums.X[j] for j in large.kept]
     lengths = [float(np.sqrt(x.dot(x))) for x in [*base, *added]]
     R = triangle([*base, *added]) / np.array(lengths)
     outside = np.linalg.norm(R[len(base) :, len(base) :], axis=0)
@@ -203,14 +224,23 @@ def _notes(
             notes.append(f"{one} and {other} have the same number of parameters: no test, compare AIC or BIC.")
         elif not _within(models[i - 1], models[i]):
             notes.append(
-                f"The fixed effects of {one} are not among those of {other}: the models are not nested, which a "
-                "likelihood ratio test needs; compare AIC or BIC."
+                f"The {_effects(models[i])} of {one} are not among those of {other}: the models are not nested, which "
+                "a likelihood ratio test needs; compare AIC or BIC."
             )
         elif not all(_contained(part, models[i].sums.random) for part in models[i - 1].sums.random):
             notes.append(f"Whether the random effects of {one} are a special case of those of {other} was not checked.")
+        elif "zi" in set(components(models[i])) - set(components(models[i - 1])):
+            notes.append(
+                f"{one} without inflated zeros is at the edge of {other}, where a chi-square distribution is a rough "
+                "guide: compare AIC or BIC too."
+            )
     if any(len(a.theta) != len(b.theta) for a, b in pairwise(ordered)):
         notes.append("A variance cannot be negative: p-values of tests of variances are too large; see ranova.")
     return notes
+
+
+def _effects(fit: Fit) -> str:
+    return "fixed effects" if components(fit) == ("cond",) else "coefficients"
 
 
 def _contained(part: RandomMatrices, larger: Sequence[RandomMatrices]) -> bool:

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from ..models.components import whole
 from ..models.estimate import Fit
 from ..predict import Seed, one_of
 from .bootstrap import IntervalMethod
@@ -68,9 +69,9 @@ def confint(
 def _wald(fit: Fit, level: float, chosen: tuple[int, ...], df: str | Sampling | None, backend: str) -> Intervals:
     from scipy.special import stdtrit
 
-    sampling = sampling_of(fit, df)
+    sampling = sampling_of(whole(fit), df)
     known, found = all_parameters(fit), estimates(fit)
-    p = len(fit.estimate.beta)
+    p = len(sampling.beta)
     of_beta = sampling.estimates(np.eye(p))
     normal = bool(np.isinf(of_beta.df).all())
     quantiles = np.full(p, normal_quantile(level)) if normal else stdtrit(of_beta.df, (1 + level) / 2)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InferenceError, nearest
 from ..formula import RandomMatrices
+from ..models.components import PARTS, Component, component_fit, part_texts
 from ..models.estimate import Estimate, Fit
 from ..models.generalized import GeneralizedFit
 from .anova import AnovaTable, anova
@@ -21,7 +22,12 @@ TESTS = ("Chisq", "F")
 
 
 def drop1(
-    fit: Fit, test: str | None = None, df: str | Sampling | None = None, backend: str = "pandas"
+    fit: Fit,
+    test: str | None = None,
+    df: str | Sampling | None = None,
+    backend: str = "pandas",
+    *,
+    component: Component = "cond",
 ) -> TestTable | AnovaTable:
     """Tests of the fixed terms that no other term contains, each left out in turn.
 
@@ -32,6 +38,7 @@ def drop1(
         F tests without refits (default for linear models).
     df : degrees of freedom of the F tests, as for `sampling_of`; a sampling distribution asks for F tests.
     backend : library of the frame that `to_frame()` gives.
+    component : whose terms: `"cond"`, the mean; `"zi"` or `"disp"`, a model of zero inflation or dispersion.
 
     Raises
     ------
@@ -43,11 +50,12 @@ def drop1(
     test = test or ("F" if least_squares or isinstance(df, Sampling) else "Chisq")
     if test not in TESTS:
         raise InferenceError(f'test is {test!r}; expected "Chisq" or "F"{nearest(test, TESTS)}')
-    if not fit.design.terms:
-        raise InferenceError(f"{fit.design.formula.text!r} has no fixed term to drop beside the intercept")
-    scope = droppable([term.variables for term in fit.design.terms])
+    part = component_fit(fit, component)
+    if not part.design.terms:
+        raise InferenceError(f"{part.design.formula.text!r} has no fixed term to drop beside the intercept")
+    scope = droppable([term.variables for term in part.design.terms])
     if test == "F":
-        return _f_tests(fit, scope, df, backend)
+        return _f_tests(part, scope, df, backend)
     if least_squares and isinstance(fit, GeneralizedFit):
         raise InferenceError(
             f"the dispersion of the family {fit.family.name} is estimated, so likelihood ratios have no chi-square "
@@ -58,9 +66,12 @@ def drop1(
     if df is not None:
         raise InferenceError(f'df="{df}" is for F tests; add test="F", or leave it out')
     full = refitted(fit, reml=False)
-    rows = [refitted(fit, reml=False, X=without_term(fit, t + 1)) for t in scope]
-    labels = ("<none>", *(fit.design.terms[t].label for t in scope))
-    lost = [len(full.beta) - len(e.beta) for e in rows]
+    left = [without_term(part, t + 1) for t in scope]
+    if component == "disp" and not all(left):
+        raise InferenceError(f"without its only term {part.design.formula.text!r} is no model of the dispersion")
+    rows = [refitted(fit, reml=False, X=columns, component=component) for columns in left]
+    labels = ("<none>", *(part.design.terms[t].label for t in scope))
+    lost = [full.n_parameters - e.n_parameters for e in rows]
     ratios = [max(e.criterion - full.criterion, 0.0) if q else nan for e, q in zip(rows, lost, strict=True)]
     columns = (
         Numbers("npar", [nan, *lost], name="npar"),
@@ -69,8 +80,9 @@ def drop1(
         Numbers("Pr(>Chisq)", [nan, *map(_chi_square, ratios, lost)], "p", "p_value"),
     )
     notes = ("Fitted by maximum likelihood for these tests.",) if fit.estimate.reml else ()
-    model = (("Model", fit.design.formula.text),)
-    return TestTable("Single term deletions", model, "term", labels, columns, notes, backend)
+    model = (("Model", fit.design.formula.text), *((option, text) for option, text in part_texts(fit).items()))
+    title = "Single term deletions" + ("" if component == "cond" else f" from the model of {PARTS[component]}")
+    return TestTable(title, model, "term", labels, columns, notes, backend)
 
 
 def _chi_square(ratio: float, df: int) -> float:

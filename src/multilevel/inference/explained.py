@@ -21,7 +21,7 @@ import numpy as np
 from ..digits import significant
 from ..effects import variance_shares
 from ..framed import frame
-from ..layout import Page, Section
+from ..layout import Page, Prose, Section
 from ..models.estimate import Fit
 from ..models.predictor import fixed_part
 from ..tables import Table, column
@@ -36,6 +36,7 @@ class RSquared(Page):
     marginal: float
     conditional: float
     backend: str = "pandas"
+    note: str = ""
 
     def __repr__(self) -> str:
         return self.to_text()
@@ -43,7 +44,8 @@ class RSquared(Page):
     def sections(self) -> tuple[Section, ...]:
         """Both shares."""
         labels = ("marginal (fixed effects)", "conditional (with random effects)")
-        return (Section("Share of the variance explained", (_shares("R2", labels, self.marginal, self.conditional),)),)
+        shares = _shares("R2", labels, self.marginal, self.conditional)
+        return (Section("Share of the variance explained", (shares,)), *_noted(self.note))
 
     def to_frame(self) -> Any:
         """One row: `marginal`, `conditional`."""
@@ -64,6 +66,7 @@ class IntraClass(Page):
     variances: tuple[float, ...]
     shares: tuple[float, ...]
     backend: str = "pandas"
+    note: str = ""
 
     def __repr__(self) -> str:
         return self.to_text()
@@ -75,12 +78,17 @@ class IntraClass(Page):
         return (
             Section("Intra-class correlation", (_shares("ICC", labels, self.adjusted, self.unadjusted),)),
             Section("By random term:", (Table(columns, self.terms),)),
+            *_noted(self.note),
         )
 
     def to_frame(self) -> Any:
         """A row for each random term: `term`, `variance`, `icc`."""
         columns = {"term": self.terms, "variance": self.variances, "icc": self.shares}
         return frame(columns, self.backend)
+
+
+def _noted(note: str) -> tuple[Section, ...]:
+    return (Section("", (Prose(note),)),) if note else ()
 
 
 def _shares(head: str, labels: tuple[str, ...], *shares: float) -> Table:

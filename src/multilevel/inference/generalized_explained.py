@@ -9,7 +9,8 @@ there in the place of sigma^2 (Nakagawa, Johnson & Schielzeth 2017, J. R. Soc. I
     Gamma        trigamma(1 / dispersion), with the log link
     gaussian     dispersion, with the identity link
 
-lambda is exp of the intercept of the model without predictors. A random effect for each row is extra variation of the
+lambda is exp of the intercept of the model without predictors. With inflated zeros all of this is of the mean of the
+family; the zeros, a part of their own, are left out. A random effect for each row is extra variation of the
 responses, not between groups, and counts as such.
 """
 
@@ -22,6 +23,7 @@ import numpy as np
 
 from ..effects import variance_shares
 from ..errors import InferenceError
+from ..models.components import components
 from ..models.generalized_mixed import GeneralizedMixedFit
 from ..models.likelihood import Likelihood
 from ..models.predictor import fixed_part
@@ -35,7 +37,7 @@ def r_squared_generalized(fit: GeneralizedMixedFit, backend: str) -> RSquared:
     fixed, random, residual = _variances(fit)
     between = sum(random.values())
     total = fixed + between + residual
-    return RSquared(fixed / total, (fixed + between) / total, backend)
+    return RSquared(fixed / total, (fixed + between) / total, backend, _note(fit))
 
 
 def intra_class_generalized(fit: GeneralizedMixedFit, backend: str) -> IntraClass:
@@ -45,13 +47,21 @@ def intra_class_generalized(fit: GeneralizedMixedFit, backend: str) -> IntraClas
     within = between + residual
     shares = tuple([v / within for v in random.values()])
     return IntraClass(
-        between / within, between / (fixed + within), tuple(random), tuple(random.values()), shares, backend
+        between / within, between / (fixed + within), tuple(random), tuple(random.values()), shares, backend, _note(fit)
     )
+
+
+def _note(fit: GeneralizedMixedFit) -> str:
+    return "Of the mean of the family; inflated zeros are left out." if "zi" in components(fit) else ""
 
 
 def distribution_variance(fit: GeneralizedMixedFit) -> float:
     """The variance of the responses given their mean, on the scale of the link; InferenceError where none is known."""
-    fit.refuse_models("R squared and intra-class correlation")
+    if "disp" in components(fit):
+        raise InferenceError(
+            "with a model of the dispersion the variance of the responses differs between rows, for which R squared "
+            "and intra-class correlation are not defined; without dispformula they are"
+        )
     name, link, shape = fit.family.name, fit.family.link.name, fit.estimate.shape.tolist()
     if name == "binomial" and link in LATENT:
         return LATENT[link]
@@ -79,7 +89,9 @@ def distribution_variance(fit: GeneralizedMixedFit) -> float:
 def _null_mean(fit: GeneralizedMixedFit) -> float:
     """exp of the intercept of the model without predictors, the offset and the random effects kept."""
     rows = fit.likelihood.rows
-    null = Likelihood(replace(rows, X=(np.ones(rows.n),)), fit.family, fit.n_agq, fit.likelihood.curvature).fit()
+    null = Likelihood(
+        replace(rows, X=(np.ones(rows.n),)), fit.family, fit.n_agq, fit.likelihood.curvature, fit.likelihood.models
+    ).fit()
     return exp(float(null.beta[0]))
 
 

@@ -34,29 +34,31 @@ class GeneralizedHolder:
     def __init__(self, fit: GeneralizedFit) -> None:
         if isinstance(fit.family, Quasi):
             raise InferenceError(f"the {fit.family.name} family has no likelihood to profile; use Wald intervals")
-        fit.refuse_models("profiles")
         self.fit, self.likelihood = fit, likelihood_of(fit)
         if self.likelihood.n_agq == 0:
             raise InferenceError("with n_agq=0 the likelihood of beta is not known; fit with n_agq=1 to profile it")
         self.m, self.p = len(fit.estimate.theta), len(fit.estimate.beta)
-        given = fit.family.given_shape()
-        self.free = np.concatenate([np.ones(self.m + self.p, bool), np.isnan(given)])
+        free = np.ones(len(fit.parameters), bool) if fit.modelled else np.isnan(fit.family.given_shape())
+        self.free = np.concatenate([np.ones(self.m + self.p, bool), free])
         self.hessian = np.eye(len(self.free))
 
     def best(self, start: Held | None) -> tuple[Held, Floats]:
         """The fit, or the one that is found from `start`."""
         e, core = self.fit.estimate, self.likelihood.core
         if start is None:
-            theta, beta, shape = e.theta, e.beta, self.fit.family.parameters(e.shape)
+            theta, beta, shape = e.theta, e.beta, self.fit.parameters
         else:
             theta, beta, shape = start.theta, start.beta, start.shape
         if start is not None or not self.fit.design.random:
-            fixed = (~self.free[self.m + self.p :]).tolist()
-            found = core.fit(self.likelihood.n_agq, theta if self.m else None, beta, shape, fixed if fixed else False)
+            held = (~self.free[self.m + self.p :]).tolist()
+            found = core.fit(
+                self.likelihood.n_agq, theta if self.m else None, beta, shape, held if any(held) else False
+            )
             theta, beta, shape = found.theta, found.beta, found.shape
         found = core.solve(theta, beta, shape, self.likelihood.n_agq, True)
         self.hessian = found.hessian
-        errors = np.sqrt(np.maximum(np.diag(found.vcov), 0.0)) if self.p else np.empty(0)
+        vcov = found.vcov_joint if self.fit.modelled else found.vcov
+        errors = np.sqrt(np.maximum(np.diag(vcov), 0.0)) if len(vcov) else np.empty(0)
         return Held(nan, found.criterion, 0.0, theta, 1.0, beta, shape), errors
 
     def hold(self, kind: Kind, value: float, start: Held, p: Parameter, i: int) -> Held:

@@ -27,6 +27,7 @@ from ..models.predictor import fixed_part, random_part, random_variances
 from ..predict import NewLevels, aligned, new_columns, one_of
 from ..responses import MeanGroups, Scale, predict_generalized, row_parts, shape_of_rows, zero_chance
 from .levels import checked_level
+from .mixture_prediction import mixture_interval
 from .prediction import Interval
 from .predictive import Predictive
 
@@ -50,32 +51,42 @@ def predict_generalized_interval(
 
     level = checked_level(level)
     one_of("interval", interval, ("confidence", "prediction"))
-    one_of("type", type, ("link", "response"))
+    scales = ("link", "response") if fit.inflation is None else ("link", "response", "conditional", "zprob")
+    one_of("type", type, scales)
     if interval == "prediction":
         if type != "response":
             raise DataError('interval="prediction" is that of a response, which needs type="response"')
         return _of_responses(fit, newdata, groups, new_levels, level, backend)
-    if type == "response" and fit.inflation is not None:
-        raise InferenceError('with inflated zeros an interval is that of the family alone: use type="link"')
+    if type == "zprob":
+        assert fit.inflating is not None
+        own: dict[str, Any] = {"groups": groups, "new_levels": new_levels, "level": level, "backend": backend}
+        return predict_generalized_interval(fit.inflating, newdata, type="response", **own)
     same = groups == "same" and bool(fit.design.random)
     _refuse(fit, groups, new_levels, same)
-    eta = predict_generalized(fit, newdata, groups=groups, new_levels=new_levels)
-    rows = fit.rows
-    if newdata is not None:
-        rows = fit.design.matrices(new_columns(fit, newdata, random=same), need_random=same)
-    error = aligned(np.sqrt(_variances(fit, rows, same)), rows)
     df = np.inf
     if isinstance(fit, GeneralizedLinearFit) and fit.family.estimates_dispersion:
         df = float(fit.estimate.n - len(fit.kept))
     tail = (1.0 + level) / 2.0
-    reach = float(ndtri(tail) if np.isinf(df) else stdtrit(df, tail)) * error
+    quantile = float(ndtri(tail) if np.isinf(df) else stdtrit(df, tail))
+    eta = predict_generalized(fit, newdata, groups=groups, new_levels=new_levels)
+    rows = fit.rows
+    if newdata is not None:
+        rows = fit.design.matrices(new_columns(fit, newdata, random=same), need_random=same)
+    if fit.modelled:
+        return _framed(*mixture_interval(fit, type, newdata, rows, eta, same, quantile), df, backend)
+    error = aligned(np.sqrt(_variances(fit, rows, same)), rows)
+    reach = quantile * error
     estimate, lower, upper = eta, eta - reach, eta + reach
     if type == "response":
         shape = shape_of_rows(fit, newdata)
         error = np.abs(fit.family.slope_at(eta, shape)) * error
         estimate, lower, upper = (fit.family.mean_at(values, shape) for values in (estimate, lower, upper))
         lower, upper = np.minimum(lower, upper), np.maximum(lower, upper)
-    columns = {"estimate": estimate, "std_error": error, "df": np.where(np.isnan(eta), np.nan, df)}
+    return _framed(estimate, error, lower, upper, df, backend)
+
+
+def _framed(estimate: Floats, error: Floats, lower: Floats, upper: Floats, df: float, backend: str) -> Any:
+    columns = {"estimate": estimate, "std_error": error, "df": np.where(np.isnan(estimate), np.nan, df)}
     return frame({**columns, "lower": lower, "upper": upper}, backend)
 
 

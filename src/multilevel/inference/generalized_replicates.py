@@ -20,33 +20,48 @@ def responses_generalized(fit: GeneralizedFit, count: int, seed: Seed) -> Iterat
     """Blocks (r, n) of responses of the rows that count, as the family takes them, with new random effects."""
     if isinstance(fit.family, Quasi):
         raise InferenceError(f"the {fit.family.name} family has no distribution to draw responses from")
-    fit.refuse_models("the bootstrap")
-    rows = fit.rows.taken(fit.counted)
-    mean = np.zeros(rows.n) if rows.offset is None else rows.offset.copy()
-    for j, b in zip(fit.kept, fit.estimate.beta.tolist(), strict=True):
-        mean += b * rows.X[j]
-    weights = rows.extra.get("weights", np.ones(rows.n))
-    sizes = [part.n_levels * len(part.names) for part in rows.random]
-    for block in generators(count, max(1, CHUNK // (rows.n + sum(sizes))), seed):
-        Y = np.empty((len(block), rows.n))
+    own, logit = _Predictors(fit), _Predictors(fit.inflating) if fit.inflating else None
+    n, counted = own.rows.n, fit.counted
+    weights = own.rows.extra.get("weights", np.ones(n))
+    shape = fit.shape if counted is None or fit.shape.ndim == 1 else fit.shape[:, counted]
+    for block in generators(count, max(1, CHUNK // (n + own.size + (logit.size if logit else 0))), seed):
+        Y = np.empty((len(block), n))
         for y, rng in zip(Y, block, strict=True):
-            eta = mean.copy()
-            for part, factor, size in zip(rows.random, fit.factors, sizes, strict=True):
-                b = rng.standard_normal(size).reshape(part.n_levels, -1) @ factor.T
-                for c, z in enumerate(part.Z):
-                    eta += z * b[:, c].take(part.codes)
-            y[:] = fit.family.simulate(fit.family.link.inverse(eta), weights, fit.estimate.shape, rng)
+            y[:] = fit.family.simulate(fit.family.link.inverse(own.drawn(rng)), weights, shape, rng)
+            if logit and fit.inflating:
+                y[rng.random(n) < fit.inflating.family.link.inverse(logit.drawn(rng))] = 0.0
         yield Y
+
+
+class _Predictors:
+    """Linear predictors of the rows that count, as often as one likes, with new random effects."""
+
+    def __init__(self, fit: GeneralizedFit) -> None:
+        self.rows, self.factors = fit.rows.taken(fit.counted), fit.factors
+        self.fixed = np.zeros(self.rows.n) if self.rows.offset is None else self.rows.offset.copy()
+        for j, b in zip(fit.kept, fit.estimate.beta.tolist(), strict=True):
+            self.fixed += b * self.rows.X[j]
+        self.size = sum(part.n_levels * len(part.names) for part in self.rows.random)
+
+    def drawn(self, rng: np.random.Generator) -> Floats:
+        """(n,) the next."""
+        eta = self.fixed.copy()
+        for part, factor in zip(self.rows.random, self.factors, strict=True):
+            b = rng.standard_normal((part.n_levels, len(part.names))) @ factor.T
+            for c, z in enumerate(part.Z):
+                eta += z * b[:, c].take(part.codes)
+        return eta
 
 
 def refits_generalized(fit: GeneralizedFit, count: int, seed: Seed, team: int) -> Iterator[tuple[Floats, Any]]:
     """Blocks of responses, a row for each replicate, and what the core made of them."""
     likelihood, e = likelihood_of(fit), fit.estimate
-    shape, fixed = fit.family.parameters(e.shape), np.isfinite(fit.family.given_shape()).tolist()
+    shape = fit.parameters
+    fixed = [False] * len(shape) if fit.modelled else np.isfinite(fit.family.given_shape()).tolist()
     truth = np.concatenate([e.theta, e.beta, shape])
     free = np.concatenate([np.ones(len(truth) - len(fixed), dtype=bool), ~np.array(fixed, dtype=bool)])
     whole = fit.design.random and not e.is_singular  # from a theta of zero there is no way up
     theta, beta = (e.theta, e.beta) if whole else (None, None)
     for Y in responses_generalized(fit, count, seed):
-        r = likelihood.core.refit(Y.T, likelihood.n_agq, theta, beta, shape, fixed, team, truth)
+        r = likelihood.core.refit(Y.T, likelihood.n_agq, theta, beta, shape, fixed, team, scores_at=truth)
         yield Y, {**r, "sigma": np.ones(len(Y)), "scores": r["scores"][:, free]}

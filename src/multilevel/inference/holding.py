@@ -36,7 +36,8 @@ class Holder(Protocol):
     """The likelihood of a model, seen from a profile."""
 
     def best(self, start: Held | None) -> tuple[Held, Floats]:
-        """The best fit with nothing held, and standard errors (p,) of the coefficients."""
+        """The best fit with nothing held, and standard errors (p,) of the coefficients, or (p + s,) with those
+        of models of the shape."""
 
     def hold(self, kind: Kind, value: float, start: Held, p: Parameter, i: int) -> Held:
         """The best fit near `start` with the coefficient, standard deviation or correlation of effect i at a value; the

@@ -14,6 +14,7 @@ from ..errors import InferenceError
 from ..framed import frame
 from ..labelled import unknown_name
 from ..layout import Item, Line, Page, Prose, Section
+from ..models.components import whole
 from ..models.estimate import Fit
 from ..pages import DIGITS, coefficient_items
 from .linear import read_equations
@@ -103,6 +104,7 @@ def linear_hypotheses(
     InferenceError : a name is unknown or that of a dropped column, a text cannot be read, a matrix has the wrong shape,
         or the equations contradict each other.
     """
+    fit = whole(fit)
     made = _rows(fit, hypotheses)
     L = np.array([weights for _, weights, _ in made])
     right = _right_sides(made, rhs)

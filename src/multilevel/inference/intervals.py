@@ -97,10 +97,15 @@ class Intervals(Page, Mapping[str, Interval]):
         )
 
     def to_frame(self) -> Any:
-        """A frame: `parameter`, `effect` (`"fixed"` or `"ran_pars"`), `group`, `estimate`, `lower`, `upper`."""
+        """A frame: `parameter`, `effect` (`"fixed"` or `"ran_pars"`), `group`, `estimate`, `lower`, `upper`.
+
+        With coefficients of zero inflation or dispersion also `component`, before `group`.
+        """
+        parts = [parameter.component for parameter in self.parameters]
         columns: dict[str, Sequence[Any] | Floats] = {
             "parameter": list(self),
             "effect": [EFFECTS.get(parameter.kind, "ran_pars") for parameter in self.parameters],
+            **({"component": parts} if set(parts) - {"cond"} else {}),
             "group": [parameter.group for parameter in self.parameters],
             "estimate": self.estimates,
             "lower": self.limits[:, 0],

@@ -14,12 +14,13 @@ import numpy as np
 
 from ..data.sums import Floats
 from ..labelled import unknown_name
+from ..models.components import coefficient_names, components, places, positions
 from ..models.estimate import Fit
 from ..models.generalized import GeneralizedFit
 
 Kind: TypeAlias = Literal["sd", "corr", "sigma", "coefficient", "statistic"]
 Names: TypeAlias = "str | Sequence[str] | None"
-SETS: dict[str, tuple[Kind, ...]] = {"theta_": ("sd", "corr", "sigma"), "beta_": ("coefficient",)}  # as in lme4
+SETS = {"theta_": "cond", "beta_": "cond", "zi_": "zi", "disp_": "disp"}  # the first two as in lme4
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Parameter:
     """One parameter: its name, what it is, and where it is found.
 
     `term` counts random terms, `i` and `j` their effects (sd: i; corr: i > j); of a coefficient, `i` is its position
-    among the identified ones.
+    among the identified ones, and those of the models of zero inflation and dispersion after them.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Parameter:
     term: int = 0
     i: int = 0
     j: int = 0
+    component: str = "cond"  # "zi", "disp": a coefficient of such a model
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -69,13 +71,15 @@ def parameters(fit: Fit) -> tuple[Parameter, ...]:
                 ]
     if not isinstance(fit, GeneralizedFit):
         found.append(Parameter("sigma", "sigma", "Residual", "sd"))
-    found += [Parameter(name, "coefficient", None, name, i=i) for i, name in enumerate(fit.names)]
+    for component in components(fit):
+        named = zip(coefficient_names(fit, component), places(fit, component).tolist(), strict=True)
+        found += [Parameter(name, "coefficient", None, name, i=i, component=component) for name, i in named]
     return tuple(found)
 
 
-def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats) -> Floats:
+def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats, shape: Floats | None = None) -> Floats:
     """(r, P) all parameters, from r rows of theta (r, m), sigma (r,) and beta (r, p). Generalized models have no sigma;
-    give ones.
+    give ones, and where the shape has models its parameters (r, s).
 
     With C = sigma Lambda of a term: sd_i = |C_i|, corr_ij = C_i'C_j / (sd_i sd_j); NaN where a sd is zero.
     """
@@ -94,13 +98,16 @@ def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats) -> Floats:
             columns.append(sigma * length[:, j])
             if part.structure == "us":
                 columns += [np.clip(np.einsum("rc,rc->r", unit[:, i], unit[:, j]), -1.0, 1.0) for i in range(j + 1, k)]
+    if len(components(fit)) > 1 and shape is not None:
+        beta = np.column_stack([beta, shape])[:, positions(fit)]
     return np.column_stack([*columns, beta] if isinstance(fit, GeneralizedFit) else [*columns, sigma, beta])
 
 
 def estimates(fit: Fit) -> Floats:
     """(P,) all parameters at the estimate."""
     e = fit.estimate
-    found: Floats = values(fit, e.theta[None, :], np.array([_unit(fit)]), e.beta[None, :])[0]
+    shape = fit.parameters[None, :] if isinstance(fit, GeneralizedFit) and fit.modelled else None
+    found: Floats = values(fit, e.theta[None, :], np.array([_unit(fit)]), e.beta[None, :], shape)[0]
     return found
 
 
@@ -110,7 +117,8 @@ def _unit(fit: Fit) -> float:
 
 
 def select(known: Sequence[Parameter], names: Names) -> tuple[int, ...]:
-    """Positions of the parameters asked for: a name, several, lme4's `"theta_"` or `"beta_"`; None: all.
+    """Positions of the parameters asked for: a name, several, lme4's `"theta_"` or `"beta_"`, or `"zi_"` or `"disp_"`,
+    the coefficients of such models; None: all.
 
     Raises InferenceError for an unknown name.
     """
@@ -122,7 +130,12 @@ def select(known: Sequence[Parameter], names: Names) -> tuple[int, ...]:
         if name in place:
             chosen.append(place[name])
         elif name in SETS:
-            chosen += [n for n, parameter in enumerate(known) if parameter.kind in SETS[name]]
+            chosen += [n for n, p in enumerate(known) if _in_set(p, name)]
         else:
             raise unknown_name("parameter", name, place)
     return tuple(dict.fromkeys(chosen))
+
+
+def _in_set(parameter: Parameter, name: str) -> bool:
+    random = parameter.kind in ("sd", "corr", "sigma")
+    return random if name == "theta_" else parameter.kind == "coefficient" and parameter.component == SETS[name]

@@ -35,6 +35,7 @@ from .parameters import Names, Parameter, select, values
 from .parameters import parameters as all_parameters
 from .walk import Walk
 
+FLAT = 0.02  # of zeta
 BETTER = 1e-6  # a minimum lower by this is another one than the fit's
 
 
@@ -83,7 +84,7 @@ class Curve:
         if last == 0:
             bound = self.parameter.bounds[side > 0]
             end = float(self.value[order][0])
-            if end != bound:
+            if end != bound and not self._flat(side):
                 raise InferenceError(
                     f"the profile of {self.parameter.name} ends at {end:.6g}, where |zeta| is "
                     f"{abs(self.zeta[order][0]):.3g}; {zeta:.3g} was asked for: profile up to a higher level"
@@ -91,6 +92,12 @@ class Curve:
             return bound
         ends = sorted(float(v) for v in self.value[order][last - 1 : last + 1])
         return float(brentq(lambda v: abs(self(v)) - zeta, *ends, xtol=1e-12 * (ends[1] - ends[0]), rtol=1e-14))
+
+    def _flat(self, side: int) -> bool:
+        """Whether the curve of a coefficient has come to its height on this side: as much again adds nothing."""
+        end = -1 if side > 0 else 0
+        reach = abs(float(self.value[end]) - self.estimate)
+        return self.parameter.kind == "coefficient" and abs(float(self.slope[end])) * reach < FLAT
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -139,7 +146,13 @@ class Profile(Page, Mapping[str, Curve]):
         limits = np.array([curve.limits(zeta) for curve in chosen]).reshape(-1, 2)
         estimates = np.array([curve.estimate for curve in chosen])
         rows = tuple([curve.parameter for curve in chosen])
-        return Intervals(rows, estimates, limits, level, "Profile likelihood", self.notes, self.backend)
+        notes = [*self.notes]
+        if open_ended := [row.name for row, ends in zip(rows, limits, strict=True) if row.kind == "coefficient" and
+                          np.isinf(ends).any()]:  # fmt: skip
+            notes.append(
+                f"The likelihood of {', '.join(open_ended)} levels off before it is low enough for one of its limits."
+            )
+        return Intervals(rows, estimates, limits, level, "Profile likelihood", tuple(notes), self.backend)
 
     def sections(self) -> tuple[Section, ...]:
         """The 95 % intervals."""
@@ -188,7 +201,8 @@ def profile_to(fit: Fit, cutoff: float, chosen: tuple[int, ...], backend: str = 
     start: Held | None = None
     for attempt in range(4):
         centre, spread = holder.best(start)
-        at = values(fit, centre.theta[None, :], np.array([centre.sigma]), centre.beta[None, :])[0]
+        rows = (centre.theta, np.array(centre.sigma), centre.beta, centre.shape)
+        at = values(fit, *(part[None] for part in rows))[0]
         walks = [Walk(fit, holder, known[n], centre._replace(value=float(at[n])), spread, cutoff) for n in chosen]
         with Progress("profile", len(walks)) as progress:
             points = []
@@ -220,8 +234,8 @@ def _notes(fit: Fit) -> Iterator[str]:
 def _curve(fit: Fit, known: tuple[Parameter, ...], walk: Walk, points: list[Held]) -> Curve:
     """The points as arrays."""
     value = np.array([p.value for p in points])
-    theta, beta = np.array([p.theta for p in points]), np.array([p.beta for p in points])
-    others = values(fit, theta, np.array([p.sigma for p in points]), beta)
+    theta, beta, shape = (np.array([getattr(p, name) for p in points]) for name in ("theta", "beta", "shape"))
+    others = values(fit, theta, np.array([p.sigma for p in points]), beta, shape)
     others[:, known.index(walk.parameter)] = value  # where sd is zero, any correlation
     estimate = walk.centre.value
     zeta, slope = np.zeros(len(points)), np.zeros(len(points))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..data.sums import Floats, Sums
 from ..formula import Design, RandomMatrices
+from ..models.components import PARTS
 from ..models.estimate import Estimate, Fit, estimate_of
 from ..models.generalized import GeneralizedFit
 from ..models.generalized_mixed import GeneralizedMixedFit
@@ -17,11 +18,19 @@ from ..models.likelihood import Likelihood
 
 
 def refitted(
-    fit: Fit, *, reml: bool, X: tuple[Floats, ...] | None = None, random: tuple[RandomMatrices, ...] | None = None
+    fit: Fit,
+    *,
+    reml: bool,
+    X: tuple[Floats, ...] | None = None,
+    random: tuple[RandomMatrices, ...] | None = None,
+    component: str = "cond",
 ) -> Estimate:
-    """The estimate by REML or maximum likelihood; columns and random terms are those of the fit unless given."""
+    """The estimate by REML or maximum likelihood; columns and random terms are those of the fit unless given.
+
+    X are the columns of `component`: `"cond"`, the mean, `"zi"` or `"disp"`.
+    """
     if isinstance(fit, GeneralizedFit):
-        return _by_likelihood(fit, fit.sums.X if X is None else X, fit.sums.random if random is None else random)
+        return _by_likelihood(fit, X, fit.sums.random if random is None else random, component)
     sums = Sums(
         fit.sums.y,
         fit.sums.X if X is None else X,
@@ -31,14 +40,20 @@ def refitted(
     return estimate_of(sums.core.fit(reml), sums, reml=reml)
 
 
-def _by_likelihood(fit: GeneralizedFit, X: tuple[Floats, ...], random: tuple[RandomMatrices, ...]) -> Estimate:
+def _by_likelihood(
+    fit: GeneralizedFit, X: tuple[Floats, ...] | None, random: tuple[RandomMatrices, ...], component: str
+) -> Estimate:
     """That of a generalized model; without random terms, of the same likelihood without them."""
     if isinstance(fit, GeneralizedMixedFit):
-        own = fit.likelihood
-        rows, n_agq, curvature, models = own.rows, fit.n_agq if random else 1, own.curvature, own.models
+        known = fit.likelihood
+        rows, n_agq, curvature, models = known.rows, fit.n_agq if random else 1, known.curvature, known.models
     else:
-        rows, n_agq, curvature, models = fit.rows.taken(fit.counted), 1, None, None
-    likelihood = Likelihood(replace(rows, X=X, random=random), fit.family, n_agq, curvature, models)
+        rows, n_agq, curvature, models = fit.rows.taken(fit.counted), 1, None, fit.models
+        models = models and models.taken(fit.counted)
+    own = fit.sums.X if X is None or component != "cond" else X
+    if X is not None and models is not None and component != "cond":
+        models = models.with_columns(PARTS[component], X)
+    likelihood = Likelihood(replace(rows, X=own, random=random), fit.family, n_agq, curvature, models)
     return likelihood_estimate(likelihood.fit(), likelihood)
 
 

@@ -63,7 +63,7 @@ def bootstrap(
             scores.append(r["scores"])
             unconverged += int((r["converged"] == 0).sum())
             if ask is None:
-                blocks.append(values(fit, r["theta"], r["sigma"], r["beta"]))
+                blocks.append(values(fit, r["theta"], r["sigma"], r["beta"], r.get("shape")))
                 progress.advance(len(Y))
             else:
                 for y in Y:

@@ -13,6 +13,7 @@ STEP = 0.5  # in zeta, from one point to the next
 NEAR = 0.1  # of the first step: points from which the slope at the estimate is found
 BEND = 0.004  # where the trapezoidal rule is so far off, in zeta, another point is put between
 NEARLY = 5e-4  # error of the interpolation, in zeta, that is small enough
+CEILING = 2e-3  # a step that adds so little to zeta is the last
 HALVINGS = 10
 MOST_STEPS = 60
 
@@ -53,12 +54,23 @@ class Walk:
             return []
         points = [self._first(direction, bound)]
         step = abs(points[0].value - self.centre.value)
-        while abs(self.zeta(points[-1])) < self.cutoff and points[-1].value != bound and len(points) < MOST_STEPS:
+        while (
+            abs(self.zeta(points[-1])) < self.cutoff
+            and points[-1].value != bound
+            and len(points) < MOST_STEPS
+            and not self._ceiling(points)
+        ):
             here = points[-1]
             steepness = abs(here.slope) / (2 * abs(self.zeta(here))) if here.slope and self.zeta(here) else 0.0
             step = min(STEP / steepness, 3 * step) if steepness > 0 else 3 * step
             points.append(self._next(here, direction * step, bound))
         return self._filled(points)
+
+    def _ceiling(self, points: list[Held]) -> bool:
+        """Whether the curve of a coefficient has come to its height, as where a chance is zero already."""
+        if self.parameter.kind != "coefficient" or len(points) < 2:
+            return False
+        return abs(self.zeta(points[-1])) - abs(self.zeta(points[-2])) < CEILING
 
     def _first(self, direction: int, bound: float) -> Held:
         """A point about one step away from the estimate."""

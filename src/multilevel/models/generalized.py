@@ -89,7 +89,7 @@ class GeneralizedFit(Fit):
     @property
     def inflation(self) -> Floats | None:
         """(n,) probabilities of a zero that the family has no part in; None without a model of zero inflation."""
-        return None
+        return self.inflating.mean if self.inflating else None
 
     @property
     def inflating(self) -> GeneralizedFit | None:
@@ -105,6 +105,11 @@ class GeneralizedFit(Fit):
     def parameters(self) -> Floats:
         """(s,) parameters of the shape as they were estimated: logarithms, or coefficients of its models."""
         return self.family.parameters(self.estimate.shape)
+
+    @property
+    def joint_vcov(self) -> Floats:
+        """(p + s, p + s) covariance of beta and `parameters`, where the shape has models."""
+        raise InferenceError("this fit has one part only, whose covariance is `vcov`")
 
     @property
     def modelled(self) -> bool:

@@ -16,7 +16,8 @@ def likelihood_of(fit: GeneralizedFit) -> Likelihood:
     if isinstance(fit, GeneralizedMixedFit):
         return fit.likelihood
     rows = fit.rows.taken(fit.counted)
-    return Likelihood(replace(rows, X=tuple([rows.X[j] for j in fit.kept])), fit.family, 1, None)
+    models = fit.models and fit.models.taken(fit.counted)
+    return Likelihood(replace(rows, X=tuple([rows.X[j] for j in fit.kept])), fit.family, 1, None, models)
 
 
 def refit_generalized(fit: GeneralizedFit, rows: Matrices) -> GeneralizedFit:

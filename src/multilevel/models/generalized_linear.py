@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import inf, nan
 from typing import Any
 
@@ -17,13 +18,16 @@ import numpy as np
 
 from ..data.sums import Floats, Sums
 from ..errors import FitError, FormulaError
-from ..families import Exponential, Family, NegativeBinomial
+from ..families import Exponential, Family, NegativeBinomial, Quasi
 from ..formula import Design, Formula, Matrices
 from .estimate import Certificate
 from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, weights_given
+from .generalized_mixed import PRESENT, present
+from .inflation import InflationFit, inflation_fit, logit_estimate
 from .inputs import Missing, Weights, read_inputs
 from .likelihood import Likelihood
 from .separation import separated, suspected
+from .shape_models import ShapeModels, learned, parsed_part
 
 TOLERANCE = 1e-8  # R's: scoring has converged when the deviance changes by less than this share of itself
 REFINED = 1e-20  # and is repeated until the squared step, in units of the deviance, is below this
@@ -37,6 +41,8 @@ class GeneralizedLinearEstimate(GeneralizedEstimate):
     null_deviance: float
     df_null: int
     iterations: int  # Fisher scoring steps by R's criterion
+    parameters: Floats | None = None  # (s,) of the shape, with coefficients of zero inflation; None without these
+    vcov_joint: Floats | None = None  # (p + s, p + s) covariance of beta and these
 
     @property
     def dispersion(self) -> float:
@@ -49,6 +55,33 @@ class GeneralizedLinearFit(GeneralizedFit):
     """A model fitted by `glm`."""
 
     estimate: GeneralizedLinearEstimate
+    shape_models: ShapeModels | None = None  # on all rows
+
+    @property
+    def models(self) -> ShapeModels | None:
+        """The model of inflated zeros; None without."""
+        return self.shape_models
+
+    @property
+    def parameters(self) -> Floats:
+        """(s,) parameters of the shape as they were estimated: logarithms, then coefficients of zero inflation."""
+        own = self.estimate.parameters
+        return super().parameters if own is None else own
+
+    @property
+    def joint_vcov(self) -> Floats:
+        """(p + s, p + s) covariance of beta and `parameters`, where zeros are inflated."""
+        own = self.estimate.vcov_joint
+        return super().joint_vcov if own is None else own
+
+    @cached_property
+    def inflating(self) -> InflationFit | None:
+        """The model of zero inflation as a fit of its own; None without."""
+        models, vcov = self.models, self.estimate.vcov_joint
+        if models is None or models.inflation is None or vcov is None:
+            return None
+        p = len(self.estimate.beta)
+        return inflation_fit(self, models, logit_estimate(self.estimate, models, self.parameters, vcov[p:, p:]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,23 +107,37 @@ def fit_generalized_linear(
     weights: Weights = None,
     contrasts: Mapping[str, str] | None = None,
     missing: Missing = "drop",
+    ziformula: str | None = None,
 ) -> GeneralizedLinearFit:
     """Parse, learn, check the response, score, return. Arguments and errors are those of `glm`."""
     parsed = Formula.parse(formula)
     if parsed.random:
         raise FormulaError(f"{parsed.text!r} has random terms, such as ({parsed.random[0].label}); use glmer")
-    inputs = read_inputs(parsed, data, weights, missing, zero_weights=True)
-    design, rows = Design.learn(
-        parsed, inputs.columns, contrasts=contrasts, extra=inputs.extra, factor_response=family.trials
-    )
+    inflation = parsed_part(ziformula, "zero inflation", family)
+    if inflation and inflation.random:
+        raise FormulaError(f"ziformula is {ziformula!r}; random effects in it need one in the mean as well: use glmer")
+    if inflation and (family.estimates_dispersion or isinstance(family, Quasi)):
+        raise FitError(
+            f"ziformula with the {family.name} family, whose dispersion glm takes from Pearson's residuals: not yet; "
+            "count families and beta have it"
+        )
+    also = inflation.variables if inflation else ()
+    inputs = read_inputs(parsed, data, weights, missing, zero_weights=True, also=also)
+    extra = inputs.extra | ({PRESENT: present(inputs.columns, also)} if also else {})
+    design, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=extra, factor_response=family.trials)
+    rows = replace(rows, extra={name: values for name, values in rows.extra.items() if name != PRESENT})
     dropped = inputs.missing(rows, missing)
-    rows, paired = given_response(design, rows, family)
-    return _estimated(design, rows, family, inputs.weights_column, dropped, paired, weights_given(inputs))
+    rows, paired = given_response(design, rows, family, inflation is not None)
+    learnt = learned(inflation, "zero inflation", inputs.columns, rows)
+    models = ShapeModels(family, None, learnt) if learnt else None
+    return _estimated(design, rows, family, inputs.weights_column, dropped, paired, weights_given(inputs), models)
 
 
 def refit_generalized_linear(fit: GeneralizedLinearFit, rows: Matrices) -> GeneralizedLinearFit:
     """The same model for another response, given as the family takes it."""
-    return _estimated(fit.design, rows, fit.family, fit.weights_column, fit.missing, fit.paired, fit.weighted)
+    return _estimated(
+        fit.design, rows, fit.family, fit.weights_column, fit.missing, fit.paired, fit.weighted, fit.models
+    )
 
 
 def _estimated(
@@ -101,18 +148,23 @@ def _estimated(
     missing: dict[str, int],
     paired: bool,
     weighted: bool,
+    models: ShapeModels | None = None,
 ) -> GeneralizedLinearFit:
     counted = counted_rows(rows)
     used = rows.taken(counted)
     assert used.y is not None
     kept = tuple(Sums(used.y, used.X, used.extra.get("weights")).core.kept)
     used = replace(used, X=tuple([used.X[j] for j in kept]))
-    if isinstance(family, Exponential) and family.scored:
+    if models:
+        estimate = _with_inflated_zeros(design, used, family, models.taken(counted))
+    elif isinstance(family, Exponential) and family.scored:
         estimate = _by_scoring(design, used, family)
     else:
         estimate = _by_likelihood(design, used, family)
     sums = NoSums(_arrays(used)[0], used.X, None)
-    return GeneralizedLinearFit(design, rows, sums, estimate, kept, column, missing, counted, family, paired, weighted)
+    return GeneralizedLinearFit(
+        design, rows, sums, estimate, kept, column, missing, counted, family, paired, weighted, models
+    )
 
 
 def fisher_scoring(family: Exponential, y: Floats, X: Floats, weights: Floats, offset: Floats) -> Scored:
@@ -251,6 +303,33 @@ def _by_likelihood(design: Design, rows: Matrices, family: Family) -> Generalize
         separation=separated(family, y, X) if suspected(family, y, mu) else (),
         null_deviance=float(family.deviance(y, family.link.inverse(eta), weights, shape).sum()),
         df_null=len(y) - int(design.has_intercept), iterations=0,
+    )  # fmt: skip
+
+
+def _with_inflated_zeros(
+    design: Design, rows: Matrices, family: Family, models: ShapeModels
+) -> GeneralizedLinearEstimate:
+    """Maximum likelihood of beta, the shape and the coefficients of zero inflation together (Lambert 1992)."""
+    y, X, weights, _ = _arrays(rows)
+    likelihood = Likelihood(rows, family, 1, None, models)
+    solution = likelihood.fit()
+    mu, shape = family.link.inverse(solution.eta), likelihood.shape_of(solution)
+    assert models.inflation is not None
+    from scipy.special import expit
+
+    zero = expit(np.column_stack(models.inflation.X) @ solution.shape[models.places("zero inflation")])
+    variance = (1 - zero) * (family.variance(mu, weights, shape) + zero * mu**2)
+    return GeneralizedLinearEstimate(
+        theta=np.empty(0), beta=solution.beta, unscaled_vcov=solution.vcov, sigma=1.0, criterion=solution.criterion,
+        r2=float(((y - (1 - zero) * mu) ** 2 / variance).sum()), modes=(), smallest=(), n=len(y), reml=False,
+        certificate=Certificate(
+            solution.converged, solution.decrement, solution.lowest_curvature, solution.boundary_slope,
+            solution.evaluations, "Newton",
+        ),
+        shape=shape, n_shape=len(solution.shape),
+        separation=separated(family, y, X) if suspected(family, y, mu) else (), null_deviance=nan,
+        df_null=len(y) - int(design.has_intercept), iterations=0, parameters=solution.shape,
+        vcov_joint=solution.vcov_joint,
     )  # fmt: skip
 
 

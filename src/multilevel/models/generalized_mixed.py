@@ -25,7 +25,7 @@ from ..formula import Column, Design, Formula, Matrices
 from ..formula.evaluate import missing_rows
 from .estimate import Certificate, Fit
 from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, weights_given
-from .inflation import InflationFit, Posterior, inflation_fit, n_entries
+from .inflation import InflationFit, Posterior, inflation_fit, logit_estimate, n_entries
 from .inputs import Missing, Weights, read_inputs
 from .likelihood import Curvature, Likelihood
 from .requested import check_groups, check_inflation, check_request
@@ -49,6 +49,7 @@ class GeneralizedMixedEstimate(GeneralizedEstimate):
     vcov_rx: Floats  # (p, p) covariance of beta for theta and shape known
     parameters: Floats  # (s,) of the shape: logarithms, or coefficients of its models
     vcov_shape: Floats  # (s, s) their covariance
+    vcov_joint: Floats  # (p + s, p + s) that of beta and these together
     logit: GeneralizedEstimate | None  # of the zero inflation; None without
 
     @property
@@ -77,6 +78,11 @@ class GeneralizedMixedFit(GeneralizedFit):
         return self.estimate.parameters
 
     @property
+    def joint_vcov(self) -> Floats:
+        """(p + s, p + s) covariance of beta and `parameters`, where the shape has models."""
+        return self.estimate.vcov_joint if self.modelled else super().joint_vcov
+
+    @property
     def shape(self) -> Floats:
         """(s,) parameters of the family besides the mean, or (s, n) where the dispersion has a model."""
         models = self.models
@@ -84,18 +90,13 @@ class GeneralizedMixedFit(GeneralizedFit):
             return self.estimate.shape
         return models.by_row(self.estimate.parameters, models.dispersion.X)
 
-    @property
-    def inflation(self) -> Floats | None:
-        """(n,) probabilities of a zero that the family has no part in; None without a model of zero inflation."""
-        return self.inflating.mean if self.inflating else None
-
     @cached_property
     def inflating(self) -> InflationFit | None:
         """The model of zero inflation as a fit of its own; None without."""
         models, logit = self.models, self.estimate.logit
         if models is None or models.inflation is None or logit is None:
             return None
-        return inflation_fit(self, models.inflation, logit, self.logit_posterior)
+        return inflation_fit(self, models, logit, self.logit_posterior)
 
     @property
     def random_parts(self) -> tuple[Fit, ...]:
@@ -167,7 +168,7 @@ def fit_generalized_mixed(
     check_inflation(inflation, n_agq)
     also = [name for part in (inflation, dispersion) if part for name in part.variables]
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=True, also=also)
-    extra = inputs.extra | ({PRESENT: _present(inputs.columns, also)} if also else {})
+    extra = inputs.extra | ({PRESENT: present(inputs.columns, also)} if also else {})
     design, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=extra, factor_response=family.trials)
     rows = replace(rows, extra={name: values for name, values in rows.extra.items() if name != PRESENT})
     dropped = inputs.missing(rows, missing)
@@ -203,7 +204,7 @@ def refit_generalized_mixed(fit: GeneralizedMixedFit, rows: Matrices) -> General
     )  # fmt: skip
 
 
-def _present(columns: Mapping[str, Column], names: Sequence[str]) -> Floats:
+def present(columns: Mapping[str, Column], names: Sequence[str]) -> Floats:
     """(n_total,) zero, NaN in rows where one of these columns is missing."""
     gaps = [missing_rows(columns[name]) for name in dict.fromkeys(names)]
     return np.where(np.any(gaps, axis=0), np.nan, 0.0)
@@ -234,17 +235,14 @@ def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> Genera
         smallest=tuple(smallest[:own]), n=rows.n, reml=False, certificate=certificate,
         shape=shape, n_shape=core.n_shape - int(np.isfinite(likelihood.family.given_shape()).sum()),
         separation=_separation(likelihood, beta), gradient=solution.gradient, hessian=solution.hessian,
-        vcov_rx=vcov_rx, parameters=solution.shape, vcov_shape=vcov_shape, logit=None,
+        vcov_rx=vcov_rx, parameters=solution.shape, vcov_shape=vcov_shape,
+        vcov_joint=_sized(solution.vcov_joint, core.p + core.n_shape), logit=None,
     )  # fmt: skip
     if models is None or models.inflation is None:
         return estimate
-    at = models.places("zero inflation")
-    logit = GeneralizedEstimate(
-        theta=theta[n_entries(rows.random) :], beta=solution.shape[at], unscaled_vcov=vcov_shape[at, at], sigma=1.0,
-        criterion=solution.criterion, r2=np.nan, modes=modes[own:], smallest=tuple(smallest[own:]), n=rows.n,
-        reml=False, certificate=certificate, shape=np.empty(0), n_shape=0, separation=(),
-    )  # fmt: skip
-    return replace(estimate, logit=logit)
+    logit = logit_estimate(estimate, models, solution.shape, vcov_shape)
+    effects = theta[n_entries(rows.random) :]
+    return replace(estimate, logit=replace(logit, theta=effects, modes=modes[own:], smallest=tuple(smallest[own:])))
 
 
 def _sized(vcov: Floats, p: int) -> Floats:

@@ -18,7 +18,7 @@ from ..data.sums import Floats
 from ..families import family_of
 from ..formula import RandomMatrices
 from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums
-from .shape_models import ShapeModel
+from .shape_models import ShapeModels
 
 Posterior: TypeAlias = tuple[tuple[Floats, Floats], ...]  # per term P (l, k, k) and F (l, k, p)
 
@@ -35,10 +35,24 @@ class InflationFit(GeneralizedFit):
         return self.ask()
 
 
+def logit_estimate(
+    whole: GeneralizedEstimate, models: ShapeModels, parameters: Floats, vcov: Floats
+) -> GeneralizedEstimate:
+    """The coefficients of the zero inflation, among `parameters` (s,) with covariance (s, s), without random effects."""
+    at = models.places("zero inflation")
+    return GeneralizedEstimate(
+        theta=np.empty(0), beta=parameters[at], unscaled_vcov=vcov[at, at], sigma=1.0, criterion=whole.criterion,
+        r2=np.nan, modes=(), smallest=(), n=whole.n, reml=False, certificate=whole.certificate, shape=np.empty(0),
+        n_shape=0, separation=(),
+    )  # fmt: skip
+
+
 def inflation_fit(
-    fit: GeneralizedFit, model: ShapeModel, estimate: GeneralizedEstimate, ask: Callable[[], Posterior]
+    fit: GeneralizedFit, models: ShapeModels, estimate: GeneralizedEstimate, ask: Callable[[], Posterior] = tuple
 ) -> InflationFit:
     """The model of zero inflation of a fit with its estimate; `ask` gives its posterior."""
+    model = models.inflation
+    assert model is not None
     sums = NoSums(np.zeros(model.rows.n), model.X, None, model.rows.random)
     return InflationFit(
         model.design, model.rows, sums, estimate, tuple(range(len(model.X))), None, fit.missing, fit.counted,

@@ -60,6 +60,13 @@ class ShapeModels:
         """Shapes of the family."""
         return len(self.family.shape_names)
 
+    def with_columns(self, part: Part, columns: tuple[Floats, ...]) -> ShapeModels | None:
+        """With other columns of one model; without columns without that model, and None where none is left."""
+        model = self.inflation if part == "zero inflation" else self.dispersion
+        changed = replace(model, rows=replace(model.rows, X=columns)) if model and columns else None
+        kept = (self.dispersion, changed) if part == "zero inflation" else (changed, self.inflation)
+        return ShapeModels(self.family, *kept) if any(kept) else None
+
     def columns(self) -> list[tuple[Floats, ...]]:
         """As the compiled core takes them."""
         own: list[tuple[Floats, ...]] = [()] * self.n_own

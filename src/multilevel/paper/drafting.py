@@ -10,17 +10,26 @@ import numpy as np
 
 from ..formula.levels import Codes
 from ..models.estimate import Fit
-from .ink import GREEK, Plain
+from .ink import GREEK
+from .named_nodes import (
+    MANY,
+    free_coefficients,
+    part_coefficients,
+    part_predictors,
+    predictor_names,
+    response_names,
+    short,
+    symbol,
+)
 from .placing import Cell, nesting, place
-from .response import counted
 from .scene import HEIGHT, LABEL, Node, Plate, Scene, text_width
 from .sheet import GroupTerm, Sheet
 
 GAP = 24.0  # between nodes side by side
 STACK_GAP = 34.0  # between the predictors and the mean
+ROW = 84.0  # from the mean down to the response
+PART = 52.0  # from the response down to what else differs between rows
 STEP = 24.0  # effects beside the rows rise towards them, so that the arrow of one passes below the next
-MANY = 4  # so many effects of one term, or predictors, share one node
-LONGEST = 24  # letters of a name
 
 
 @dataclass(slots=True)
@@ -64,7 +73,7 @@ def _groups(fit: Fit, sheet: Sheet, scene: Scene) -> Iterator[Group]:
         if c.levels_of:
             name = sheet.predictors.bare(c.levels_of)
             group = groups.setdefault(name, Group(name, c.n_levels, _factor_codes(fit, c.levels_of)))
-            group.effects.append(_symbol(c.letter, c.index, name))
+            group.effects.append(symbol(c.letter, c.index, name))
     for group in groups.values():
         scene.nodes += group.parameters + group.effects
         yield group
@@ -74,21 +83,21 @@ def _drawn_term(term: GroupTerm) -> tuple[list[Node], list[Node], list[tuple[Nod
     """Effects, the parameters they are drawn from, and the arrows between them."""
     if len(term.effects) > MANY:
         first, last = (GREEK.get(term.effects[i].letter, "u") for i in (0, -1))
-        below = ",".join(filter(None, (term.effects[-1].index, _short(term.group))))
+        below = ",".join(filter(None, (term.effects[-1].index, short(term.group))))
         effect = Node(f"{first}, …, {last}", below, "parameter")
-        sources = [Node("Σ" if term.corr is not None else "σ", _short(term.group), "parameter")]
+        sources = [Node("Σ" if term.corr is not None else "σ", short(term.group), "parameter")]
         means = [GREEK[e.mean.letter] for e in term.effects if e.mean is not None]
         if means:
             sources.insert(0, Node(means[0] + (", …" if len(means) > 1 else ""), "", "parameter"))
         return [effect], sources, [(source, effect) for source in sources]
     joint = None
     if term.corr is not None and len(term.effects) > 1:
-        joint = Node("Σ", ",".join(filter(None, (term.label, _short(term.group)))), "parameter")
+        joint = Node("Σ", ",".join(filter(None, (term.label, short(term.group)))), "parameter")
     effects, parameters, arrows = [], [], []
     for e in term.effects:
-        effect = _symbol(e.letter, e.index, term.group)
+        effect = symbol(e.letter, e.index, term.group)
         effects.append(effect)
-        own = [_symbol(e.letter, e.index)] if e.mean is not None else []
+        own = [symbol(e.letter, e.index)] if e.mean is not None else []
         if joint is None:
             own.append(Node("σ", GREEK.get(e.letter, "u") + e.index, "parameter"))
         parameters += own
@@ -96,14 +105,6 @@ def _drawn_term(term: GroupTerm) -> tuple[list[Node], list[Node], list[tuple[Nod
     if joint is not None:
         parameters.insert(sum(e.mean is not None for e in term.effects[: len(effects) // 2]), joint)
     return effects, parameters, arrows
-
-
-def _symbol(letter: str, index: str = "", group: str = "") -> Node:
-    return Node(GREEK.get(letter, letter), ",".join(filter(None, (index, _short(group)))), "parameter")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def _factor_codes(fit: Fit, text: str) -> Codes:
@@ -121,22 +122,34 @@ class _Rows:
 
     def __init__(self, sheet: Sheet, fit: Fit, scene: Scene, effects: list[Node], grouping: set[str]) -> None:
         self.scene = scene
-        response, trials = _response(sheet)
-        self.response = Node(_short(response), "n", "data")
+        response, trials = response_names(sheet)
+        self.response = Node(short(response), "n", "data")
         self.mean = None if sheet.is_plain else Node("μ", "n", "mean")
-        self.spread = [Node(GREEK[name], "", "parameter") for name in sheet.spread]
-        self.free = _free_coefficients(sheet)
-        self.data = [] if self.mean is None else [Node(name, "n", "data") for name in _predictors(fit, grouping)]
+        self.spread = [Node(GREEK[name], "", "parameter") for name in sheet.spread if name not in sheet.modelled]
+        self.parts = [Node(GREEK[part.symbol], "n", "mean") for part in sheet.parts]
+        self.of_parts = [part_coefficients(part) for part in sheet.parts]
+        self.free = free_coefficients(sheet)
+        self.data = [] if self.mean is None else [Node(name, "n", "data") for name in predictor_names(fit, grouping)]
         target = self.mean or self.response
         scene.arrows += [(node, target) for node in (*effects, *self.free, *self.data)]
         if trials:
-            self.data.append(Node(_short(trials), "n", "data"))
+            self.data.append(Node(short(trials), "n", "data"))
             scene.arrows.append((self.data[-1], self.response))
         if self.mean is not None:
             scene.arrows.append((self.mean, self.response))
-        scene.arrows += [(node, self.response) for node in self.spread]
+        scene.arrows += [(node, self.response) for node in (*self.spread, *self.parts)]
+        below: list[list[Node]] = []
+        for part in sheet.parts:
+            below.append(part_predictors(part, [*self.data, *(node for data in below for node in data)]))
+        self.lower = list({id(node): node for data in below for node in data}.values())
+        self.lower.sort(key=lambda node: node not in self.data)  # those that the mean has too stand first
+        self.shared = sum(node in self.data for node in self.lower)
+        self.data = [node for node in self.data if node not in self.lower]
+        for node, coefficients, data in zip(self.parts, self.of_parts, below, strict=True):
+            scene.arrows += [(other, node) for other in (*coefficients, *data)]
         own = [self.mean] if self.mean is not None else []
-        scene.nodes += [*self.free, *self.data, *own, self.response, *self.spread]
+        outside = [*self.free, *self.spread, *(node for some in self.of_parts for node in some)]
+        scene.nodes += [*outside, *self.data, *self.lower, *own, self.response, *self.parts]
         self.label = f"row n = 1, …, {sheet.n}"
 
     @property
@@ -149,19 +162,38 @@ class _Rows:
         """Of what stands in the plate."""
         stack = max((node.width for node in self.data), default=0.0)
         middle = max(self.response.width, self.target.width)
-        return max(middle + (2 * (stack + STACK_GAP) if stack else 0), text_width(self.label, LABEL) + 16)
+        below = max((self._reach(k) + node.width - middle / 2 for k, node in enumerate(self.lower)), default=0.0)
+        beside = max(stack + STACK_GAP if stack else 0.0, below, GAP + HEIGHT if self.parts else 0.0)
+        return max(middle + 2 * beside, text_width(self.label, LABEL) + 16)
+
+    def _reach(self, position: int) -> float:
+        """How far left of the middle a predictor below the response ends, so that its arrow to the mean passes that."""
+        half = max(self.response.width, self.target.width) / 2
+        steep = (ROW + PART + position * (HEIGHT + 12)) / ROW
+        return max(half + STACK_GAP, (half + 8) * steep if position < self.shared else 0.0)
+
+    def put_parts(self, x: float, y: float) -> None:
+        """Place what else differs between rows below and to the right of the response, its predictors to the left."""
+        at = x + max(self.response.width, self.target.width) / 2 + GAP
+        for position, node in enumerate(self.parts):
+            node.x, node.y = at + node.width / 2, y + PART * (position + 1)
+        lowest = max((node.y + HEIGHT + 12 for node in self.data), default=y)
+        for position, node in enumerate(self.lower):
+            node.x = x - self._reach(position) - node.width / 2
+            node.y = max(lowest, y + PART) + position * (HEIGHT + 12)
 
     def put(self, x: float, y: float) -> Plate:
         """Place the mean (or the response) at a point, the rest below and beside; the plate around it."""
         for node in (self.mean, self.response):
             if node is not None:
                 node.x, node.y = x, y
-                y += 84
+                y += ROW
         middle = max(self.response.width, self.target.width)
         for position, node in enumerate(self.data):
             node.x = x - middle / 2 - STACK_GAP - node.width / 2
             node.y = self.target.y + (26 if self.mean is not None else 0) + position * (HEIGHT + 12)
-        inside = [node for node in (self.mean, self.response, *self.data) if node is not None]
+        self.put_parts(x, self.response.y)
+        inside = [node for node in (self.mean, self.response, *self.data, *self.lower, *self.parts) if node is not None]
         boxes = [node.box for node in inside]
         half = text_width(self.label, LABEL) / 2 + 8
         left = min(min(box[0] for box in boxes), x - half) - 12
@@ -170,46 +202,6 @@ class _Rows:
         plate = Plate(self.label, "left", left, top, right, bottom, group=False)
         self.scene.plates.append(plate)
         return plate
-
-
-def _response(sheet: Sheet) -> tuple[str, str]:
-    """Names of the response and of the trials or weights it depends on, the latter empty without any."""
-    counts = counted(sheet.response.node, Plain())
-    if counts is None:
-        return sheet.response.text, "" if sheet.weights is None else sheet.weights or "weight"
-    successes, trials = (text.replace("[n]", "") for text in counts)  # in a node the n stands below
-    return successes, trials
-
-
-def _free_coefficients(sheet: Sheet) -> list[Node]:
-    """The coefficients that do not vary; more than two slopes share one node."""
-    free = [c for c in sheet.fixed if not c.levels_of and c.recipe not in sheet.carried]
-    slopes = [c for c in free if c.letter == "beta"]
-    nodes = [_symbol(c.letter, c.index) for c in free if c.letter != "beta"]
-    if len(slopes) > 2:
-        return [*nodes, Node("β", _ranges([int(c.index) for c in slopes]), "parameter")]
-    return nodes + [_symbol(c.letter, c.index) for c in slopes]
-
-
-def _ranges(numbers: list[int]) -> str:
-    """`1–3,5`: runs of numbers."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
-
-
-def _predictors(fit: Fit, grouping: set[str]) -> list[str]:
-    """The columns that the mean is made of; many share one node."""
-    design = fit.design
-    variables = [*design.formula.fixed.used(), *design.formula.offsets]
-    for part in design.random:
-        variables += part.bar.terms.used()
-    names = [n for n in dict.fromkeys(name for variable in variables for name in variable.names) if n not in grouping]
-    return [_short(name) for name in names] if len(names) <= MANY - 1 else [f"{len(names)} predictors"]
 
 
 def _side_by_side(nodes: Sequence[Node], x: float, y: float) -> None:
@@ -228,6 +220,7 @@ def _row_above(rows: _Rows) -> None:
     """Parameters of a model without groups: side by side over the rows."""
     nodes = [*rows.free, *rows.spread]
     _side_by_side(nodes, rows.target.x, rows.target.y - 96)
+    _beside_parts(rows, max(plate.right for plate in rows.scene.plates) + 30)
     if rows.mean is not None:  # past the mean
         for position, node in enumerate(rows.spread):
             node.x = max(node.x, rows.mean.x + 90 + position * (node.width + GAP))
@@ -253,13 +246,20 @@ def _arrange(scene: Scene, groups: list[Group], rows: _Rows) -> None:
         inside = [i, *(j for j in range(len(groups)) if i in outer[j])]
         boxes = [node.box for j in inside for node in groups[j].effects]
         pad, bottom = 12.0 + 8 * step, bottom + 22
-        label = f"{_short(groups[i].name)} = 1, …, {groups[i].n_levels}"
+        label = f"{short(groups[i].name)} = 1, …, {groups[i].n_levels}"
         left = min(inner.left, *(box[0] for box in boxes)) - pad
         right = max(inner.right, *(box[2] for box in boxes)) + pad
         side: Literal["left", "right"] = "right" if cells[i].column > 0 else "left"
         scene.plates.append(Plate(label, side, left, min(box[1] for box in boxes) - pad, right, bottom, group=True))
     scene.plates.reverse()  # the widest at the back
     _to_the_right(rows, max(plate.right for plate in scene.plates) + 30)
+
+
+def _beside_parts(rows: _Rows, left: float) -> None:
+    """The coefficients of other linear predictors: to the right of what these give."""
+    for target, nodes in zip(rows.parts, rows.of_parts, strict=True):
+        for node in nodes:
+            node.x, node.y = left + node.width / 2, target.y
 
 
 def _column_centres(groups: list[Group], cells: Sequence[Cell], rows: _Rows) -> dict[int, float]:
@@ -269,7 +269,7 @@ def _column_centres(groups: list[Group], cells: Sequence[Cell], rows: _Rows) -> 
     for group, cell in zip(groups, cells, strict=True):
         for nodes in (group.effects, group.parameters):
             total = sum(node.width for node in nodes) + GAP * (len(nodes) - 1)
-            label = text_width(f"{_short(group.name)} = 1, …, {group.n_levels}", LABEL) - 40
+            label = text_width(f"{short(group.name)} = 1, …, {group.n_levels}", LABEL) - 40
             widths[cell.column] = max(widths.get(cell.column, 0.0), total, label)
     centres = {0: 0.0}
     for step in (-1, 1):
@@ -288,6 +288,7 @@ def _to_the_right(rows: _Rows, left: float) -> None:
         node.x, node.y = x, rows.target.y - position * (HEIGHT + 14)
     for position, node in enumerate(rows.spread):
         node.x, node.y = x + position * (widest + GAP), rows.response.y
+    _beside_parts(rows, left)
     if rows.mean is None and rows.free:
         for node in rows.free:
             node.y -= HEIGHT + 14

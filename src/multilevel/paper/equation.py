@@ -10,8 +10,8 @@ from ..models.estimate import Fit
 from .expressions import expression
 from .ink import Ink, Latex, Plain
 from .mathml import Mathml, typeset
-from .response import counted, linked, response_line
-from .sheet import Coefficient, GroupEffect, GroupTerm, Sheet
+from .response import counted, inflated, linked, response_line
+from .sheet import Coefficient, GroupEffect, GroupTerm, Part, Sheet
 
 TERMS_PER_LINE = 4
 WIDTH = 66  # columns that a sum takes in plain text before it is broken
@@ -144,10 +144,11 @@ class _Scribe:
             sigma = ink.over_root(sigma, ink.of_row(sheet.weights or "w"))
         around = self.sum_of(summands)[0] if inside else mean
         line = response_line(self.family, ink, mean=around, sigma=sigma, phi=phi, nu=nu, psi=psi, trials=trials)
-        lines = [Line(y, "~", (line,))]
+        lines = [Line(y, "~", inflated(line, ink) if sheet.inflated else (line,))]
         if not inside:
             lines.append(Line(linked(self.link, mean, ink), "=", self.sum_of(summands)))
         lines += [line for coefficient in sheet.fixed for line in self.reference(coefficient)]
+        lines += [line for part in sheet.parts for line in self.part(part)]
         for term in sheet.terms:
             lines += self.distribution(term)
         return lines
@@ -162,6 +163,23 @@ class _Scribe:
             trials = self.ink.of_row(weights or "w")
             return f"{trials} {y}", trials
         return y, ""
+
+    def part(self, part: Part) -> list[Line]:
+        """The linear predictor of the chance of an inflated zero, or of the dispersion."""
+        ink = self.ink
+        symbol = ink.symbol(part.symbol, group="n")
+        link = "logit" if part.component == "zi" else "log"
+        left = ink.function(link, [ink.power(symbol, "2") if part.squared else symbol])
+        widths = [display_width(summand) for summand in self.part_summands(part, Plain())]
+        sum_of = _broken(self.part_summands(part, ink), widths)
+        return [Line(left, "=", sum_of), *(line for c in part.fixed for line in self.reference(c))]
+
+    def part_summands(self, part: Part, ink: Ink) -> list[str]:
+        """The summands of such a linear predictor."""
+        return [
+            ink.applied(self.of_row(c, ink), part.predictors.column(c.recipe, ink)) if c.recipe else self.of_row(c, ink)
+            for c in part.fixed
+        ]
 
     # ---- the mean ---------------------------------------------------------------------------------------------------
 
@@ -192,15 +210,18 @@ class _Scribe:
         plain = _Scribe(self.sheet, Plain(), self.numbers, self.family, self.link).summands()
         return _broken(summands, [display_width(summand) for summand in plain])
 
-    def fixed(self, c: Coefficient) -> str:
+    def fixed(self, c: Coefficient, ink: Ink | None = None) -> str:
         """A coefficient: its symbol, or its estimate."""
-        return self.value(c.letter, c.index, c.estimate)
+        ink = ink or self.ink
+        return ink.number(c.estimate) if self.numbers else ink.symbol(c.letter, _index(c, ink))
 
-    def of_row(self, c: Coefficient) -> str:
+    def of_row(self, c: Coefficient, ink: Ink | None = None) -> str:
         """The same in the equation of row n, with the level of that row if there is one for each level."""
+        ink = ink or self.ink
         if not c.levels_of:
-            return self.fixed(c)
-        return self.ink.symbol(c.letter, c.index, self.ink.group_of_row(self.sheet.predictors.bare(c.levels_of)))
+            return self.fixed(c, ink)
+        known = [part.predictors for part in self.sheet.parts if part.component == c.part] or [self.sheet.predictors]
+        return ink.symbol(c.letter, _index(c, ink), ink.group_of_row(known[0].bare(c.levels_of)))
 
     def value(self, letter: str, index: str, number: float) -> str:
         """A parameter as symbol or as number."""
@@ -208,6 +229,8 @@ class _Scribe:
 
     def spread(self, symbol: str) -> str:
         """A parameter of the response besides its mean; its symbol too where the model has no such number."""
+        if symbol in self.sheet.modelled:
+            return self.ink.symbol(symbol, group="n")
         number = self.sheet.spread.get(symbol)
         return self.ink.symbol(symbol) if number is None else self.value(symbol, "", number)
 
@@ -216,7 +239,7 @@ class _Scribe:
         if not c.reference:
             return []
         ink = self.ink
-        return [Line(ink.symbol(c.letter, c.index, ink.level(c.reference)), "=", ("0",))]
+        return [Line(ink.symbol(c.letter, _index(c, ink), ink.level(c.reference)), "=", ("0",))]
 
     # ---- groups -----------------------------------------------------------------------------------------------------
 
@@ -275,6 +298,11 @@ class _Scribe:
         index = f"{i + 1}{j + 1}" if len(term.effects) > 2 else ""
         index = ",".join(filter(None, (term.label, index)))
         return self.ink.symbol("rho", index, self.ink.name(term.group) if several else "")
+
+
+def _index(c: Coefficient, ink: Ink) -> str:
+    """What stands below a coefficient: the part it belongs to if not the mean, and its number."""
+    return ",".join(filter(None, (c.part and ink.name(c.part), c.index)))
 
 
 def _broken(summands: list[str], widths: list[int]) -> tuple[str, ...]:

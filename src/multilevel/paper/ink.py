@@ -81,6 +81,9 @@ class Ink(Protocol):
     def over_root(self, top: str, bottom: str) -> str:
         """top / sqrt(bottom)."""
 
+    def words(self, text: str, before: str = " ") -> str:
+        """Words between symbols, a space behind them and, by default, before them."""
+
 
 class Latex:
     """LaTeX for the inside of a formula.
@@ -171,6 +174,10 @@ class Latex:
         """See `Ink`."""
         return rf"{top} / \sqrt{{{bottom}}}"
 
+    def words(self, text: str, before: str = " ") -> str:
+        """See `Ink`."""
+        return rf"\text{{{before}{text} }}"
+
 
 class Plain:
     """Text for a terminal.
@@ -250,3 +257,7 @@ class Plain:
     def over_root(self, top: str, bottom: str) -> str:
         """See `Ink`."""
         return f"{top}/√{bottom}"
+
+    def words(self, text: str, before: str = " ") -> str:
+        """See `Ink`."""
+        return f"{before}{text} "

@@ -101,6 +101,11 @@ class Mathml:
         """See `Ink`."""
         return f"{top} / <msqrt>{bottom}</msqrt>"
 
+    def words(self, text: str, before: str = " ") -> str:
+        """See `Ink`."""
+        gap = '<mspace width=".35em"></mspace>'
+        return f"{gap if before else ''}{self.level(text)}{gap}"
+
 
 def typeset(rows: Iterable[tuple[str, str, str]]) -> str:
     """Rows of left side, relation and right side as one aligned `<math>` block."""

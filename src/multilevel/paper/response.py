@@ -53,6 +53,17 @@ def response_line(
     return ink.distribution(name, labelled)
 
 
+def inflated(line: str, ink: Ink) -> tuple[str, str]:
+    """The same distribution with inflated zeros, on two lines.
+
+    >>> from .ink import Plain
+    >>> inflated("Poisson(μ[n])", Plain())
+    ('0 with probability π[n],', 'otherwise Poisson(μ[n])')
+    """
+    chance = ink.symbol("pi", group="n")
+    return f"0{ink.words('with probability')}{chance},", f"{ink.words('otherwise', '')}{line}"
+
+
 def counted(response: Node, ink: Ink) -> tuple[str, str] | None:
     """The successes and the trials of cbind(successes, failures); None for other responses.
 

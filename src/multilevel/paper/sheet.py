@@ -8,7 +8,7 @@ the first of them (a before a:b) carries the mean and the others are deviations 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..effects import varcorr
 from ..formula.planning import Recipe
 from ..formula.variables import Variable
 from ..labelled import Floats
+from ..models.components import component_fit, components
 from ..models.estimate import Fit
 from ..models.generalized import GeneralizedFit
 from .expressions import Predictors
@@ -40,6 +41,7 @@ class Coefficient:
     levels_of: str = ""
     reference: str = ""
     n_levels: int = 1
+    part: str = ""  # below the symbol of a coefficient that is not one of the mean: "zi", "disp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,21 @@ class GroupTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A linear predictor beside that of the mean: "zi" of pi, the chance of an inflated zero; "disp" of the dispersion.
+
+    `symbol` is what it gives for each row: pi, or a parameter of the response; `squared` says that it gives its square.
+    """
+
+    component: str
+    symbol: str
+    squared: bool
+    fixed: tuple[Coefficient, ...]
+    predictors: Predictors
+    variables: tuple[Variable, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """All that the equations and the diagram of a fit need to know."""
 
@@ -76,6 +93,7 @@ class Sheet:
     weights: str | None  # the column of prior weights; empty: an array without a name; None: no weights
     spread: dict[str, float]  # parameters of the response besides its mean, by symbol: sigma, phi, nu
     predictors: Predictors
+    parts: tuple[Part, ...]
 
     @staticmethod
     def of(fit: Fit, *, by_level: bool) -> Sheet:
@@ -89,7 +107,8 @@ class Sheet:
         weights = None if fit.prior_weights is None else fit.weights_column or ""
         terms = tuple(_terms(fit, order, fixed))
         recipes = Predictors.of(design)
-        return Sheet(formula.response, fit.rows.n, fixed, terms, formula.offsets, weights, _spread(fit), recipes)
+        parts = tuple(_parts(fit, by_level))
+        return Sheet(formula.response, fit.rows.n, fixed, terms, formula.offsets, weights, _spread(fit), recipes, parts)
 
     @property
     def carried(self) -> set[Recipe]:
@@ -103,6 +122,16 @@ class Sheet:
         more = dict.fromkeys(e.recipe for term in self.terms for e in term.effects if e.recipe not in known)
         intercepts: list[tuple[Coefficient | None, Recipe]] = [(None, recipe) for recipe in more if not recipe]
         return [*intercepts, *fixed, *((None, recipe) for recipe in more if recipe)]
+
+    @property
+    def modelled(self) -> set[str]:
+        """Symbols that differ between rows beside the mean."""
+        return {part.symbol for part in self.parts}
+
+    @property
+    def inflated(self) -> bool:
+        """Whether zeros are inflated."""
+        return "pi" in self.modelled
 
     @property
     def is_plain(self) -> bool:
@@ -120,6 +149,17 @@ def _spread(fit: Fit) -> dict[str, float]:
         return {"sigma": sqrt(shape[0])}
     names = {"student_t": ("sigma", "nu"), "tweedie": ("phi", "psi")}.get(fit.family.name, ("phi",))
     return dict(zip(names, shape, strict=False))
+
+
+def _parts(fit: Fit, by_level: bool) -> Iterator[Part]:
+    """The models of zero inflation and dispersion."""
+    for component in components(fit)[1:]:
+        own = component_fit(fit, component)
+        squared = isinstance(fit, GeneralizedFit) and fit.family.name == "gaussian"
+        symbol = "pi" if component == "zi" else next(iter(_spread(fit)))
+        fixed = tuple([replace(c, part=component) for c in _coefficients(own, set() if by_level else None)])
+        variables = tuple(own.design.formula.fixed.used())
+        yield Part(component, symbol, component == "disp" and squared, fixed, Predictors.of(own.design), variables)
 
 
 def _carrying_order(fit: Fit) -> list[int]:

@@ -67,6 +67,7 @@ def reference_grid(
     cov_reduce: Reduce = "mean",
     offset: float | None = None,
     nested: bool = True,
+    besides: Sequence[Fit] = (),
 ) -> Grid:
     """The reference grid of a fit.
 
@@ -74,6 +75,7 @@ def reference_grid(
     ----------
     fit : of any kind.
     data : the table it was fitted to.
+    besides : other parts of the model, whose predictors the grid has too.
     at : `{"x": [1, 2]}` replaces values of some predictors.
     cov_reduce : for numeric predictors `"mean"`, `"median"`, `"range"` (the two ends), `"unique"` (all values), or
         `"around"` (mean - 1 and mean + 1), or a function of the values; or one of these for each, `{"x": "range"}`.
@@ -86,10 +88,11 @@ def reference_grid(
     InferenceError : `at` or `cov_reduce` name what is no predictor, or an unknown level.
     DataError : the data have changed since the fit.
     """
-    columns = predictors(fit, data)
+    fits = (fit, *besides)
+    columns = {name: column for part in fits for name, column in predictors(part, data).items()}
     at = _checked_at(fit, at, columns)
     _check_reduce(cov_reduce, columns)
-    coded = _made_factors(fit)
+    coded = {name for part in fits for name in _made_factors(part)}
     axes = tuple([axis_of(column, at, cov_reduce, column.name in coded) for column in columns.values()])
     size = prod(map(len, axes))
     if size > LARGEST or size * len(fit.design.names) > ROOM:
@@ -99,7 +102,8 @@ def reference_grid(
             f"as in at={{{largest.name!r}: [{largest.values[0]!r}]}}"
         )
     X, offsets = evaluate(fit, axes)
-    nests = nesting(axes, [columns_of(fit, term) for term in fit.design.formula.fixed.terms]) if nested else {}
+    terms = [columns_of(part, term) for part in fits for term in part.design.formula.fixed.terms]
+    nests = nesting(axes, terms) if nested else {}
     if offset is None and fit.rows.offset is not None and not _offset_columns(fit) & set(at):
         offset = float(fit.rows.offset.mean())
     return Grid(axes, X, offsets if offset is None else np.full(size, float(offset)), fit.prior_weights, nests)

@@ -78,11 +78,7 @@ def slopes(fit: Fit, grid: Grid, variable: Variable, delta: float | None, max_de
     """For each degree from 1 on, a grid whose rows are divided differences of that order."""
     if isinstance(max_degree, bool) or not (isinstance(max_degree, int) and 1 <= max_degree <= HIGHEST):
         raise InferenceError(f"max_degree is {max_degree!r}; expected a whole number from 1 to {HIGHEST}")
-    values = variable.axis.column.values
-    if delta is None:
-        delta = (FINE if max_degree < 4 else COARSE) * float(values.max() - values.min())
-    if not (isinstance(delta, int | float) and np.isfinite(delta) and delta != 0):
-        raise InferenceError(f"delta is {delta!r}; expected a step that is not zero")
+    delta = step_of(variable, delta, FINE if max_degree < 4 else COARSE)
     x = np.array(variable.axis.values, np.float64)[grid.places(variable.axis.name)]
     low, high = (max_degree // 2, -(-max_degree // 2)) if max_degree % 2 else (max_degree // 2, max_degree // 2)
     nodes = {j: evaluate(fit, grid.axes, {variable.axis.name: j * delta}) for j in range(-low, high + 1)}
@@ -95,6 +91,16 @@ def slopes(fit: Fit, grid: Grid, variable: Variable, delta: float | None, max_de
         X, offset = (_divided(at, np.array([nodes[j][i] for j in places])) for i in (0, 1))
         made.append(replace(grid, X=X, offset=offset))
     return made
+
+
+def step_of(variable: Variable, delta: float | None, share: float = FINE) -> float:
+    """The step of a difference quotient: as given, or a share of the range; InferenceError for none."""
+    if delta is None:
+        values = variable.axis.column.values
+        delta = share * float(values.max() - values.min())
+    if not (isinstance(delta, int | float) and np.isfinite(delta) and delta != 0):
+        raise InferenceError(f"delta is {delta!r}; expected a step that is not zero")
+    return float(delta)
 
 
 def _divided(u: Floats, f: Floats) -> Floats:

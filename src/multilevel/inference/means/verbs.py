@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from ...data.sums import Floats
 from ...errors import InferenceError, nearest
+from ...models.components import Component, component_fit
 from ...models.estimate import Fit
 from ...models.generalized import GeneralizedFit
 from ..levels import checked_level
@@ -25,6 +25,7 @@ from .grid import At, Grid, columns_of, no_predictor, reference_grid
 from .joint import JointTests, grid_terms, term_tests
 from .marginal import MarginalMeans
 from .nesting import carried, described
+from .parts import MeansComponent, cell_slopes, cells, over_cells, part_of
 from .scales import Scale, scale_of
 from .slopes import slopes, variable_of
 from .specs import Names, Spec, as_names, read_spec
@@ -53,6 +54,7 @@ def emmeans(
     df: str | Sampling | None = None,
     level: float = 0.95,
     type: Type = "link",
+    component: MeansComponent = "cond",
     scale: Scale | None = None,
     backend: str = "pandas",
 ) -> MarginalMeans:
@@ -77,6 +79,9 @@ def emmeans(
         models) or `"none"` (normal reference). Kenward and Roger's method also adjusts the standard errors.
     level : of confidence intervals.
     type : `"response"` shows means on the scale of the response, where it was transformed in the formula.
+    component : of a model of zero inflation or dispersion: `"cond"`, the mean of the family, inflated zeros left out;
+        `"zi"`, the chance of these, or `"disp"`, the dispersion, on the scales of logit and logarithm; `"response"`,
+        the expected response, inflated zeros included, averaged on its own scale.
     scale : of the linear predictor, such as a link. Default: what the response of the formula says.
     backend : library of the frames.
 
@@ -101,11 +106,15 @@ def emmeans(
     """
     _check_options(type, level)
     spec = read_spec(specs, by)
-    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, offset=offset, nested=nested)
-    _check_names(fit, grid, spec)
-    made = _averaged(fit, grid, grid.X, spec, weights, df, "emmean", backend)
-    scale = scale or scale_of(fit)
-    made = replace(made, cautions=_cautions(fit, grid, made), scale=scale, shown=Shown(level=float(level)))
+    part, besides, note = part_of(fit, component)
+    grid = reference_grid(part, data, at=at, cov_reduce=cov_reduce, offset=offset, nested=nested, besides=besides)
+    _check_names(part, grid, spec)
+    basis = _basis(part, df, backend)
+    if component == "response":
+        basis, grid = over_cells(fit, grid, *cells(fit, grid), basis.sampling, backend)
+    made = _averaged(basis, grid, spec, weights, "emmean", note)
+    scale = None if component == "response" else scale or scale_of(part)
+    made = replace(made, cautions=_cautions(part, grid, made), scale=scale, shown=Shown(level=float(level)))
     return made.response() if type == "response" and scale is not None else made
 
 
@@ -124,6 +133,7 @@ def emtrends(
     nested: bool = True,
     df: str | Sampling | None = None,
     level: float = 0.95,
+    component: MeansComponent = "cond",
     backend: str = "pandas",
 ) -> MarginalMeans:
     """Estimated marginal means of slopes: how the predictions of the grid change with a numeric predictor.
@@ -136,7 +146,8 @@ def emtrends(
     var : name of the numeric predictor, or a function of one, `"log(dose)"`, in which slopes are taken then.
     delta : step of the quotient. Default: a thousandth of the range of the predictor; a hundredth for degrees above 3.
     max_degree : from 2 on, divided differences of higher order too, f^(d) / d!, in a table for each `degree`; up to 5.
-    specs, by, at, cov_reduce, weights, nested, df, level, backend : as for `emmeans`; `degree` may stand in specs.
+    specs, by, at, cov_reduce, weights, nested, df, level, component, backend : as for `emmeans`; `degree` may stand in
+        specs. Slopes of `component="response"` are of degree 1.
 
     Raises
     ------
@@ -149,14 +160,20 @@ def emtrends(
     """
     _check_options("link", level)
     spec = read_spec(specs, by)
-    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, nested=nested)
+    part, besides, note = part_of(fit, component)
+    grid = reference_grid(part, data, at=at, cov_reduce=cov_reduce, nested=nested, besides=besides)
     plain = Spec(*(tuple(name for name in names if name != DEGREE or max_degree == 1) for names in spec))
-    _check_names(fit, grid, plain)
-    variable = variable_of(fit, grid, var)
-    parts = slopes(fit, grid, variable, delta, max_degree)
-    each = [_averaged(fit, g, g.X, plain, weights, df, f"{var}.trend", backend) for g in parts]
+    _check_names(part, grid, plain)
+    variable = variable_of(part, grid, var)
+    basis = _basis(part, df, backend)
+    if component == "response":
+        basis, only = over_cells(fit, grid, *cell_slopes(fit, grid, variable, delta, max_degree), basis.sampling, backend)
+        parts = [only]
+    else:
+        parts = slopes(part, grid, variable, delta, max_degree)
+    each = [_averaged(basis, g, plain, weights, f"{var}.trend", note) for g in parts]
     made = each[0] if max_degree == 1 else _by_degree(each, spec)
-    if _in_interaction(fit, {key.name for key in made.keys}, {variable.axis.name}):
+    if _in_interaction(part, {key.name for key in made.keys}, {variable.axis.name}):
         made = replace(made, cautions=(*made.cautions, MISLEADING))
     return replace(made, shown=Shown(level=float(level)))
 
@@ -186,13 +203,14 @@ def joint_tests(
     weights: Any = "equal",
     nested: bool = True,
     df: str | Sampling | None = None,
+    component: Component = "cond",
     backend: str = "pandas",
 ) -> JointTests:
     """F tests of the terms of a model, by contrasts among the means of its reference grid.
 
     For factors these are type III tests of cells that weigh the same, whatever the coding of the factors; a covariate
     is compared at its mean - 1 and + 1. Parameters are those of `emmeans`; `by` are predictors whose levels have a
-    table each.
+    table each, and `component` is `"cond"`, `"zi"` or `"disp"`.
 
     >>> from multilevel.models.linear import fit_linear
     >>> data = {"y": [1.0, 3.0, 2.0, 6.0, 2.0], "f": ["a", "a", "b", "b", "a"], "g": ["u", "v", "u", "v", "u"]}
@@ -201,6 +219,7 @@ def joint_tests(
      f            1   2   2.521  0.2533
      g            1   2   6.750  0.1217
     """
+    fit = component_fit(fit, component)
     grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, nested=nested)
     groups = as_names(by, "by")
     _check_names(fit, grid, Spec((), groups))
@@ -227,13 +246,10 @@ def _labels(made: Averages, names: Sequence[str]) -> list[tuple[str, ...]]:
     return list(zip(*columns, strict=True)) if columns else [()] * len(made.L)
 
 
-def _averaged(
-    fit: Fit, grid: Grid, X: Floats, spec: Spec, weights: Any, df: str | Sampling | None, what: str, backend: str
-) -> MarginalMeans:
+def _averaged(basis: Basis, grid: Grid, spec: Spec, weights: Any, what: str, note: str) -> MarginalMeans:
     by = carried(spec.by, grid.nests)
-    made = averages(grid, X, (*carried(spec.over, grid.nests, by), *by), weights)
-    cautions = (described(grid.nests),) if grid.nests else ()
-    basis = _basis(fit, df, backend)
+    made = averages(grid, grid.X, (*carried(spec.over, grid.nests, by), *by), weights)
+    cautions = tuple(filter(None, (described(grid.nests) if grid.nests else "", note)))
     return MarginalMeans(basis, made.keys, by, made.L, made.constant, what, made.averaged, cautions=cautions)
 
 

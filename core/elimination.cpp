@@ -233,6 +233,7 @@ struct Elimination::Passed {
   std::set<std::int64_t> levels;           // to be passed, by their first effect, in the order of elimination
   std::vector<std::int64_t> reached, seen; // in the core
   std::vector<char> known;
+  const double* P = nullptr;               // P_SS, core x core
   Vec R, RP;                               // k rows of `reached`; core x k
 };
 
@@ -294,13 +295,13 @@ void Elimination::pass_forward(const std::vector<std::int64_t>& effects, Passed&
   }
 }
 
-// R'P_SS of one effect of the core (k), after select_core and with both triangles of P_SS.
+// R'P_SS of one effect of the core (k), after select_core.
 const double* Elimination::through_core(std::int64_t effect, Passed& w) const {
   double* RP = w.RP.data() + effect * w.k;
   if (w.known[effect]) return RP;
   w.known[effect] = 1;
   w.seen.push_back(effect);
-  const double* P = R_.data() + effect * core_;
+  const double* P = w.P + effect * core_;
   const std::size_t n = w.reached.size();
   const std::int64_t* at = w.reached.data();
   for (int a = 0; a < w.k; ++a) {
@@ -338,7 +339,7 @@ void Elimination::variances_of(const Combinations& c, const std::int64_t* begin,
     for (int a = 0; a < w.k; ++a)
       for (int b = 0; b < w.k; ++b) sum += zv[a] * w.own[a * w.k + b] * zv[b];
     for (std::size_t s = 0; s < zs.size(); ++s) {
-      const double* P = R_.data() + at_core[s] * core_;
+      const double* P = w.P + at_core[s] * core_;
       for (std::size_t t = 0; t < zs.size(); ++t) sum += zs[s] * P[at_core[t]] * zs[t];
       if (!w.k) continue;
       const double* RP = through_core(at_core[s], w);
@@ -349,10 +350,12 @@ void Elimination::variances_of(const Combinations& c, const std::int64_t* begin,
 }
 
 Vec Elimination::variances(const Combinations& c) {
+  Vec P(static_cast<std::size_t>(core_) * core_);  // both triangles
   if (core_) {
     select_core(nullptr, nullptr);
     for (int j = 0; j < core_; ++j)
-      for (int i = j + 1; i < core_; ++i) R_[static_cast<std::size_t>(i) * core_ + j] = R_[static_cast<std::size_t>(j) * core_ + i];
+      for (int i = j; i < core_; ++i)
+        P[static_cast<std::size_t>(i) * core_ + j] = P[static_cast<std::size_t>(j) * core_ + i] = R_.column(j)[i];
   }
   std::vector<int> counts;
   for (const Shape& s : shape_) counts.push_back(s.levels);
@@ -369,6 +372,7 @@ Vec Elimination::variances(const Combinations& c) {
   const std::int64_t groups = static_cast<std::int64_t>(start.size()) - 1;
   const int jobs = static_cast<int>((groups + kTargets - 1) / kTargets);
   std::vector<Passed> work(thread_count());
+  for (Passed& w : work) w.P = P.data();
   Vec out(c.n, 0.0);
   parallel_for(jobs, 100.0 * c.n, [&](int job, int thread) {
     const std::int64_t last = std::min<std::int64_t>(groups, (job + 1LL) * kTargets);

@@ -171,6 +171,7 @@ ONE = {"(Intercept)": 0.0}
         ({"sigma": 1, "shape": {"dispersion": 1}}, mlm.DataError, "the gaussian family has no shape 'dispersion'"),
         ({"family": "gamma", "shape": {"dispersion": 0}}, mlm.DataError, "is 0; expected a positive number"),
         ({"family": "gamma", "shape": {"dispersion": "a"}}, mlm.DataError, "the shape 'dispersion' is 'a'"),
+        ({"family": "tweedie", "shape": {"dispersion": 1, "power": 3}}, mlm.DataError, "the power between 1 and 2"),
         ({"family": "gamma", "shape": 1}, mlm.DataError, "shape is of type int; expected values by name"),
     ],
 )

@@ -213,6 +213,9 @@ def _shape(family: Family, given: Mapping[str, float] | None) -> dict[str, float
     for name, value in values.items():
         if value <= 0:
             raise DataError(f"the shape {name!r} is {value:g}; expected a positive number")
+    whole = zip(family.shape_names, family.given_shape().tolist(), strict=True)
+    if values and not family.possible_shape(np.array([values.get(name, known) for name, known in whole])):
+        raise DataError(f"the shape of the {family.name} family is {values}; expected {family.shape_range}")
     return values
 
 

@@ -238,7 +238,8 @@ def test_bad_input(salamanders, options, error, words):
 @pytest.mark.parametrize(
     "question",
     [
-        lambda m: m.r2(), lambda m: m.icc(), lambda m: m.equation(), lambda m: m.diagram(), lambda m: m.residuals("deviance"),
+        lambda m: m.r2(), lambda m: m.icc(), lambda m: m.equation(), lambda m: m.diagram(),
+        lambda m: m.residuals("deviance"),
         lambda m: m.confint(method="profile"), lambda m: m.confint(method="boot", n=5, seed=1),
         lambda m: m.predict(type="response", interval="confidence"),
     ],

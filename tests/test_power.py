@@ -66,10 +66,10 @@ def curve() -> Power:
 @pytest.mark.parametrize(
     ("key", "test", "df", "n"),
     [
-        ("satterthwaite", "days", "satterthwaite", 1000),
-        ("wald_z", "days", "none", 1000),
-        ("lrt", "lr(days)", None, 1000),
-        ("kenward_roger", "days", "kenward-roger", 150),
+        ("satterthwaite", "days", "satterthwaite", 600),
+        ("wald_z", "days", "none", 600),
+        ("lrt", "lr(days)", None, 600),
+        ("kenward_roger", "days", "kenward-roger", 100),
     ],
 )
 def test_powers_of_sleepstudy_are_those_of_r(name: str, key: str, test: str, df: str, n: int) -> None:
@@ -80,7 +80,7 @@ def test_powers_of_sleepstudy_are_those_of_r(name: str, key: str, test: str, df:
     assert agrees(found, cell["significant"][key], cell["nsim"])
     assert agrees(replace(found, found=found.singular), cell["singular"], cell["nsim"])
     assert found.mean == pytest.approx(found.truth, abs=4 * found.sd / sqrt(n))
-    assert found.sd == pytest.approx(cell["sd_estimate"], rel=0.25 if n < 1000 else 0.13)
+    assert found.sd == pytest.approx(cell["sd_estimate"], rel=0.25 if n < 600 else 0.14)
     assert found.failed == found.uncertain == 0
 
 
@@ -102,7 +102,7 @@ def test_a_paired_design_has_the_power_of_the_paired_t_test() -> None:
     """Balanced, with no variance at zero, the t test of the mixed model is that of the participants' differences."""
     design, truth = paired(12, 0.4)
     (found,) = power(
-        "y ~ condition + (condition | participant)", design, _with_slopes(truth), "condition", n=2000, seed=3
+        "y ~ condition + (condition | participant)", design, _with_slopes(truth), "condition", n=1000, seed=3
     )
     sd = sqrt(0.7**2 + 2 * 0.8**2 / 2)
     assert _within(found, _t_power(11, 0.4 / (sd / sqrt(12)), 0.05))
@@ -117,7 +117,7 @@ def _with_slopes(truth: Truth) -> Truth:
 def test_a_one_way_design_has_the_power_of_the_f_test(alpha: float) -> None:
     design = mlm.expand_grid(group=["a", "b", "c"], unit=8, backend="dict")
     truth = Truth({"(Intercept)": 1, "group[b]": 0.5, "group[c]": 1.2}, sigma=1)
-    (found,) = power("y ~ group", design, truth, "group", n=2000, alpha=alpha, seed=4)
+    (found,) = power("y ~ group", design, truth, "group", n=1000, alpha=alpha, seed=4)
     means = np.array([0, 0.5, 1.2])
     noncentrality = 8 * np.sum((means - means.mean()) ** 2)
     assert _within(found, float(stats.ncf.sf(stats.f.isf(alpha, 2, 21), 2, 21, noncentrality)))
@@ -126,9 +126,9 @@ def test_a_one_way_design_has_the_power_of_the_f_test(alpha: float) -> None:
 def test_the_t_test_of_lm_has_the_power_of_the_noncentral_t() -> None:
     design = mlm.expand_grid(group=["a", "b"], unit=10, backend="dict")
     truth = Truth({"(Intercept)": 1, "group[b]": 0.9}, sigma=1)
-    (t,) = power("y ~ group", design, truth, "group[b]", n=2000, seed=5)
+    (t,) = power("y ~ group", design, truth, "group[b]", n=1000, seed=5)
     assert _within(t, _t_power(18, 0.9 / sqrt(2 / 10), 0.05))
-    (z,) = power("y ~ group", design, truth, "group[b]", n=2000, seed=5, df="none")
+    (z,) = power("y ~ group", design, truth, "group[b]", n=1000, seed=5, df="none")
     assert z.found > t.found
     assert z.mean == t.mean
 
@@ -156,7 +156,7 @@ def test_wrong_signs_and_exaggeration_are_those_of_gelman_and_carlin() -> None:
     """Of a z test with power p they have closed forms: truncated normal distributions."""
     design = mlm.expand_grid(unit=16, backend="dict")
     truth = Truth({"(Intercept)": 0.25}, sigma=1)  # one standard error
-    (found,) = power("y ~ 1", design, truth, "(Intercept)", n=8000, alpha=0.05, seed=7)
+    (found,) = power("y ~ 1", design, truth, "(Intercept)", n=4000, alpha=0.05, seed=7)
     t = stats.nct(15, 1.0)
     limit = stats.t.isf(0.025, 15)
     wrong = t.cdf(-limit) / (t.cdf(-limit) + t.sf(limit))
@@ -164,7 +164,7 @@ def test_wrong_signs_and_exaggeration_are_those_of_gelman_and_carlin() -> None:
     draws = np.random.default_rng(1).normal(0.25, 0.25, 400_000)
     error = 0.25 * np.sqrt(np.random.default_rng(2).chisquare(15, 400_000) / 15)
     exaggerated = np.abs(draws[np.abs(draws / error) > limit]).mean() / 0.25
-    assert found.exaggeration == pytest.approx(exaggerated, rel=0.03)
+    assert found.exaggeration == pytest.approx(exaggerated, rel=0.05)
 
 
 # ---- one fit at a time says the same ---------------------------------------------------------------------------------
@@ -462,6 +462,9 @@ def test_degrees_of_freedom_that_a_model_has_not() -> None:
     poisson = Truth({"(Intercept)": 1, "x": 1}, {"g": Group(0.5)}, family="poisson")
     with pytest.raises(mlm.InferenceError, match='df="kenward-roger" belongs to linear mixed models'):
         power("y ~ x + (1 | g)", design, poisson, "x", n=10, df="kenward-roger")
+    plain = Truth({"(Intercept)": 1, "x": 1}, sigma=1)
+    with pytest.raises(mlm.InferenceError, match='df="satterthwaite" belongs to mixed models'):
+        power("y ~ x", design, plain, "x", n=10, df="satterthwaite")
     gamma = Truth({"(Intercept)": 1, "x": 1}, family="gamma(log)", shape={"dispersion": 0.5})
     with pytest.raises(mlm.InferenceError, match="the dispersion of the family gamma is estimated"):
         power("y ~ x", design, gamma, "lr(x)", n=10)

@@ -20,6 +20,7 @@ from test_df import KNOWN, METHOD, same_p
 
 import multilevel as mlm
 from multilevel.errors import InferenceError
+from multilevel.inference import estimable
 from multilevel.inference.anova import AnovaTable, anova
 from multilevel.inference.estimable import hypotheses
 from multilevel.models.estimate import Fit
@@ -321,3 +322,15 @@ def test_type_two_takes_matrices_as_factors_as_lmertest_does():
     m = mlm.lmer("log(uptake) ~ Treatment * Type * ns(conc, 2) + (1 | Plant)", load("CO2"))
     row = m.anova(2).to_frame().iloc[0]
     assert (row["statistic"], row["df2"]) == pytest.approx((19.96784, 8), rel=1e-4)
+
+
+@pytest.mark.parametrize("formula", ["x1 * x2 + f", "x1 * f + x2", "poly(x1, 2) + f * x2", "0 + x1 + f:x2", "x1 + x2"])
+def test_type_three_of_covariates_needs_no_cell_means(formula):
+    m = mlm.lm(f"y ~ {formula}", load("made_crossed_na").dropna())
+    S = estimable._recoded(m._fit, treatment=True)
+    plain = [t for t in range(1, len(m.design.terms) + 1) if estimable._plain(m._fit, t)]
+    assert plain or "*" in formula
+    for t in plain:
+        own = [j for j, number in enumerate(m.design.assign) if number == t]
+        L = estimable._reduced(estimable._cell_means(m._fit, t) @ S, own)
+        np.testing.assert_allclose(np.linalg.solve(S.T, L.T).T, hypotheses(m._fit, 3)[t - 1], atol=1e-12)

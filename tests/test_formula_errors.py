@@ -168,6 +168,8 @@ def test_data_that_do_not_fit_the_formula(text, message):
         ({"ff": "sum"}, "contrasts are given for 'ff'.*did you mean 'f'"),
         ({"f": "smu"}, "unknown contrast 'smu'.*did you mean 'sum'"),
         ({"x": "sum"}, "no categorical variable"),
+        ({"f": np.eye(3)}, "a contrast is of type ndarray; expected a name: treatment"),
+        ("sum", "contrasts is 'sum'; expected a name for each factor"),
     ],
 )
 def test_contrasts_that_do_not_exist(contrasts, message):

@@ -50,7 +50,9 @@ class Contrast(NamedTuple):
 
 
 def named_contrast(name: str) -> Contrast:
-    """The coding of a name: `"sum"`, `"contr.sum"`; FormulaError for a name that is none."""
+    """The coding of a name: `"sum"`, `"contr.sum"`; FormulaError for what is none."""
+    if not isinstance(name, str):
+        raise FormulaError(f"a contrast is of type {type(name).__name__}; expected a name: {', '.join(KINDS)}")
     kind = _FOLDED.get(name.removeprefix("contr.").casefold())
     if kind is None:
         known = ", ".join(KINDS)

@@ -219,6 +219,8 @@ def _learn_factors(formula: Formula, rows: Rows, contrasts: Mapping[str, str] | 
             rows.factors[variable.text] = codes, len(levels)
             contrast = _default_contrast(variable, value.kind == "ordered")
             factors[variable.text] = Factor(levels.labels, value.kind == "ordered", contrast, levels)
+    if not isinstance(contrasts, Mapping | None):
+        raise FormulaError(f'contrasts is {contrasts!r}; expected a name for each factor, as in {{"period": "sum"}}')
     for text, name in (contrasts or {}).items():
         if text not in factors:
             raise FormulaError(

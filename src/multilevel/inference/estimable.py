@@ -45,7 +45,9 @@ def hypotheses(fit: Fit, kind: int) -> list[Floats]:
     made = []
     for t in range(1, len(design.terms) + 1):
         own = [i for i in range(p) if number[i] == t]
-        if kind == 3:
+        if kind == 3 and _plain(fit, t):
+            L = np.eye(p)[own]
+        elif kind == 3:
             L = _reduced(_cell_means(fit, t) @ S, own)
         elif kind == 2 and not _containing(design, t, matrices):
             L = np.eye(p)[own]
@@ -96,6 +98,12 @@ def _containing(design: Design, number: int, as_factors: Set[str] = frozenset())
 
 
 # ---- type III -------------------------------------------------------------------------------------------------------
+
+
+def _plain(fit: Fit, number: int) -> bool:
+    """Whether a term is of covariates only and in no other: its parameters are its own coefficients."""
+    variables = fit.design.terms[number - 1].variables
+    return not (fit.dropped or fit.design.factors.keys() & set(variables) or _containing(fit.design, number))
 
 
 def _cell_means(fit: Fit, number: int) -> Floats:

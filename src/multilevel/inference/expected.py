@@ -15,7 +15,6 @@ from ..families import Truncated
 from ..models.components import components, places
 from ..models.generalized import GeneralizedFit
 
-
 STEP = 1e-5  # of the logarithm of a shape, for differences
 
 
@@ -58,7 +57,7 @@ def _through_shape(fit: GeneralizedFit, eta: Floats, shape: Floats) -> Floats:
 
 
 def zero_chance(fit: GeneralizedFit, columns: Floats) -> tuple[Floats, Floats]:
-    """(m,) chances of inflated zeros at random effects of zero, slopes (m, p + s), from columns (m, k) of their model."""
+    """(m,) chances of inflated zeros at random effects of zero, and slopes (m, p + s); `columns` (m, k) of their model."""
     from scipy.special import expit
 
     assert fit.models is not None

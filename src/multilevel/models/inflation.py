@@ -38,7 +38,7 @@ class InflationFit(GeneralizedFit):
 def logit_estimate(
     whole: GeneralizedEstimate, models: ShapeModels, parameters: Floats, vcov: Floats
 ) -> GeneralizedEstimate:
-    """The coefficients of the zero inflation, among `parameters` (s,) with covariance (s, s), without random effects."""
+    """The coefficients of the zero inflation among `parameters` (s,), and their part of `vcov` (s, s); no effects."""
     at = models.places("zero inflation")
     return GeneralizedEstimate(
         theta=np.empty(0), beta=parameters[at], unscaled_vcov=vcov[at, at], sigma=1.0, criterion=whole.criterion,

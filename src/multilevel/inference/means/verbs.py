@@ -167,7 +167,9 @@ def emtrends(
     variable = variable_of(part, grid, var)
     basis = _basis(part, df, backend)
     if component == "response":
-        basis, only = over_cells(fit, grid, *cell_slopes(fit, grid, variable, delta, max_degree), basis.sampling, backend)
+        basis, only = over_cells(
+            fit, grid, *cell_slopes(fit, grid, variable, delta, max_degree), basis.sampling, backend
+        )
         parts = [only]
     else:
         parts = slopes(part, grid, variable, delta, max_degree)

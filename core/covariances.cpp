@@ -133,6 +133,31 @@ void Covariances::add_curvature(const std::vector<Mat>* maps, Mat& H, const std:
   }
 }
 
+bool Covariances::can_turn() const {
+  return std::any_of(terms_.begin(), terms_.end(), [](const TermShape& t) { return t.k > 1 && t.structure == Structure::us; });
+}
+
+std::vector<Mat> Covariances::turn(const std::vector<Mat>& lambda, Vec& theta) const {
+  std::vector<Mat> axes, L(lambda);
+  for (std::size_t t = 0; t < lambda.size(); ++t) {
+    const int k = terms_[t].k;
+    Mat V = Mat::identity(k);
+    if (terms_[t].structure == Structure::us) {
+      Vec w;
+      Mat ascending;
+      eigen_symmetric(lambda[t] * transpose(lambda[t]), w, ascending);
+      L[t] = Mat(k, k);
+      for (int j = 0; j < k; ++j) {
+        std::copy_n(ascending.col(k - 1 - j), k, V.col(j));
+        L[t](j, j) = std::sqrt(std::max(w[k - 1 - j], 0.0));
+      }
+    }
+    axes.push_back(std::move(V));
+  }
+  theta = theta_of(L);
+  return axes;
+}
+
 void Covariances::settle_zeros(std::vector<Mat>& inner) const {
   for (std::size_t t = 0; t < inner.size(); ++t) {
     Vec w;

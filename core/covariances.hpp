@@ -40,6 +40,11 @@ class Covariances {
   std::vector<Direction> directions(const std::vector<Mat>& lambda, const std::vector<Mat>* maps) const;
   // H += <D, d2Psi/dtheta_m dtheta_n>, D per term
   void add_curvature(const std::vector<Mat>* maps, Mat& H, const std::vector<Mat>& D) const;
+  // A lower triangle says next to nothing of what stands below a pivot near zero: near a singular Psi its entries form
+  // curved valleys. In the axes of Psi, largest first, the pivots near zero come last and have nothing below them.
+  // Returns these axes, per term, and the free entries there.
+  std::vector<Mat> turn(const std::vector<Mat>& lambda, Vec& theta) const;
+  bool can_turn() const;  // a term of several correlated effects
   void settle_zeros(std::vector<Mat>& inner) const;  // exact zeros where the criterion cannot tell the difference
   // Per term the smallest singular value of Lambda; returns the most negative slope dd/dPsi inside the null space of Psi.
   double boundary(const std::vector<Mat>& inner, const std::vector<Mat>& D, std::vector<double>& smallest) const;

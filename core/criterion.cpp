@@ -195,15 +195,26 @@ Vec LinearMixed::start_inner(const Vec* start) const {
 
 Solution LinearMixed::fit(bool reml, const Vec* start) {
   Point best;
+  const auto lambda = [&](const Vec& theta, const Point& at) {
+    std::vector<Mat> L = cov_.lambda_of(theta);
+    for (std::size_t t = 0; t < at.turn.size(); ++t) L[t] = at.turn[t] * L[t];
+    return L;
+  };
   const auto f = [&](const Vec& theta, Point& out) {
-    const std::vector<Mat> L = cov_.lambda_of(theta);
-    const std::vector<Direction> dirs = cov_.directions(L, nullptr);
-    if (!evaluate(L, &dirs, reml, out)) return false;
-    cov_.add_curvature(nullptr, out.hessian, out.D);
+    const std::vector<Mat>* maps = out.turn.empty() ? nullptr : &out.turn;
+    const std::vector<Direction> dirs = cov_.directions(cov_.lambda_of(theta), maps);
+    if (!evaluate(lambda(theta, out), &dirs, reml, out)) return false;
+    cov_.add_curvature(maps, out.hessian, out.D);
     return true;
   };
-  const NewtonResult r = newton(f, start_inner(start), best);
-  std::vector<Mat> inner = cov_.lambda_of(r.x);
+  const auto turn = [&](bool far, const Point& from, Vec& next, Point& trial) {
+    trial.turn = from.turn;
+    if (!far || !cov_.can_turn()) return false;
+    trial.turn = cov_.turn(lambda(next, trial), next);
+    return true;
+  };
+  const NewtonResult r = newton(f, start_inner(start), best, {}, turn);
+  std::vector<Mat> inner = lambda(r.x, best);
   if (engine_ && !engine_is_at(inner)) f(r.x, best);  // the last point tried was not the best
   cov_.settle_zeros(inner);
   Solution s = describe(best, inner, cov_.theta_of(cov_.user_lambda(inner)), reml);

@@ -29,6 +29,7 @@ struct Point {
   std::vector<Mat> D;                             // per term
   std::vector<Mat> S;                             // per factor
   Vec r2_slope;                                   // - d r2 / dtheta_m
+  std::vector<Mat> turn;                          // per term: Lambda = turn * what the coordinates say; or none
   double pull = 0.0;                              // d criterion / d value, where a combination of beta is held
 };
 

@@ -122,10 +122,17 @@ class SecantCorrection {
   Mat B_;
 };
 
+// Coordinates that stay as they are.
+struct Unturned {
+  template <class Point>
+  bool operator()(bool, const Point&, Vec&, Point&) const { return false; }
+};
+
 // `f(x, point)` fills `point.value`, `.gradient`, `.hessian` (`.exact` or not) and returns false outside the domain; the point of the last
-// accepted x is left in `best`.
-template <class Point, class F>
-NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}) {
+// accepted x is left in `best`. `turn(far, from, next, trial)` may give the next point, far from the minimum, coordinates
+// of its own: it rewrites `next`, notes them in `trial` and returns true.
+template <class Point, class F, class Turn = Unturned>
+NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}, const Turn& turn = {}) {
   NewtonResult r;
   double radius = opt.radius;
   Point trial;
@@ -156,6 +163,7 @@ NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}) {
     Vec next = x;
     for (std::size_t i = 0; i < x.size(); ++i) next[i] += t.step[i];
     check_interrupt();
+    const bool turned = turn(t.predicted >= kNear, best, next, trial);
     ++r.evaluations;
     const bool inside = f(next, trial);
     if (inside && !trial.exact && t.predicted < kNear) missing.learn(t.step, best.gradient, trial.gradient, trial.hessian);
@@ -166,6 +174,7 @@ NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}) {
     if (tiny || rho > 1e-4) {
       x = std::move(next);
       std::swap(best, trial);
+      if (turned) missing = SecantCorrection(static_cast<int>(x.size()));
       r.path.push_back(best.value);
     }
   }

@@ -214,13 +214,14 @@ EVALUATIONS = [
     ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", 6),
     ("y ~ service + (1 | s) + (1 | d) + (1 | dept)", "InstEval", 11),
     ("y ~ 1 + a * b * c + (1 + a + b + c | subj) + (1 + a + b + c | item)", "made_maximal", 17),
+    ("y ~ 0 + f + x1 + (0 + f | g1) + (0 + x1 | g2)", "made_crossed_na", 15),  # singular: 45 in one set of coordinates
 ]
 
 
 @pytest.mark.parametrize(("formula", "data", "most"), EVALUATIONS)
 def test_evaluations(formula, data, most):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", mlm.errors.SingularFitWarning)
+        warnings.simplefilter("ignore", mlm.errors.MultilevelWarning)
         m = mlm.lmer(formula, load(data), REML=False)
     assert m.convergence.certificate.evaluations <= most
 

@@ -56,8 +56,9 @@ def hypotheses(fit: Fit, kind: int) -> list[Floats]:
             order = sorted(range(p), key=lambda i: (number[i] in after, number[i] == t))
             L = np.zeros((len(own), p))
             L[:, order] = _unit_rows(square((R @ S)[:, order]))[[order.index(i) for i in own]]
-        made.append(np.asarray(np.linalg.solve(S.T, L.T).T, np.float64))
-    return made
+        made.append(L)
+    rows = np.linalg.solve(S.T, np.vstack([np.zeros((0, p)), *made]).T).T
+    return np.split(rows, np.cumsum([len(L) for L in made])[:-1])
 
 
 def _unit_rows(R: Floats) -> Floats:

@@ -12,12 +12,21 @@
 // Elsewhere q = 1 and q1 = q2 = 0. Continuous families have no zeros of their own: f = -inf, q = 0.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 namespace multilevel {
 
-inline double log1p_exp(double x) { return x > 0.0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
-inline double expit(double x) { return x > 0.0 ? 1.0 / (1.0 + std::exp(-x)) : std::exp(x) / (1.0 + std::exp(x)); }
+// The inverse logits of x and -x and their logarithms, from one exponential.
+struct Logistic {
+  double up, down, log_up, log_down;
+  explicit Logistic(double x) {
+    const double t = std::exp(-std::abs(x)), small = t / (1.0 + t), large = 1.0 / (1.0 + t);
+    const double rest = std::log1p(t);
+    log_up = std::min(x, 0.0) - rest, log_down = -std::max(x, 0.0) - rest;
+    up = x > 0.0 ? large : small, down = x > 0.0 ? small : large;
+  }
+};
 
 struct Mixture {
   enum class Row { positive, zero, apart };  // apart: a zero that the family cannot have
@@ -27,13 +36,17 @@ struct Mixture {
   double f1, f2;
 
   Mixture(Row row, double logit, double f, double f_1, double f_2, double f_3) : f1(f_1), f2(f_2) {
-    const double pi = expit(logit), rest = expit(-logit);
-    q = row == Row::positive ? 1.0 : row == Row::apart ? 0.0 : expit(f - logit);
-    q1 = row == Row::zero ? q * (1.0 - q) : 0.0, q2 = q1 * (1.0 - 2.0 * q), p1 = pi * rest;
-    if (row == Row::positive) l = f - log1p_exp(logit);
-    else l = (row == Row::apart ? 0.0 : log1p_exp(f - logit)) - log1p_exp(-logit);
+    const Logistic inflation(logit);
+    const double pi = inflation.up;
+    q = row == Row::positive ? 1.0 : 0.0, q1 = q2 = 0.0, p1 = pi * inflation.down;
+    l = row == Row::positive ? f + inflation.log_down : inflation.log_up;
+    if (row == Row::zero) {
+      const Logistic own(f - logit);
+      q = own.up, q1 = q * own.down, q2 = q1 * (own.down - own.up);
+      l -= own.log_down;
+    }
     e = q * f1, ee = q * f2 + q1 * f1 * f1, eee = q * f_3 + 3.0 * q1 * f1 * f2 + q2 * f1 * f1 * f1;
-    g = row == Row::positive ? -pi : rest - q, gg = q1 - p1, ggg = -q2 - p1 * (1.0 - 2.0 * pi);
+    g = row == Row::positive ? -pi : inflation.down - q, gg = q1 - p1, ggg = -q2 - p1 * (1.0 - 2.0 * pi);
     eg = -q1 * f1, eeg = -q1 * f2 - q2 * f1 * f1, egg = q2 * f1;
   }
 

@@ -274,7 +274,9 @@ def test_a_distribution_on_another_scale(sign: int) -> None:
     assert frozen.mean() == pytest.approx(0, abs=1e-9)
 
 
-@pytest.mark.parametrize("what", [3.0, "norm", stats.t, object, None], ids=str)
+@pytest.mark.parametrize(
+    "what", [3.0, "norm", stats.t, object, None], ids=["number", "text", "family", "class", "None"]
+)
 def test_what_is_no_distribution(what: Any) -> None:
     with pytest.raises(DataError, match=r"where a distribution is expected; give frozen distributions"):
         known(what)

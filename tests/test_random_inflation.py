@@ -11,7 +11,7 @@ import pytest
 from reference_data import load
 from scipy.special import expit
 
-from multilevel import glmer
+from multilevel import glm, glmer
 from multilevel.errors import (
     DataError,
     FitError,
@@ -235,15 +235,52 @@ def test_bad_input(salamanders, options, error, words):
         glmer(data=data, **given)
 
 
+def test_glm_sends_to_glmer(salamanders):
+    with pytest.raises(FormulaError, match="use glmer"):
+        glm("count ~ mined", salamanders, "poisson", ziformula="~ (1 | site)")
+
+
 @pytest.mark.parametrize(
     "question",
     [
-        lambda m: m.r2(), lambda m: m.icc(), lambda m: m.equation(), lambda m: m.diagram(),
-        lambda m: m.residuals("deviance"),
-        lambda m: m.confint(method="profile"), lambda m: m.confint(method="boot", n=5, seed=1),
+        lambda m: m.equation(), lambda m: m.diagram(), lambda m: m.residuals("deviance"),
         lambda m: m.predict(type="response", interval="confidence"),
+        lambda m: m.predict(type="response", interval="prediction", groups="population"),
     ],
 )  # fmt: skip
 def test_questions_without_an_answer(crossed, question):
     with pytest.raises(InferenceError):
         question(crossed)
+
+
+@pytest.fixture(scope="module")
+def two_terms(salamanders):
+    return glmer(SITES, salamanders, "poisson", ziformula=SPECIES)
+
+
+def test_its_standard_deviations_are_among_the_parameters(two_terms):
+    found = two_terms.confint(method="boot", n=40, seed=1, parameters="theta_").to_frame()
+    assert found["component"].tolist() == ["cond", "zi"]
+    assert found["parameter"].tolist() == ["sd_(Intercept)|site", "zi: sd_(Intercept)|spp"]
+    np.testing.assert_allclose(found["estimate"], two_terms.theta)
+    assert (found["lower"] < found["upper"]).all()
+    tidied = two_terms.tidy()
+    assert tidied.loc[tidied["effect"] == "ran_pars", "component"].tolist() == ["cond", "zi"]
+
+
+def test_profile_of_its_standard_deviation(two_terms):
+    """At the limits of the interval the profile is as far above its minimum as the level says."""
+    name = "zi: sd_(Intercept)|spp"
+    limits = two_terms.confint(method="profile", parameters=name).to_frame()
+    m, core = two_terms, two_terms._fit.likelihood.core
+    at = limits["lower"].iloc[0]
+    theta = np.array([m.theta[0], at])
+    rest = [theta[:1], np.asarray(m.fixef), m._fit.estimate.parameters]
+
+    def criterion(x):
+        return core.objective(np.array([x[0], at]), x[1:3].copy(), x[3:].copy())
+
+    from scipy.optimize import minimize
+
+    best = minimize(criterion, np.concatenate(rest), method="BFGS").fun
+    assert best - m.criterion == pytest.approx(3.841, abs=0.02)

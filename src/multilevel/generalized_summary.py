@@ -189,13 +189,15 @@ def tidy_generalized_mixed(fit: GeneralizedMixedFit, backend: str, exponentiate:
     """
     parts = components(fit)
     names, of_part, numbers = coefficient_rows(fit, exponentiate)
-    random = [row for term in varcorr(fit, backend).terms for row in random_rows(term)]
+    found = [v for _, v in varcorr(fit, backend).by_model()]
+    random = [row for v in found for term in v.terms for row in random_rows(term)]
+    of_row = [name for v, name in zip(found, ("cond", "zi"), strict=False) for t in v.terms for _ in random_rows(t)]
     groups, terms, values = zip(*random, strict=True)
     p, m = len(names), len(random)
     none = np.full(m, np.nan)
     columns: dict[str, Sequence[Any] | Floats] = {
         "effect": ["fixed"] * p + ["ran_pars"] * m,
-        **({"component": [*of_part, *["cond"] * m]} if len(parts) > 1 else {}),
+        **({"component": [*of_part, *of_row]} if len(parts) > 1 else {}),
         "group": [None] * p + list(groups),
         "term": [*names, *terms],
         "estimate": np.concatenate([numbers["estimate"], values]),

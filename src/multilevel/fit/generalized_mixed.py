@@ -243,12 +243,13 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
             draws their effects from the estimated distribution.
         interval : `"confidence"` for the predicted mean, of the population, or in models with one random term of known
             groups with the uncertainty of their effects. For the response, limits are those of the link transformed,
-            and the standard error is by the delta method, over the coefficients of zero inflation too. `"prediction"` (with `type="response"`) for a response that
-            is yet to come: of a known group (`"same"`), or of a new one, whose effects are drawn from their
-            distribution (`"population"`, `"average"`). Limits are quantiles of the family over a normal distribution of
-            the linear predictor, with the variances of the estimated effects; theta and shape count as known.
-            `std_error` is the standard deviation of the response, and limits of counts cover at least `level`.
-            Successes where the response is `cbind(successes, failures)`, which `newdata` then has, for the trials.
+            and the standard error is by the delta method, over the coefficients of zero inflation too.
+            `"prediction"` (with `type="response"`) for a response that is yet to come: of a known group (`"same"`), or
+            of a new one, whose effects are drawn from their distribution (`"population"`, `"average"`). Limits are
+            quantiles of the family over a normal distribution of the linear predictor, with the variances of the
+            estimated effects; theta and shape count as known. `std_error` is the standard deviation of the response,
+            and limits of counts cover at least `level`. Successes where the response is `cbind(successes, failures)`,
+            which `newdata` then has, for the trials.
         level : of the interval.
         seed : for `"draw"`, as for numpy.random.default_rng.
 

@@ -57,7 +57,7 @@ def _through_shape(fit: GeneralizedFit, eta: Floats, shape: Floats) -> Floats:
 
 
 def zero_chance(fit: GeneralizedFit, columns: Floats) -> tuple[Floats, Floats]:
-    """(m,) chances of inflated zeros at random effects of zero, and slopes (m, p + s); `columns` (m, k) of their model."""
+    """(m,) chances of inflated zeros, without random effects, and slopes (m, p + s); columns (m, k) of their model."""
     from scipy.special import expit
 
     assert fit.models is not None

@@ -67,8 +67,8 @@ class GeneralizedHolder:
         if kind == "coefficient":
             coordinates, at = _Plain(x), self.m + i
         else:
-            offset = sum(_entries(part.structure, len(part.names)) for part in self.fit.rows.random[: p.term])
-            part = self.fit.rows.random[p.term]
+            offset = sum(_entries(part.structure, len(part.names)) for part in self.fit.varying[: p.term])
+            part = self.fit.varying[p.term]
             k = len(part.names)
             if part.structure == "us" and k > 1:
                 first = [i] if kind == "sd" else [p.i, p.j]

@@ -10,8 +10,10 @@ import numpy as np
 from ..data.sums import Floats
 from ..errors import InferenceError
 from ..families import Quasi
+from ..formula import Matrices
 from ..models.generalized import GeneralizedFit
 from ..models.generalized_likelihood import likelihood_of
+from ..models.predictor import fixed_part, random_part
 from ..predict import Seed
 from .drawing import CHUNK, generators
 
@@ -20,37 +22,29 @@ def responses_generalized(fit: GeneralizedFit, count: int, seed: Seed) -> Iterat
     """Blocks (r, n) of responses of the rows that count, as the family takes them, with new random effects."""
     if isinstance(fit.family, Quasi):
         raise InferenceError(f"the {fit.family.name} family has no distribution to draw responses from")
-    own, logit = _Predictors(fit), _Predictors(fit.inflating) if fit.inflating else None
-    n, counted = own.rows.n, fit.counted
-    weights = own.rows.extra.get("weights", np.ones(n))
+    n, counted = len(fit.y) if fit.counted is None else len(fit.counted), fit.counted
+    own = [(part, part.rows.taken(counted)) for part in (fit, fit.inflating) if part is not None]
+    means = [fixed_part(part, rows) for part, rows in own]
+    weights = own[0][1].extra.get("weights", np.ones(n))
     shape = fit.shape if counted is None or fit.shape.ndim == 1 else fit.shape[:, counted]
-    for block in generators(count, max(1, CHUNK // (n + own.size + (logit.size if logit else 0))), seed):
+    effects = sum(term.n_levels * len(term.names) for term in fit.varying)
+    for block in generators(count, max(1, CHUNK // (n + effects)), seed):
         Y = np.empty((len(block), n))
         for y, rng in zip(Y, block, strict=True):
-            y[:] = fit.family.simulate(fit.family.link.inverse(own.drawn(rng)), weights, shape, rng)
+            eta, *logit = [mean + _drawn(part, rows, rng) for mean, (part, rows) in zip(means, own, strict=True)]
+            y[:] = fit.family.simulate(fit.family.link.inverse(eta), weights, shape, rng)
             if logit and fit.inflating:
-                y[rng.random(n) < fit.inflating.family.link.inverse(logit.drawn(rng))] = 0.0
+                y[rng.random(n) < fit.inflating.family.link.inverse(logit[0])] = 0.0
         yield Y
 
 
-class _Predictors:
-    """Linear predictors of the rows that count, as often as one likes, with new random effects."""
-
-    def __init__(self, fit: GeneralizedFit) -> None:
-        self.rows, self.factors = fit.rows.taken(fit.counted), fit.factors
-        self.fixed = np.zeros(self.rows.n) if self.rows.offset is None else self.rows.offset.copy()
-        for j, b in zip(fit.kept, fit.estimate.beta.tolist(), strict=True):
-            self.fixed += b * self.rows.X[j]
-        self.size = sum(part.n_levels * len(part.names) for part in self.rows.random)
-
-    def drawn(self, rng: np.random.Generator) -> Floats:
-        """(n,) the next."""
-        eta = self.fixed.copy()
-        for part, factor in zip(self.rows.random, self.factors, strict=True):
-            b = rng.standard_normal((part.n_levels, len(part.names))) @ factor.T
-            for c, z in enumerate(part.Z):
-                eta += z * b[:, c].take(part.codes)
-        return eta
+def _drawn(fit: GeneralizedFit, rows: Matrices, rng: np.random.Generator) -> Floats:
+    """(n,) what random effects drawn from their distribution give to each row."""
+    drawn = [
+        rng.standard_normal((part.n_levels, len(part.names))) @ factor.T
+        for part, factor in zip(rows.random, fit.factors, strict=True)
+    ]
+    return random_part(rows, drawn)
 
 
 def refits_generalized(fit: GeneralizedFit, count: int, seed: Seed, team: int) -> Iterator[tuple[Floats, Any]]:

@@ -6,13 +6,14 @@ column by column, as `sd_(Intercept)|subject` and `cor_days.(Intercept)|subject`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from ..data.sums import Floats
+from ..formula import RandomMatrices
 from ..labelled import unknown_name
 from ..models.components import coefficient_names, components, places, positions
 from ..models.estimate import Fit
@@ -58,23 +59,27 @@ class Parameter:
 
 def parameters(fit: Fit) -> tuple[Parameter, ...]:
     """All parameters of a fit, in lme4's order."""
-    found = []
-    for t, part in enumerate(fit.rows.random):
-        names = part.names
-        for j, name in enumerate(names):
-            found.append(Parameter(f"sd_{name}|{part.group}", "sd", part.group, f"sd {name}", t, j, j))
-            if part.structure == "us":
-                found += [
-                    Parameter(f"cor_{other}.{name}|{part.group}", "corr", part.group, f"cor {other}, {name}", t, i, j)
-                    for i, other in enumerate(names)
-                    if i > j
-                ]
+    found: list[Parameter] = []
+    for t, part in enumerate(fit.varying):
+        found += _of_term(part, t, "cond" if t < len(fit.rows.random) else "zi")
     if not isinstance(fit, GeneralizedFit):
         found.append(Parameter("sigma", "sigma", "Residual", "sd"))
     for component in components(fit):
         named = zip(coefficient_names(fit, component), places(fit, component).tolist(), strict=True)
         found += [Parameter(name, "coefficient", None, name, i=i, component=component) for name, i in named]
     return tuple(found)
+
+
+def _of_term(part: RandomMatrices, t: int, component: str) -> Iterator[Parameter]:
+    """Standard deviations and correlations of the t-th random term."""
+    names, group = part.names, part.group
+    before = "" if component == "cond" else f"{component}: "
+    for j, name in enumerate(names):
+        yield Parameter(f"{before}sd_{name}|{group}", "sd", group, f"{before}sd {name}", t, j, j, component)
+        for i, other in enumerate(names):
+            if part.structure == "us" and i > j:
+                label = f"{before}cor {other}, {name}"
+                yield Parameter(f"{before}cor_{other}.{name}|{group}", "corr", group, label, t, i, j, component)
 
 
 def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats, shape: Floats | None = None) -> Floats:
@@ -84,7 +89,7 @@ def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats, shape: Floats |
     With C = sigma Lambda of a term: sd_i = |C_i|, corr_ij = C_i'C_j / (sd_i sd_j); NaN where a sd is zero.
     """
     columns, at = [], 0
-    for part in fit.rows.random:
+    for part in fit.varying:
         k = len(part.names)
         factor = np.zeros((len(sigma), k, k))
         for j in range(k):

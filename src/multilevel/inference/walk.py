@@ -28,11 +28,11 @@ class Walk:
         self.bounds = parameter.bounds
         self.first = self._first_step(spread)
         self.without: list[Held] = []  # corr: the best fits without one of the two effects
-        several = parameter.kind in ("sd", "corr") and len(fit.rows.random[parameter.term].names) > 1
+        several = parameter.kind in ("sd", "corr") and len(fit.varying[parameter.term].names) > 1
         # correlated effects: a curve can jump to another valley, or reach the ceiling of an effect that does not vary
-        self.kinks = several and fit.rows.random[parameter.term].structure == "us"
+        self.kinks = several and fit.varying[parameter.term].structure == "us"
         # three effects or more may correlate in several ways, and the way from the estimate may lead to the wrong one
-        self.valleys = self.kinks and len(fit.rows.random[parameter.term].names) > 2
+        self.valleys = self.kinks and len(fit.varying[parameter.term].names) > 2
         if parameter.kind == "corr":
             self.without = [holder.hold("sd", 0.0, centre, parameter, i) for i in (parameter.i, parameter.j)]
 
@@ -149,6 +149,6 @@ class Walk:
             return STEP * centre.sigma / sqrt(2 * self.fit.estimate.n)
         if p.kind == "corr":
             return 0.1
-        z = self.fit.rows.random[p.term].Z[p.i]
+        z = self.fit.varying[p.term].Z[p.i]
         least = 0.05 * centre.sigma / sqrt(float(z.dot(z)) / len(z))
         return max(0.1 * centre.value, least)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .._core import Solution
 from ..data.sums import Floats, Sums
-from ..formula import Design, Matrices
+from ..formula import Design, Matrices, RandomMatrices
 
 SINGULAR = 1e-4  # a scale-free singular value of Lambda below this is zero, as in lme4
 FLAT = 1e-5  # a scale-free curvature below this is none; the least of any identified model we know is 0.07
@@ -123,6 +123,11 @@ class Fit:
     def random_parts(self) -> tuple[Fit, ...]:
         """The linear predictors that random effects may be part of: that of the mean, in most models the only one."""
         return (self,)
+
+    @property
+    def varying(self) -> tuple[RandomMatrices, ...]:
+        """All random terms, in the order of theta."""
+        return tuple([part for own in self.random_parts for part in own.rows.random])
 
     @property
     def n_missing(self) -> int:

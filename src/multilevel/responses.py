@@ -10,6 +10,7 @@ import numpy as np
 from .data.rows import column_names, read_columns
 from .data.sums import Floats
 from .errors import DataError, InferenceError
+from .families import Truncated
 from .formula import Design, Matrices
 from .models.generalized import GeneralizedFit
 from .models.predictor import fixed_part, random_variances
@@ -51,7 +52,7 @@ def predict_generalized(
         eta = predict(fit, newdata, groups=groups, new_levels=new_levels, seed=seed)
         if type == "link":
             return eta
-        mean = fit.family.mean_at(eta, shape_of_rows(fit, newdata))
+        mean = fit.family.mean_at(eta, shape_of_means(fit, newdata))
     inflated = type == "response" and fit.inflation is not None
     return mean * (1 - _zero_probability(fit, newdata, groups, new_levels, seed)) if inflated else mean
 
@@ -237,6 +238,11 @@ def shape_of_rows(fit: GeneralizedFit, newdata: Any) -> Floats:
     every = np.full((models.n_own, n), np.nan)
     every[:, present] = models.by_row(fit.parameters, X)
     return every
+
+
+def shape_of_means(fit: GeneralizedFit, newdata: Any) -> Floats:
+    """Those of rows where means depend on them, as in truncated families; else without a look at the rows."""
+    return shape_of_rows(fit, newdata) if isinstance(fit.family, Truncated) else fit.estimate.shape
 
 
 def _new_trials(fit: GeneralizedFit, newdata: Any, rows: Matrices, groups: bool) -> Floats | None:

@@ -19,7 +19,7 @@ from ..models.components import component_fit, components, places
 from ..models.generalized import GeneralizedFit
 from ..models.generalized_mixed import STEP, GeneralizedMixedFit
 from ..predict import aligned
-from ..responses import inflation_columns, shape_of_rows
+from ..responses import inflation_columns, shape_of_means
 from .expected import expected, spread_columns
 
 LONGEST = 1e-2  # step of a predictor in differences of the modes
@@ -50,7 +50,7 @@ def mixture_interval(
         return _symmetric(eta, _error(fit, slopes, of_modes), reach)
     link = fit.family.link
     columns = inflation_columns(fit, newdata) if kind == "response" and fit.inflation is not None else None
-    shape = shape_of_rows(fit, newdata)
+    shape = shape_of_means(fit, newdata)
     mean, J = expected(fit, eta, slopes, shape, columns)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = mean / fit.family.mean_at(eta, shape) if columns is not None else np.ones_like(mean)

@@ -115,7 +115,7 @@ def fit_generalized_linear(
         raise FormulaError(f"{parsed.text!r} has random terms, such as ({parsed.random[0].label}); use glmer")
     inflation = parsed_part(ziformula, "zero inflation", family)
     if inflation and inflation.random:
-        raise FormulaError(f"ziformula is {ziformula!r}; random effects in it need one in the mean as well: use glmer")
+        raise FormulaError(f"ziformula is {ziformula!r}; random terms in it need one in the mean as well: use glmer")
     if inflation and (family.estimates_dispersion or isinstance(family, Quasi)):
         raise FitError(
             f"ziformula with the {family.name} family, whose dispersion glm takes from Pearson's residuals: not yet; "

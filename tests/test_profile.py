@@ -144,7 +144,7 @@ def test_each_minimum_is_that_of_a_constrained_search_by_dense_algebra(name: str
     for curve in p.curves:
         for n in (1, len(curve.value) - 2):
             value = float(curve.value[n])
-            starts = [at, *(at + 0.3 * rng.normal(size=len(at)) for _ in range(2))]
+            starts = [at, at + 0.3 * rng.normal(size=len(at))]
             if curve.parameter.kind == "corr":  # an effect that does not vary may have any
                 for i in (curve.parameter.i, curve.parameter.j):
                     h = held(fit, Parameter("", "sd", term=curve.parameter.term, i=i), 0.0)

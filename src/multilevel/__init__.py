@@ -22,7 +22,6 @@ from .errors import (
     MultilevelError,
     MultilevelWarning,
     RankWarning,
-    SeparationWarning,
     SingularFitWarning,
 )
 
@@ -58,7 +57,6 @@ __all__ = [
     "MultilevelError",
     "MultilevelWarning",
     "RankWarning",
-    "SeparationWarning",
     "SingularFitWarning",
     "Truth",
     "compare",

@@ -10,6 +10,7 @@ MultilevelWarning
 ├─ SingularFitWarning     a variance of zero or a perfect correlation was estimated
 ├─ ConvergenceWarning     the certificate of the optimum was not obtained
 ├─ SeparationWarning      predictors tell extreme responses apart: no finite estimate
+├─ CategoryWarning        what was read as a category may not have been meant as one
 ├─ RankWarning            columns of X were dropped because others determine them
 └─ MissingRowsWarning     rows with missing values were left out
 

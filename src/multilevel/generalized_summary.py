@@ -19,16 +19,14 @@ from .labelled import Floats
 from .models.components import component_fit, components, part_texts
 from .models.generalized import GeneralizedFit
 from .models.generalized_linear import GeneralizedLinearFit
-from .models.generalized_mixed import GeneralizedMixedFit, part_estimates
+from .models.generalized_mixed import GeneralizedMixedFit
 from .models.linear import spread
 from .models.predictor import fixed_part
-from .models.shape_models import Part, ShapeModel
 from .predict import aligned
 from .responses import residuals_generalized
 from .summary import group_sizes, source_words, weights_words
 from .tidy import random_rows
 
-PARTS: dict[Part, str] = {"zero inflation": "Zero-inflation model:", "dispersion": "Dispersion model:"}
 TITLES = {"zi": "Zero-inflation model:", "disp": "Dispersion model:"}
 RATIOS = {"logit": "odds ratios", "log": "ratios of means", "cloglog": "hazard ratios"}
 
@@ -108,37 +106,14 @@ def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str)
         n_missing=fit.n_missing,
         dropped=fit.dropped,
         doubts=tuple(doubts),
-        parts=tuple(_parts(fit)),
-        part_formulas=dict(_part_formulas(fit)),
+        parts=tuple(_coefficient_tables(fit)),
+        part_formulas=part_texts(fit),
         notes=(
             *map(sentence, success_words(fit)),
             *limit_words(fit),
             *(() if fit.counted is None else (f"{zero_weight_words(fit)}.",)),
         ),
     )
-
-
-def _parts(fit: GeneralizedMixedFit) -> Iterator[tuple[str, tuple[str, ...], Floats, Floats, Floats]]:
-    """Coefficient tables of the models of zero inflation and dispersion."""
-    for part, title in PARTS.items():
-        if _part(fit, part):
-            names, estimates, vcov = part_estimates(fit, part)
-            errors = np.sqrt(np.diag(vcov))
-            with np.errstate(divide="ignore", invalid="ignore"):
-                yield title, names, estimates, errors, z_p_values(estimates / errors)
-
-
-def _part_formulas(fit: GeneralizedMixedFit) -> Iterator[tuple[str, str]]:
-    for part in PARTS:
-        model = _part(fit, part)
-        if model:
-            yield part.capitalize(), model.design.formula.text
-
-
-def _part(fit: GeneralizedMixedFit, part: Part) -> ShapeModel | None:
-    if fit.models is None:
-        return None
-    return fit.models.inflation if part == "zero inflation" else fit.models.dispersion
 
 
 def titled(fit: GeneralizedFit) -> str:

@@ -26,7 +26,7 @@ numbers <- function(v, names = base::names(v)) as.list(setNames(as.numeric(v), n
 answers <- function(s) {
   d <<- read(s$data)
   options <- list(formula = as.formula(s$formula), data = quote(d))
-  if (!is.null(s$w)) { d$.w <<- d[[s$w]]; options$weights <- quote(.w) }
+  if (!is.null(s[["w"]])) { d$.w <<- d[[s[["w"]]]]; options$weights <- quote(.w) }
   if (!is.null(s$contr)) options$contrasts <- lapply(s$contr, function(x) paste0("contr.", x))
   tight <- list(algorithm = "NLOPT_LN_BOBYQA", xtol_rel = 1e-14, ftol_rel = 1e-15, ftol_abs = 1e-13, maxeval = 20000)
   m <- do.call(switch(s$kind, lm = lm, lmer = lmerTest::lmer, glm = glm, glmer = glmer), c(options, switch(s$kind,

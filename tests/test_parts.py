@@ -431,3 +431,31 @@ def test_bad_input(m, plain, question, error, words):
 
 def test_component_fit_of_the_mean_is_the_fit(m):
     assert component_fit(m._fit, "cond") is m._fit
+
+
+def test_expected_counts_of_hurdle_models_follow_the_shape_too(salamanders):
+    """The delta method over all coefficients, by differences of (1 - pi) mu / (1 - f(0)) of a negative binomial."""
+    m = glmer("count ~ mined + (1 | site)", salamanders, "truncated_negative_binomial", ziformula="~ mined")
+    e = m._fit.estimate
+    at = np.concatenate([e.beta, e.parameters])  # the logarithm of the size comes before the zero inflation
+
+    def expected(x):
+        mu, size, zero = np.exp(x[0] + x[1]), np.exp(x[2]), 1 / (1 + np.exp(-x[3] - x[4]))
+        return (1 - zero) * mu / (1 - (size / (size + mu)) ** size)
+
+    slopes = np.array([(expected(at + s) - expected(at - s)) / 2e-5 for s in 1e-5 * np.eye(5)])
+    row = {"mined": ["no"], "site": ["new"]}
+    found = m.predict(row, type="response", groups="population", interval="confidence")
+    assert found["estimate"][0] == pytest.approx(expected(at))
+    assert found["std_error"][0] == pytest.approx(np.sqrt(slopes @ m._fit.joint_vcov @ slopes), rel=1e-6)
+    means = m.emmeans("mined", component="response").to_frame()
+    assert means["SE" if "SE" in means else "std_error"][1] == pytest.approx(found["std_error"][0], rel=1e-6)
+
+
+def test_chances_of_known_groups_count_their_random_effects(salamanders):
+    m = glmer("count ~ mined + (1 | site)", salamanders, "poisson", ziformula="~ mined + (1 | site)")
+    known = m.predict(type="zprob", interval="confidence")
+    assert known["estimate"].to_numpy() == pytest.approx(m.predict(type="zprob"))
+    assert known["estimate"].nunique() > 2  # the chances of mined and other sites, were the effects left out
+    assert (known["lower"] < known["estimate"]).all()
+    assert (known["estimate"] < known["upper"]).all()

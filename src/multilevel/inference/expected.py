@@ -34,7 +34,7 @@ def expected(
     J = change[:, None] * slopes + _through_shape(fit, eta, shape)
     if columns is None:
         return mu, J
-    pi, at_zero = zero_chance(fit, columns)
+    pi, at_zero = _zero_chance(fit, columns)
     return (1 - pi) * mu, (1 - pi)[:, None] * J - mu[:, None] * at_zero
 
 
@@ -56,7 +56,7 @@ def _through_shape(fit: GeneralizedFit, eta: Floats, shape: Floats) -> Floats:
     return made
 
 
-def zero_chance(fit: GeneralizedFit, columns: Floats) -> tuple[Floats, Floats]:
+def _zero_chance(fit: GeneralizedFit, columns: Floats) -> tuple[Floats, Floats]:
     """(m,) chances of inflated zeros, without random effects, and slopes (m, p + s); columns (m, k) of their model."""
     from scipy.special import expit
 

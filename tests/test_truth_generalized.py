@@ -210,5 +210,3 @@ def test_fits_without_a_truth() -> None:
     d = simulate(FORMULA, DESIGN, truth_for("negative_binomial"), seed=1)
     with pytest.raises(mlm.InferenceError, match="the quasipoisson family names no distribution, so there is no truth"):
         mlm.glm("y ~ x", d, "quasipoisson").truth()
-    with pytest.raises(mlm.InferenceError, match="a truth with a model of zero inflation or dispersion: not yet"):
-        mlm.glmer(FORMULA, d, "negative_binomial", dispformula="~ x").truth()

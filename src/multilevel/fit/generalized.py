@@ -13,9 +13,10 @@ from ..families import Family, Quasi
 from ..generalized_checks import generalized_check
 from ..generalized_summary import augment_generalized
 from ..generalized_words import generalized_doubts
-from ..labelled import Covariance
-from ..models.components import whole
+from ..labelled import Coefficients, Covariance
+from ..models.components import estimated_part, whole
 from ..models.generalized import GeneralizedFit
+from ..models.shape_models import Part
 from ..paper import Diagram, Equation, equation
 from ..predict import Seed, aligned
 from ..responses import GeneralizedResiduals, residuals_generalized
@@ -45,6 +46,23 @@ class GeneralizedModel(Model):
         return self._fit.deviance
 
     @property
+    def zero_inflation(self) -> Coefficients:
+        """(k,) coefficients of the model of zero inflation, on the scale of the logit. InferenceError without one."""
+        return self._part("zero inflation")
+
+    def _part(self, part: Part) -> Coefficients:
+        names, estimates, _ = estimated_part(self._fit, part)
+        return Coefficients(names, estimates, "estimate", self._backend)
+
+    def part_vcov(self, part: Part) -> Covariance:
+        """(k, k) covariance of the coefficients of `"zero inflation"` or `"dispersion"`.
+
+        InferenceError for a fit without that model, and for another name.
+        """
+        names, _, vcov = estimated_part(self._fit, part)
+        return Covariance(names, vcov, self._backend)
+
+    @property
     def joint_vcov(self) -> Covariance:
         """Covariance of the coefficients of all parts; those of zero inflation are "zi: x", of dispersion "disp: x".
 
@@ -67,12 +85,12 @@ class GeneralizedModel(Model):
         """
         if isinstance(self.family, Quasi):
             raise InferenceError(f"the {self.family.name} family says mean and variance only; it has no equation")
-        self._fit.refuse_random_inflation("equations")
+        self._fit.refuse_random_parts("equations")
         return equation(self._fit, numbers, family=self.family.title, link=self.family.link.name)
 
     def diagram(self) -> Diagram:
-        """The model as a plate diagram; see `lmer`. InferenceError with random effects in the zero inflation."""
-        self._fit.refuse_random_inflation("diagrams")
+        """The model as a plate diagram; see `lmer`. InferenceError with random effects in a part beside the mean."""
+        self._fit.refuse_random_parts("diagrams")
         return super().diagram()
 
     def check(self) -> Checks:

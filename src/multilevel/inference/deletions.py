@@ -9,9 +9,10 @@ import numpy as np
 
 from ..errors import InferenceError, nearest
 from ..formula import RandomMatrices
-from ..models.components import PARTS, Component, component_fit, part_texts
+from ..models.components import Component, component_fit, part_texts
 from ..models.estimate import Estimate, Fit
 from ..models.generalized import GeneralizedFit
+from ..models.shape_models import PARTS
 from .anova import AnovaTable, anova
 from .likelihoods import boundary_p_value, chi_square_p_value
 from .refits import droppable, only_factors, refitted, without_term
@@ -44,9 +45,7 @@ def drop1(
     ------
     InferenceError : `test` or `df` is none of these, `df` is given for likelihood ratios, or there is no fixed term.
     """
-    least_squares = not fit.design.random and not (
-        isinstance(fit, GeneralizedFit) and not fit.family.estimates_dispersion
-    )
+    least_squares = not fit.design.random and not (isinstance(fit, GeneralizedFit) and not fit.pearson)
     test = test or ("F" if least_squares or isinstance(df, Sampling) else "Chisq")
     if test not in TESTS:
         raise InferenceError(f'test is {test!r}; expected "Chisq" or "F"{nearest(test, TESTS)}')
@@ -165,7 +164,7 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
     if any(r.nested and r.effects > 1 for r in reductions):
         notes.append("Where several effects are left out at once, the weights of the mixture are not known.")
     if len(fit.random_parts) > 1:
-        notes.append("The random effects of the zero inflation stay in every model.")
+        notes.append(f"The random effects of the {PARTS[fit.random_parts[1].component]} stay in every model.")
     labels = ("<none>", *(r.label for r in reductions))
     title = "Random effects: single term deletions"
     return TestTable(title, (("Model", fit.design.formula.text),), "term", labels, columns, tuple(notes), backend)

@@ -9,12 +9,12 @@ import numpy as np
 
 from ..data.sums import Floats, Sums
 from ..formula import Design, RandomMatrices
-from ..models.components import PARTS
 from ..models.estimate import Estimate, Fit, estimate_of
 from ..models.generalized import GeneralizedFit
 from ..models.generalized_mixed import GeneralizedMixedFit
 from ..models.generalized_mixed import estimate_of as likelihood_estimate
 from ..models.likelihood import Likelihood
+from ..models.shape_models import PARTS
 
 
 def refitted(

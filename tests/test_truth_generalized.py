@@ -64,7 +64,7 @@ def test_the_truth_of_a_fit_has_the_moments_of_its_simulations(family: str) -> N
     np.testing.assert_allclose(truth.parameters, list(m.shape.values()))
     assert truth == pickle.loads(pickle.dumps(truth))
     simulation = prepare(FORMULA, d, truth, weights=weights)
-    np.testing.assert_allclose(simulation.mean, m.predict(groups="population"))
+    np.testing.assert_allclose(simulation.mean.known, m.predict(groups="population"))
     rng = np.random.default_rng(3)
     n = 600
     y = np.column_stack([simulation.draw(rng) for _ in range(n)])

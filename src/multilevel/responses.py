@@ -18,7 +18,7 @@ from .predict import NewLevels, aligned, new_columns, one_of, predict
 from .seeds import Seed, generator
 from .simulation import SimulatedGroups, drawn_predictors, new_weights, simulated_rows
 
-Scale: TypeAlias = Literal["link", "response", "conditional", "zprob"]
+Scale: TypeAlias = Literal["link", "response", "conditional", "zprob", "disp"]
 MeanGroups: TypeAlias = Literal["same", "population", "average"]
 GeneralizedResiduals: TypeAlias = Literal["deviance", "pearson", "scaled", "working", "response", "quantile"]
 KINDS = ("deviance", "pearson", "scaled", "working", "response", "quantile")
@@ -40,12 +40,12 @@ def predict_generalized(
     "average" is the mean over the distribution of the random effects, by quadrature; "same" and "population" are at
     the conditional modes and at random effects of zero.
     """
-    one_of(
-        "type", type, ("link", "response") if fit.inflation is None else ("link", "response", "conditional", "zprob")
-    )
+    one_of("type", type, scales(fit))
     one_of("groups", groups, ("same", "population", "average"))
     if type == "zprob":
-        return _zero_probability(fit, newdata, groups, new_levels, seed)
+        return _of_part(fit.inflating, newdata, groups, new_levels, seed)
+    if type == "disp":
+        return _of_part(fit.dispersing, newdata, groups, new_levels, seed)
     if groups == "average":
         mean = _average(fit, newdata, type)
     else:
@@ -54,18 +54,22 @@ def predict_generalized(
             return eta
         mean = fit.family.mean_at(eta, shape_of_means(fit, newdata, groups, new_levels, seed))
     inflated = type == "response" and fit.inflation is not None
-    return mean * (1 - _zero_probability(fit, newdata, groups, new_levels, seed)) if inflated else mean
+    return mean * (1 - _of_part(fit.inflating, newdata, groups, new_levels, seed)) if inflated else mean
 
 
-def _zero_probability(
-    fit: GeneralizedFit, newdata: Any, groups: MeanGroups, new_levels: NewLevels, seed: Seed
+def scales(fit: GeneralizedFit) -> tuple[str, ...]:
+    """What can be predicted from a fit."""
+    zeros = () if fit.inflating is None else ("conditional", "zprob")
+    return "link", "response", *zeros, *(() if fit.dispersing is None else ("disp",))
+
+
+def _of_part(
+    part: GeneralizedFit | None, newdata: Any, groups: MeanGroups, new_levels: NewLevels, seed: Seed
 ) -> Floats:
-    """(n_total,) probability of a zero that the family has no part in; its effects are drawn apart from the mean's."""
-    assert fit.inflating is not None
+    """(n_total,) probabilities of an inflated zero, or first shapes; their effects are drawn apart from the mean's."""
+    assert part is not None
     apart = generator(seed).spawn(1)[0] if new_levels == "draw" else None
-    return predict_generalized(
-        fit.inflating, newdata, type="response", groups=groups, new_levels=new_levels, seed=apart
-    )
+    return predict_generalized(part, newdata, type="response", groups=groups, new_levels=new_levels, seed=apart)
 
 
 def inflation_columns(fit: GeneralizedFit, newdata: Any) -> Floats:
@@ -236,17 +240,10 @@ def shape_of_rows(
     new_levels: NewLevels = "error",
     seed: Seed = None,
 ) -> Floats:
-    """(s,) shapes, or (s, n_total) where the dispersion has a model; NaN in rows with a missing predictor of it.
-
-    Its random effects, if it has any, are drawn apart from the mean's.
-    """
+    """(s,) shapes, or (s, n_total) where the dispersion has a model; NaN in rows with a missing predictor of it."""
     if fit.models is None or fit.dispersing is None:
         return fit.shape
-    apart = generator(seed).spawn(1)[0] if new_levels == "draw" else None
-    first = predict_generalized(
-        fit.dispersing, newdata, type="response", groups=groups, new_levels=new_levels, seed=apart
-    )
-    return fit.models.by_row(fit.parameters, first)
+    return fit.models.by_row(fit.parameters, _of_part(fit.dispersing, newdata, groups, new_levels, seed))
 
 
 def shape_of_means(

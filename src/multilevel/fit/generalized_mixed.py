@@ -216,7 +216,8 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         ----------
         newdata : a table with the columns of the formula, the response excepted. Default: the rows of the fit.
         type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean; with a model of zero
-            inflation also `"conditional"`, the mean without inflated zeros, and `"zprob"`, the probability of these.
+            inflation also `"conditional"`, the mean without inflated zeros, and `"zprob"`, the probability of these;
+            with dispformula `"disp"`, what that describes: dispersion (of gaussian responses the variance), size, ...
         groups : `"same"` adds the random effects of known levels; `"population"` leaves all random effects out, which
             for the response is the mean of a group in the middle; `"average"` is the mean of the response over all
             groups, the random effects integrated out by quadrature. `"population"` and `"average"` need no grouping

@@ -24,7 +24,16 @@ from ..framed import frame
 from ..models.generalized import GeneralizedFit
 from ..models.predictor import fixed_part, random_part, random_variances
 from ..predict import NewLevels, aligned, new_columns, one_of
-from ..responses import MeanGroups, Scale, predict_generalized, row_shapes, row_weights, shape_of_rows, zero_chance
+from ..responses import (
+    MeanGroups,
+    Scale,
+    predict_generalized,
+    row_shapes,
+    row_weights,
+    scales,
+    shape_of_rows,
+    zero_chance,
+)
 from .levels import checked_level
 from .mixture_prediction import mixture_interval
 from .prediction import Interval
@@ -50,16 +59,16 @@ def predict_generalized_interval(
 
     level = checked_level(level)
     one_of("interval", interval, ("confidence", "prediction"))
-    scales = ("link", "response") if fit.inflation is None else ("link", "response", "conditional", "zprob")
-    one_of("type", type, scales)
+    one_of("type", type, scales(fit))
     if interval == "prediction":
         if type != "response":
             raise DataError('interval="prediction" is that of a response, which needs type="response"')
         return _of_responses(fit, newdata, groups, new_levels, level, backend)
-    if type == "zprob":
-        assert fit.inflating is not None
+    if type in ("zprob", "disp"):
+        part = fit.inflating if type == "zprob" else fit.dispersing
+        assert part is not None
         own: dict[str, Any] = {"groups": groups, "new_levels": new_levels, "level": level, "backend": backend}
-        return predict_generalized_interval(fit.inflating, newdata, type="response", **own)
+        return predict_generalized_interval(part, newdata, type="response", **own)
     same = groups == "same" and bool(fit.design.random)
     _refuse(fit, groups, new_levels, same)
     df = np.inf

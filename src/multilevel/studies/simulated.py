@@ -129,7 +129,10 @@ def power(
             results += found
     family = family_of(truth.family)
     plain = family.name == "gaussian" and family.link.name == "identity"
-    return Power(parsed.text, "" if plain else str(family), count, float(alpha), words, axes, tuple(results), backend)
+    shown = {what: text for what, text in (("Zero inflation", ziformula), ("Dispersion", dispformula)) if text}
+    return Power(
+        parsed.text, "" if plain else str(family), count, float(alpha), words, axes, tuple(results), shown, backend
+    )
 
 
 def _axes(what: str, given: Any, kind: Literal["levels", "value"]) -> tuple[Axis, ...]:

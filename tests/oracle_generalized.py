@@ -47,6 +47,9 @@ def log_density(family, y, w, mu, s):
             return w * st.nbinom.logpmf(y, s[0], s[0] / (s[0] + mu))
         case "negative_binomial_1":
             return w * st.nbinom.logpmf(y, mu / s[0], 1 / (1 + s[0]))
+        case "generalized_poisson":
+            t = y + (mu - y) / np.sqrt(s[0])
+            return w * (np.log(mu / np.sqrt(s[0])) + (y - 1) * np.log(t) - t - sp.gammaln(y + 1))
         case "beta":
             return w * st.beta.logpdf(y, mu * s[0], (1 - mu) * s[0])
         case "beta_binomial":

@@ -34,6 +34,7 @@ class Family(ABC):
     title: ClassVar[str]  # as R prints it
     links: ClassVar[tuple[str, ...]]  # the first is the default
     shape_names: ClassVar[tuple[str, ...]] = ()
+    modelled_reciprocal: ClassVar[bool] = False  # dispformula is of one over the first shape
     shape_range: ClassVar[str] = "positive"
     discrete: ClassVar[bool] = False
     trials: ClassVar[bool] = False  # y is a proportion, weights are numbers of trials

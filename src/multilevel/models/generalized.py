@@ -116,11 +116,6 @@ class GeneralizedFit(Fit):
         """Whether zeros are inflated or the dispersion has a model."""
         return self.models is not None
 
-    def refuse_random_inflation(self, what: str) -> None:
-        """InferenceError where the zero inflation has random effects."""
-        if len(self.random_parts) > 1:
-            raise InferenceError(f"{what} with random effects in the model of zero inflation: not yet")
-
     def refuse_models(self, what: str) -> None:
         """InferenceError where zeros are inflated or the dispersion has a model."""
         if self.modelled:

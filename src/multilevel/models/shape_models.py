@@ -2,7 +2,8 @@
 
     log shape_i = d_i'delta        logit pi_i = w_i'gamma + z_i'c,  P(y_i = 0) = pi_i + (1 - pi_i) f(0)
 
-The random effects c of the logit are independent of those of the mean.
+The random effects c of the logit are independent of those of the mean. The shape of a gamma response is one over its
+dispersion, as in glmmTMB.
 
 Lambert (1992), Technometrics 34, 1-14, zero inflation; Brooks et al. (2017), R Journal 9(2), 378-400, mixed models.
 """
@@ -60,6 +61,11 @@ class ShapeModels:
         """Shapes of the family."""
         return len(self.family.shape_names)
 
+    @property
+    def sign(self) -> float:
+        """Of the dispersion model beside the logarithm of the family's first shape."""
+        return -1.0 if self.family.modelled_reciprocal else 1.0
+
     def with_columns(self, part: Part, columns: tuple[Floats, ...]) -> ShapeModels | None:
         """With other columns of one model; without columns without that model, and None where none is left."""
         model = self.inflation if part == "zero inflation" else self.dispersion
@@ -71,7 +77,7 @@ class ShapeModels:
         """As the compiled core takes them."""
         own: list[tuple[Floats, ...]] = [()] * self.n_own
         if self.dispersion:
-            own[0] = self.dispersion.X
+            own[0] = tuple([self.sign * x for x in self.dispersion.X])
         return [*own, self.inflation.X] if self.inflation else own
 
     @property
@@ -98,7 +104,7 @@ class ShapeModels:
         shape = self.natural(parameters)
         if dispersion is None:
             return shape
-        first = np.exp(np.column_stack(dispersion) @ parameters[self.places("dispersion")])
+        first = np.exp(self.sign * np.column_stack(dispersion) @ parameters[self.places("dispersion")])
         return np.vstack([first, *[np.full_like(first, value) for value in shape[1:]]])
 
 

@@ -126,6 +126,35 @@ struct NegativeBinomial1 {
   }
 };
 
+// Consul & Famoye (1992, Comm. Stat. Theory Methods 21, 89-109): P(y) = theta (theta + lambda y)^(y-1) e^(-theta - lambda y) / y!
+// with s = 1 / sqrt(phi), theta = s mu, lambda = 1 - s, and t = theta + lambda y = y + s (mu - y). Where phi < 1, lambda
+// is negative and counts with t <= 0 cannot occur.
+struct GeneralizedPoisson {
+  static void at(double y, double omega, double mu, double, const double* shape, Detail detail, ByMean& o) {
+    const double s = 1.0 / std::sqrt(shape[0]);
+    o.info = omega * s * s / mu;
+    if (!(mu > 0.0)) o.f = std::numeric_limits<double>::quiet_NaN();
+    else if (y == 0.0) zero(omega, s, mu, o);
+    else positive(y, omega, s, mu, detail, o);
+  }
+
+ private:
+  static void zero(double omega, double s, double mu, ByMean& o) {
+    o.f = -omega * s * mu, o.f1 = -omega * s, o.f2 = o.f3 = 0.0;
+    o.fs[0] = -0.5 * o.f, o.fs1[0] = -0.5 * o.f1, o.fs2[0] = 0.0;
+  }
+  static void positive(double y, double omega, double s, double mu, Detail detail, ByMean& o) {
+    const double t = y + s * (mu - y), q = 1.0 / mu, u = s / t, more = y - 1.0;
+    o.f = t > 0.0 ? omega * (std::log(mu * s) + more * std::log(t) - t) : std::numeric_limits<double>::quiet_NaN();
+    o.f1 = omega * (q + more * u - s), o.f2 = -omega * (q * q + more * u * u);
+    if (detail != Detail::full) return;
+    o.f3 = 2.0 * omega * (q * q * q + more * u * u * u);
+    o.fs[0] = -0.5 * omega * (1.0 + (mu - y) * (more * u - s));
+    o.fs1[0] = -0.5 * omega * s * (more * y / (t * t) - 1.0);
+    o.fs2[0] = omega * more * y * u * u / t;
+  }
+};
+
 struct Beta {
   static void at(double y, double omega, double mu, double nu, const double* shape, Detail detail, ByMean& o) {
     const double phi = shape[0], a = mu * phi, b = nu * phi, ly = std::log(y), lz = std::log1p(-y);

@@ -26,13 +26,31 @@ E named(const Name (&names)[N], const std::string& name, const char* what) {
 
 constexpr Name kFamilies[] = {{"binomial", 0}, {"poisson", 1}, {"gaussian", 2}, {"gamma", 3}, {"inverse_gaussian", 4},
                               {"negative_binomial_2", 5}, {"negative_binomial_1", 6}, {"beta", 7}, {"beta_binomial", 8}, {"student_t", 9},
-                              {"tweedie", 10}, {"truncated_poisson", 11}, {"truncated_negative_binomial_2", 12}, {"truncated_negative_binomial_1", 13}};
+                              {"tweedie", 10}, {"truncated_poisson", 11}, {"truncated_negative_binomial_2", 12}, {"truncated_negative_binomial_1", 13},
+                              {"generalized_poisson", 14}, {"truncated_generalized_poisson", 15}};
 constexpr Name kLinks[] = {{"identity", 0}, {"log", 1}, {"logit", 2}, {"probit", 3}, {"cloglog", 4}, {"cauchit", 5}, {"inverse", 6}, {"1/mu^2", 7}, {"sqrt", 8}};
 
 }  // namespace
 
 Family family_named(const std::string& name) { return named<Family>(kFamilies, name, "family"); }
 Link link_named(const std::string& name) { return named<Link>(kLinks, name, "link"); }
+
+namespace {
+
+bool no_expectation(Family family) {
+  switch (family) {
+    case Family::negative_binomial_1:
+    case Family::generalized_poisson:
+    case Family::beta_binomial:
+    case Family::truncated_poisson:
+    case Family::truncated_negative_binomial_2:
+    case Family::truncated_negative_binomial_1:
+    case Family::truncated_generalized_poisson: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
 
 struct Likelihood::Chunk {
   int n;
@@ -51,8 +69,7 @@ Likelihood::Likelihood(Family family, Link link, Curvature curvature) : family_(
                          (family == Family::gaussian && link == Link::identity) || (family == Family::gamma && link == Link::inverse) ||
                          (family == Family::inverse_gaussian && link == Link::inverse_square);
   same_ = canonical || curvature == Curvature::observed;
-  const bool truncated = family == Family::truncated_poisson || family == Family::truncated_negative_binomial_2 || family == Family::truncated_negative_binomial_1;
-  if (curvature == Curvature::expected && (truncated || family == Family::negative_binomial_1 || family == Family::beta_binomial))
+  if (curvature == Curvature::expected && no_expectation(family))
     throw Refused("the expected information of this family has no closed form; use the observed one");
 }
 
@@ -158,6 +175,8 @@ double Likelihood::by_mean(Chunk& c, Detail detail) const {
     case Family::truncated_poisson: all(TruncatedPoisson{}); break;
     case Family::truncated_negative_binomial_2: all(TruncatedNegativeBinomial2{}); break;
     case Family::truncated_negative_binomial_1: all(TruncatedNegativeBinomial1{}); break;
+    case Family::generalized_poisson: all(GeneralizedPoisson{}); break;
+    case Family::truncated_generalized_poisson: all(TruncatedGeneralizedPoisson{}); break;
     case Family::binomial: break;
   }
   return sum;
@@ -212,7 +231,9 @@ double Likelihood::constant(double y, double omega) const {
     case Family::negative_binomial_1:
     case Family::truncated_poisson:
     case Family::truncated_negative_binomial_2:
-    case Family::truncated_negative_binomial_1: return -omega * log_gamma(y + 1.0);
+    case Family::truncated_negative_binomial_1:
+    case Family::generalized_poisson:
+    case Family::truncated_generalized_poisson: return -omega * log_gamma(y + 1.0);
     default: return 0.0;
   }
 }
@@ -253,11 +274,13 @@ double Likelihood::eta_near(double y, double omega, double mean) const {
     case Family::beta_binomial: mu = (omega * y + 0.5) / (omega + 1.0); break;
     case Family::poisson: mu = y + 0.1; break;
     case Family::negative_binomial_2:
-    case Family::negative_binomial_1: mu = y == 0.0 ? 1.0 / 6.0 : y; break;
+    case Family::negative_binomial_1:
+    case Family::generalized_poisson: mu = y == 0.0 ? 1.0 / 6.0 : y; break;
     case Family::tweedie: mu = 0.5 * (y + mean); break;
     case Family::truncated_poisson:
     case Family::truncated_negative_binomial_2:
-    case Family::truncated_negative_binomial_1: mu = y > 1.0 ? y : 0.5; break;
+    case Family::truncated_negative_binomial_1:
+    case Family::truncated_generalized_poisson: mu = y > 1.0 ? y : 0.5; break;
     case Family::beta: mu = 0.5 * (y + mean); break;
     case Family::student_t: mu = mean; break;
     default: mu = y; break;
@@ -293,6 +316,8 @@ void Likelihood::own_start(double mean, double variance, double* log_shape) cons
     case Family::truncated_negative_binomial_2: log_shape[0] = within(m * m / std::max(v - m, 1e-8), 0.2, 50.0); break;
     case Family::negative_binomial_1:
     case Family::truncated_negative_binomial_1: log_shape[0] = within(v / m - 1.0, 0.1, 50.0); break;
+    case Family::generalized_poisson:  // from one on, where every count can occur
+    case Family::truncated_generalized_poisson: log_shape[0] = within(v / m, 1.0, 50.0); break;
     case Family::beta: log_shape[0] = within(m * (1.0 - m) / v - 1.0, 0.5, 200.0); break;
     case Family::beta_binomial: log_shape[0] = std::log(5.0); break;
     case Family::tweedie: log_shape[0] = within(v / std::pow(m, 1.5), 1e-3, 1e3), log_shape[1] = 0.0; break;

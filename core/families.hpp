@@ -14,12 +14,13 @@
 //   inverse_gaussian     log phi                     phi mu^3 / omega
 //   negative_binomial_2  log size                    mu + mu^2 / size
 //   negative_binomial_1  log phi                     mu (1 + phi)
+//   generalized_poisson  log phi                     mu phi
 //   beta                 log phi                     mu (1 - mu) / (1 + phi)
 //   beta_binomial        log phi                     mu (1 - mu) (omega + phi) / (1 + phi) / omega
 //   student_t            log scale, log df           scale^2 df / (df - 2)
 //   tweedie              log phi, logit (p - 1)      phi mu^p / omega
-//   truncated_poisson, truncated_negative_binomial_2, truncated_negative_binomial_1: as the family without "truncated", of
-//   which mu is the mean, given that the response is not zero
+//   truncated_poisson, truncated_negative_binomial_2, truncated_negative_binomial_1, truncated_generalized_poisson: as the
+//   family without "truncated", of which mu is the mean, given that the response is not zero
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,8 @@ namespace multilevel {
 
 enum class Family {
   binomial, poisson, gaussian, gamma, inverse_gaussian, negative_binomial_2, negative_binomial_1, beta, beta_binomial, student_t,
-  tweedie, truncated_poisson, truncated_negative_binomial_2, truncated_negative_binomial_1
+  tweedie, truncated_poisson, truncated_negative_binomial_2, truncated_negative_binomial_1,
+  generalized_poisson, truncated_generalized_poisson
 };
 enum class Link { identity, log, logit, probit, cloglog, cauchit, inverse, inverse_square, sqrt };
 // Which weights the Laplace approximation has in Omega: -d2l/deta2, or its expectation over y.

@@ -61,6 +61,7 @@ bool Likelihood::has_zeros() const {
     case Family::poisson:
     case Family::negative_binomial_2:
     case Family::negative_binomial_1:
+    case Family::generalized_poisson:
     case Family::beta_binomial:
     case Family::tweedie: return true;
     default: return false;

@@ -31,6 +31,13 @@ struct NegativeBinomial1Zero {  // a = -mu log(1 + phi) / phi
   }
 };
 
+struct GeneralizedPoissonZero {  // a = -mu / sqrt(phi)
+  static LogZero at(double mu, const double* shape) {
+    const double s = 1.0 / std::sqrt(shape[0]);
+    return {-s * mu, -s, 0.0, 0.0, 0.5 * s * mu, 0.5 * s, 0.0};
+  }
+};
+
 template <class Whole, class Zero>
 struct Truncated {
   static void at(double y, double omega, double mu, double nu, const double* shape, Detail detail, ByMean& o) {
@@ -50,5 +57,6 @@ struct Truncated {
 using TruncatedPoisson = Truncated<Poisson, PoissonZero>;
 using TruncatedNegativeBinomial2 = Truncated<NegativeBinomial2, NegativeBinomial2Zero>;
 using TruncatedNegativeBinomial1 = Truncated<NegativeBinomial1, NegativeBinomial1Zero>;
+using TruncatedGeneralizedPoisson = Truncated<GeneralizedPoisson, GeneralizedPoissonZero>;
 
 }  // namespace multilevel

@@ -22,7 +22,7 @@ from multilevel.errors import MultilevelWarning, SeparationWarning, SingularFitW
 FITS = json.loads((Path(__file__).parent / "reference" / "generalized.json").read_text(encoding="utf-8"))
 R_FAMILIES = {
     "Gamma": "gamma", "inverse.gaussian": "inverse_gaussian", "nbinom2": "negative_binomial", "t": "student_t",
-    "truncated_nbinom2": "truncated_negative_binomial",
+    "truncated_nbinom2": "truncated_negative_binomial", "genpois": "generalized_poisson",
 }  # fmt: skip
 LME4_DISPERSION = {"gamma_identity", "gamma_inverse", "gamma_log_rs", "invgauss_log"}
 SEPARATED = {"fhch_correct"}  # a cell without failures: estimates are those of where a search stopped
@@ -252,8 +252,7 @@ MORE = json.loads((Path(__file__).parent / "reference" / "glmmTMB.json").read_te
 def test_more_of_glmm_tmb(reference):
     mixed = "|" in reference["formula"]
     options = {"curvature": "observed"} if mixed else {}  # glmmTMB's, for every family
-    if reference.get("ziformula"):
-        options["ziformula"] = reference["ziformula"]
+    options |= {name: reference[name] for name in ("ziformula", "dispformula") if reference.get(name)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingularFitWarning)
         m = (glmer if mixed else glm)(reference["formula"], load(reference["data"]), reference["family"], **options)
@@ -269,9 +268,14 @@ def test_more_of_glmm_tmb(reference):
     if mixed:
         for group, sds in reference["sd"].items():
             np.testing.assert_allclose(m.varcorr()[group].sd, list(sds.values()), rtol=1e-3, atol=1e-3)
+        if disp := reference.get("disp"):
+            assert np.abs(np.asarray(m.dispersion) - disp["estimate"]).max() < 1e-3 * min(disp["se"])
+            np.testing.assert_allclose(np.sqrt(np.diag(m.part_vcov("dispersion"))), disp["se"], rtol=1e-3)
         check_shape(m, reference | {"kind": "glmmTMB"})
         # glmmTMB leaves the precision of beta responses out of their variance, and mixes means of truncated ones
-        if not any(name in reference["family"] for name in ("beta", "truncated")):
+        # and gives none for a gamma response with a model of the dispersion
+        none = "gamma" in reference["family"] and "disp" in reference and reference["disp"]
+        if not none and not any(name in reference["family"] for name in ("beta", "truncated")):
             np.testing.assert_allclose(m.residuals("pearson")[:5], reference["pearson"], rtol=2e-3, atol=1e-5)
 
 

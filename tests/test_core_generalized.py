@@ -20,6 +20,7 @@ PAIRS = [
     ("inverse_gaussian", ["log", "1/mu^2", "inverse"]),
     ("negative_binomial_2", ["log", "sqrt", "identity"]),
     ("negative_binomial_1", ["log", "sqrt"]),
+    ("generalized_poisson", ["log", "sqrt"]),
     ("beta", ["logit", "probit", "cloglog", "cauchit"]),
     ("beta_binomial", ["logit", "probit", "cloglog"]),
     ("student_t", ["identity", "log"]),
@@ -27,11 +28,13 @@ PAIRS = [
     ("truncated_poisson", ["log", "sqrt"]),
     ("truncated_negative_binomial_2", ["log"]),
     ("truncated_negative_binomial_1", ["log"]),
+    ("truncated_generalized_poisson", ["log"]),
 ]
 FAMILY_LINKS = [(family, link) for family, links in PAIRS for link in links]
 SHAPES = {
     "negative_binomial_2": [0.9], "beta": [1.6], "beta_binomial": [1.4], "student_t": [-0.5, 1.2],
     "tweedie": [-0.3, 0.2], "truncated_negative_binomial_2": [0.9],
+    "generalized_poisson": [0.5], "truncated_generalized_poisson": [0.5],
 }  # fmt: skip
 STRUCTURES = ["intercepts", "slopes", "crossed", "nested", "three factors", "quadrature", "quadrature of slopes"]
 
@@ -56,12 +59,14 @@ def drawn(family, mu, rng):
         "inverse_gaussian": lambda: rng.wald(mu, 4 * mu),
         "negative_binomial_2": lambda: rng.poisson(mu * rng.gamma(2, 0.5, n)),
         "negative_binomial_1": lambda: rng.poisson(rng.gamma(mu / 0.7, 0.7)),
+        "generalized_poisson": lambda: rng.poisson(rng.gamma(mu / 0.7, 0.7)),
         "beta": lambda: np.clip(rng.beta(5 * mu, 5 * (1 - mu)), 1e-4, 1 - 1e-4),
         "student_t": lambda: mu + 0.5 * rng.standard_t(4, n),
         "tweedie": lambda: rng.gamma(np.maximum(rng.poisson(mu), 1e-200), 1.0),
         "truncated_poisson": lambda: 1 + rng.poisson(mu),
         "truncated_negative_binomial_2": lambda: 1 + rng.poisson(mu * rng.gamma(2, 0.5, n)),
         "truncated_negative_binomial_1": lambda: 1 + rng.poisson(rng.gamma(mu / 0.7, 0.7)),
+        "truncated_generalized_poisson": lambda: 1 + rng.poisson(rng.gamma(mu / 0.7, 0.7)),
     }[family]()
     return np.asarray(y, float), rng.uniform(0.5, 2, n)
 
@@ -126,7 +131,9 @@ def structure(request):
 
 
 def curvatures(family):
-    observed = family in ("negative_binomial_1", "beta_binomial") or family.startswith("truncated")
+    observed = family in ("negative_binomial_1", "generalized_poisson", "beta_binomial") or family.startswith(
+        "truncated"
+    )
     return ["observed"] if observed else ["expected", "observed"]
 
 
@@ -171,6 +178,7 @@ def test_tails(link):
     [
         ("binomial", "logit"), ("binomial", "cloglog"), ("poisson", "log"), ("gamma", "log"), ("gaussian", "identity"),
         ("inverse_gaussian", "log"), ("negative_binomial_2", "log"), ("negative_binomial_1", "log"), ("beta", "logit"),
+        ("generalized_poisson", "log"),
         ("beta_binomial", "logit"), ("student_t", "identity"), ("tweedie", "log"), ("truncated_poisson", "log"),
     ],
 )  # fmt: skip

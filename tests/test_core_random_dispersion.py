@@ -17,7 +17,7 @@ CASES = [
     ("gaussian", "identity"), ("gaussian", "log"), ("gamma", "log"), ("gamma", "inverse"), ("inverse_gaussian", "log"),
     ("negative_binomial_2", "log"), ("negative_binomial_1", "log"), ("beta", "logit"), ("beta_binomial", "logit"),
     ("student_t", "identity"), ("tweedie", "log"), ("truncated_negative_binomial_2", "log"),
-    ("truncated_negative_binomial_1", "log"),
+    ("truncated_negative_binomial_1", "log"), ("generalized_poisson", "log"), ("truncated_generalized_poisson", "log"),
 ]  # fmt: skip
 STRUCTURES = ["same factor", "slopes", "crossed", "nested", "dispersion alone"]
 

@@ -14,7 +14,8 @@ from multilevel.errors import FitError
 N, LEVELS = 160, 16
 CASES = [
     ("poisson", "log"), ("poisson", "sqrt"), ("binomial", "logit"), ("gamma", "log"), ("gaussian", "identity"),
-    ("negative_binomial_2", "log"), ("negative_binomial_1", "log"), ("beta", "logit"), ("beta_binomial", "logit"),
+    ("negative_binomial_2", "log"), ("negative_binomial_1", "log"), ("generalized_poisson", "log"), ("beta", "logit"),
+    ("beta_binomial", "logit"),
 ]  # fmt: skip
 STRUCTURES = ["same factor", "slopes", "crossed", "nested", "three factors", "inflation alone"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import logsumexp
+from scipy.special import gammaln, logsumexp
 
 from multilevel import families
 from multilevel.errors import FitError, InferenceError
@@ -44,6 +44,40 @@ class Truncated:
 
     def rvs(self, random_state, size):
         return self.whole.ppf(self.zero + (1 - self.zero) * random_state.uniform(size=size))
+
+
+class GeneralizedPoisson:
+    """The textbook's theta and lambda, and everything by sums; lambda < 0 needs them to be shared out."""
+
+    def __init__(self, mu, phi):
+        self.theta, self.rate = mu / np.sqrt(phi), 1 - 1 / np.sqrt(phi)
+        self.k = np.arange(400.0)[:, None]
+        self.mu, self.v, p = mu, mu * phi, np.exp(self.logpmf(self.k))
+        self.cumulative = np.cumsum(p, axis=0) / p.sum(axis=0)
+
+    def logpmf(self, k):
+        t = self.theta + self.rate * k
+        with np.errstate(invalid="ignore"):
+            return np.where(t > 0, np.log(self.theta) + (k - 1) * np.log(t) - t - gammaln(k + 1), -np.inf)
+
+    def pmf(self, k):
+        return np.exp(self.logpmf(k))
+
+    def cdf(self, k):
+        k = np.broadcast_to(k, self.mu.shape).astype(int)
+        return np.where(k < 0, 0.0, self.cumulative[k, np.arange(len(k))])
+
+    def mean(self):
+        return self.mu
+
+    def var(self):
+        return self.v
+
+    def ppf(self, p):
+        return (self.cumulative < p).sum(axis=0).astype(float)
+
+    def rvs(self, random_state, size):
+        return self.ppf(random_state.uniform(size=size))
 
 
 class CompoundPoisson:
@@ -88,6 +122,9 @@ CASES = {
     "negative_binomial_1": (
         families.negative_binomial(type=1), MEANS, ONES, [0.8], lambda m, w, s: stats.nbinom(m / s[0], 1 / (1 + s[0])),
     ),
+    "generalized_poisson": (
+        families.generalized_poisson(), MEANS, ONES, [2.5], lambda m, w, s: GeneralizedPoisson(m, s[0]),
+    ),
     "beta": (families.beta(), PROBABILITIES, ONES, [6.0], lambda m, w, s: stats.beta(m * s[0], (1 - m) * s[0])),
     "beta_binomial": (
         families.beta_binomial(), PROBABILITIES, TRIALS, [4.0], lambda m, w, s: beta_binomial(w, m, s[0]),
@@ -100,6 +137,10 @@ CASES = {
     "truncated_negative_binomial_1": (
         families.truncated_negative_binomial(type=1), MEANS, ONES, [0.8],
         lambda m, w, s: Truncated(stats.nbinom(m / s[0], 1 / (1 + s[0]))),
+    ),
+    "truncated_generalized_poisson": (
+        families.truncated_generalized_poisson(), MEANS, ONES, [2.5],
+        lambda m, w, s: Truncated(GeneralizedPoisson(m, s[0])),
     ),
     "tweedie": (families.tweedie(), MEANS, ONES, [0.9, 1.4], lambda m, w, s: CompoundPoisson(m, *s)),
     "student_t": (families.student_t(), MEANS, ONES, [1.5, 4.2], lambda m, w, s: stats.t(s[1], m, s[0])),
@@ -214,6 +255,32 @@ def test_likelihood_of_a_negative_binomial_without_end_is_poisson():
     np.testing.assert_allclose(families.negative_binomial().loglik(y, MEANS, ONES, shape), poisson, rtol=1e-8)
 
 
+@pytest.mark.parametrize("dispersion", [0.3, 0.6, 0.95])
+def test_counts_that_vary_less_than_poisson_ones(dispersion):
+    """Consul & Famoye (1992): probabilities, means and variances are nearly right where five counts are possible."""
+    family, mu, shape = families.generalized_poisson(), MEANS + 3, np.array([dispersion])
+    y = np.arange(120.0)
+    p = np.exp([family.loglik(y, np.full(120, m), np.ones(120), shape) for m in mu])
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=5e-3)
+    np.testing.assert_allclose(p @ y, mu, rtol=0.02)
+    other = GeneralizedPoisson(mu, dispersion)
+    for k in (-1.0, 0.0, 3.0, 40.0):
+        np.testing.assert_allclose(family.cdf(np.full(N, k), mu, ONES, shape), other.cdf(k), rtol=1e-9, atol=1e-12)
+    rng = np.random.default_rng(6)
+    draws = np.array([family.simulate(mu, ONES, shape, rng) for _ in range(2000)])
+    np.testing.assert_allclose(draws.mean(axis=0), p @ y / p.sum(axis=1), atol=5 * np.sqrt(15 * dispersion / 2000))
+    assert np.median(draws.var(axis=0) / (mu * dispersion)) == pytest.approx(1, abs=0.05)
+    impossible = np.ceil(mu / (1 - np.sqrt(dispersion)))
+    assert np.isneginf(family.loglik(impossible, mu, ONES, shape)).all()
+
+
+def test_generalized_poisson_with_a_dispersion_of_one_is_poisson():
+    y, one = np.arange(N, dtype=float), np.ones(1)
+    family, poisson = families.generalized_poisson(), families.poisson()
+    np.testing.assert_allclose(family.loglik(y, MEANS, ONES, one), poisson.loglik(y, MEANS, ONES, NONE), rtol=1e-12)
+    np.testing.assert_allclose(family.cdf(y, MEANS, ONES, one), poisson.cdf(y, MEANS, ONES, NONE), rtol=1e-12)
+
+
 def test_truncated_counts_near_one():
     """A mean near zero: the count is one for nearly sure, and draws are found without waiting for one."""
     for family, shape in ((families.truncated_poisson(), NONE), (families.truncated_negative_binomial(), np.ones(1))):
@@ -271,6 +338,8 @@ NAMED = {
     "quasi(log)": "quasi(log)",
     "t_family": "student_t(identity)",
     "truncated_nbinom2": "truncated_negative_binomial(log)",
+    "genpois": "generalized_poisson(log)",
+    "truncated_genpois(sqrt)": "truncated_generalized_poisson(sqrt)",
     "truncated_nbinom1(sqrt)": "truncated_negative_binomial_1(sqrt)",
     "Tweedie": "tweedie(log)",
 }
@@ -329,6 +398,9 @@ BAD_RESPONSES = [
     ("poisson", [1, 1.5], [1, 1], [1], "whole numbers"),
     ("negative_binomial", [-3, 1], [1, 1], [0], "counts, zero or more"),
     ("negative_binomial_1", [1, 0.2], [1, 1], [1], "whole numbers"),
+    ("genpois", [1, 0.2], [1, 1], [1], "whole numbers"),
+    ("genpois", [1, -2], [1, 1], [1], "zero or more"),
+    ("truncated_genpois", [0, 2], [1, 1], [0], "one or more"),
     ("gamma", [1, 0], [1, 1], [1], "positive"),
     ("inverse_gaussian", [-1, 1], [1, 1], [0], "positive"),
     ("tweedie", [0, 2, -0.1], [1, 1, 1], [2], "zeros and positive numbers"),

@@ -185,6 +185,7 @@ def test_verbs_of_inference(cbpp, made):
         ("t ~ x + (1 | g)", "gamma(log)", "t[n] ~ Gamma(mean = μ[n], dispersion = {:.4g})"),
         ("k ~ x + (1 | g)", "negative_binomial", "k[n] ~ NegativeBinomial(mean = μ[n], size = {:.4g})"),
         ("k ~ x + (1 | g)", "negative_binomial_1", "k[n] ~ NegativeBinomial(mean = μ[n], variance = μ[n](1 + {:.4g}))"),
+        ("k ~ x + (1 | g)", "generalized_poisson", "k[n] ~ GeneralizedPoisson(mean = μ[n], variance = {:.4g} μ[n])"),
         ("t ~ x + (1 | g)", "student_t", "t[n] ~ t(mean = μ[n], scale = {:.4g}, df = {:.4g})"),
     ],
 )
@@ -303,6 +304,7 @@ FAMILIES = {
     "binomial": "y", "poisson": "k", "negative_binomial": "k", "negative_binomial_1": "k", "gamma(log)": "t",
     "inverse_gaussian(log)": "t", "gaussian": "s", "student_t": "s", "beta": "p", "tweedie": "w",
     "truncated_poisson": "d", "truncated_negative_binomial": "c", "truncated_negative_binomial_1": "c",
+    "generalized_poisson": "k", "truncated_generalized_poisson": "c",
 }  # fmt: skip
 
 

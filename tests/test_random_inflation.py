@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+import test_paper
 from reference_data import load
 from scipy.special import expit
 
@@ -18,6 +20,7 @@ from multilevel.errors import (
     FormulaError,
     InferenceError,
     MissingRowsWarning,
+    MultilevelWarning,
     SingularFitWarning,
 )
 
@@ -242,7 +245,7 @@ def test_glm_sends_to_glmer(salamanders):
 @pytest.mark.parametrize(
     "question",
     [
-        lambda m: m.equation(), lambda m: m.diagram(), lambda m: m.residuals("deviance"),
+        lambda m: m.residuals("deviance"),
         lambda m: m.predict(type="response", interval="confidence"),
         lambda m: m.predict(type="response", interval="prediction", groups="population"),
     ],
@@ -250,6 +253,44 @@ def test_glm_sends_to_glmer(salamanders):
 def test_questions_without_an_answer(crossed, question):
     with pytest.raises(InferenceError):
         question(crossed)
+
+
+def test_equations_say_what_varies_in_the_inflation(crossed):
+    """An intercept that varies has its mean on its own line, in symbols and in numbers."""
+    lines = [line.strip() for line in repr(crossed.equation()).splitlines()]
+    assert "logit(π[n]) = α_zi[spp[n]] + β_zi [mined[n] = no]" in lines
+    assert "α_zi[spp] ~ N(α_zi, σ_α_zi),  spp = 1, ..., 7" in lines
+    zero, sd = crossed.zero_inflation["(Intercept)"], crossed.varcorr().zero_inflation["spp"]["(Intercept)"]
+    assert f"α_zi[spp] ~ N({zero:.4g}, {sd:.4g}),  spp = 1, ..., 7" in repr(crossed.equation(numbers=True))
+    assert r"\alpha_{\text{zi},\text{spp}} &\sim" in str(crossed.equation())
+
+
+def test_equations_of_correlated_effects_in_the_inflation(salamanders):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MultilevelWarning)
+        m = glmer("count ~ mined + (mined | site)", salamanders, "poisson", ziformula="~ DOY + (DOY | spp)")
+    text = repr(m.equation())
+    assert "Σ_zi[spp] = (σ_α_zi²" in text
+    assert "ρ_zi[spp] · σ_α_zi · σ_β_zi" in text
+    assert "Σ[site] = (σ_α²" in text
+
+
+def test_diagram_leads_effects_of_the_inflation_to_its_chance(crossed):
+    scene = crossed.diagram().scene
+    arrows = {(f"{a.main}_{a.sub}", f"{b.main}_{b.sub}") for a, b in scene.arrows}
+    assert {("α_zi,spp", "π_n"), ("γ_spp", "μ_n"), ("α_site", "μ_n"), ("α_zi", "α_zi,spp")} <= arrows
+    assert ("α_zi,spp", "μ_n") not in arrows
+    (plate,) = (plate for plate in scene.plates if plate.label.startswith("spp"))
+    effect = next(node for node in scene.nodes if node.sub == "zi,spp")
+    assert plate.left < effect.x < plate.right
+    test_paper.test_nothing_hides_anything((crossed.diagram(), {}))
+
+
+def test_report_has_the_whole_model(crossed, tmp_path):
+    page = crossed.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<math" in page
+    assert "Zero-inflation model" in page
+    assert r"\alpha_{\text{zi},\text{spp}}" in page
 
 
 @pytest.fixture(scope="module")

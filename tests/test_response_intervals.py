@@ -19,7 +19,7 @@ SHAPES = {
     "binomial": [], "binomial(cloglog)": [], "poisson": [], "poisson(sqrt)": [], "gaussian": [1.3], "gamma(log)": [0.4],
     "inverse_gaussian(log)": [0.3], "negative_binomial": [1.5], "negative_binomial_1": [0.8], "beta": [4.0],
     "beta_binomial": [3.0], "student_t": [0.7, 4.0], "tweedie": [0.9, 1.5], "truncated_poisson": [],
-    "truncated_negative_binomial": [1.5],
+    "truncated_negative_binomial": [1.5], "generalized_poisson": [2.5],
 }  # fmt: skip
 ETA, SD = np.array([-0.5, 0.8, 2.0, 1.0]), np.array([0.4, 0.1, 0.0, 1.5])
 

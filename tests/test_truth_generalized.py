@@ -27,6 +27,7 @@ SHAPES: dict[str, dict[str, float]] = {
     "inverse_gaussian(log)": {"dispersion": 0.3},
     "negative_binomial": {"size": 2.0},
     "negative_binomial_1": {"dispersion": 0.7},
+    "generalized_poisson": {"dispersion": 0.6},
     "beta": {"precision": 5.0},
     "beta_binomial": {"precision": 3.0},
     "student_t": {"scale": 0.7, "df": 5.0},

@@ -223,13 +223,14 @@ class GeneralizedMixed:
     """y | b ~ family(mean g^-1(X beta + Z b + offset), shape), b ~ N(0, Lambda Lambda'), not scaled by a dispersion.
 
     family: "binomial" (y a proportion, weights the trials), "poisson", "gaussian", "gamma", "inverse_gaussian",
-    "negative_binomial_2", "negative_binomial_1", "beta", "beta_binomial" (as binomial), "student_t".
+    "negative_binomial_2", "negative_binomial_1", "generalized_poisson", "beta", "beta_binomial" (as binomial),
+    "student_t", "tweedie", "truncated_poisson", "truncated_negative_binomial_2", "truncated_negative_binomial_1",
+    "truncated_generalized_poisson".
     link: "identity", "log", "logit", "probit", "cloglog", "cauchit", "inverse", "1/mu^2", "sqrt".
-    "tweedie", "truncated_poisson", "truncated_negative_binomial_2", "truncated_negative_binomial_1".
     shape (s,): log dispersion phi (gaussian: variance; gamma; inverse_gaussian; negative_binomial_1: variance
-    mu (1 + phi)), log precision (beta, beta_binomial), log size (negative_binomial_2), log scale and log df
-    (student_t); none for binomial and poisson. Weights divide phi (gaussian, gamma, inverse_gaussian), or multiply
-    the log-likelihood.
+    mu (1 + phi); generalized_poisson: mu phi), log precision (beta, beta_binomial), log size (negative_binomial_2),
+    log scale and log df (student_t); none for binomial and poisson. Weights divide phi (gaussian, gamma,
+    inverse_gaussian), or multiply the log-likelihood.
     curvature: the weights of Omega are "expected" (lme4) or "observed" (glmmTMB) information. None: expected for
     binomial and poisson, observed for the families with a shape. With a canonical link they are the same.
     shape_models: columns of linear predictors for each shape, in the order above, and then, if zeros are inflated, of

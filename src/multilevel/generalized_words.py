@@ -42,12 +42,14 @@ SHAPES = {  # of which family each parameter besides the mean is what
     "inverse_gaussian": ("dispersion (sigma^2)",),
     "negative_binomial": ("size; the variance is mu + mu^2 / size",),
     "negative_binomial_1": ("dispersion; the variance is mu (1 + dispersion)",),
+    "generalized_poisson": ("dispersion; the variance is dispersion mu",),
     "beta": ("precision; the variance is mu (1 - mu) / (1 + precision)",),
     "beta_binomial": ("precision",),
     "student_t": ("scale", "degrees of freedom"),
     "tweedie": ("dispersion; the variance is dispersion mu^power", "power"),
     "truncated_negative_binomial": ("size; with zeros the variance is mu + mu^2 / size",),
     "truncated_negative_binomial_1": ("dispersion; with zeros the variance is mu (1 + dispersion)",),
+    "truncated_generalized_poisson": ("dispersion; with zeros the variance is dispersion mu",),
 }
 LIMITS = {  # the last shape of a family outside these bounds is that of a simpler one
     "negative_binomial": ("Poisson", 0.0, 1e5),
@@ -212,7 +214,8 @@ def _model_sentences(fit: GeneralizedFit) -> Iterator[str]:
     if fit.models and fit.models.dispersion:
         text = fit.models.dispersion.design.formula.text
         what = f"{fit.family.shape_names[0]} of the {fit.family.name} family"
-        yield f"The {what} follows {text}, on the scale of the logarithm."
+        share = "One over the" if fit.family.modelled_reciprocal else "The"
+        yield f"{share} {what} follows {text}, on the scale of the logarithm."
         yield from [f"In it, {term_words(part)}" for part in fit.models.random("dispersion")]
 
 

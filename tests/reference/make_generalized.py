@@ -14,7 +14,7 @@ import re
 import sys
 
 FAMILIES = {"binomial", "poisson", "Gamma", "inverse.gaussian", "beta", "nbinom2", "nbinom1", "betabinomial", "t",
-            "tweedie", "truncated_poisson"}  # fmt: skip
+            "genpois", "tweedie", "truncated_poisson"}  # fmt: skip
 OTHER_STRUCTURES = re.compile(r"\b(ar1|cs|toep|ou|exp|mat|us|diag)\(")
 
 

@@ -1,7 +1,7 @@
 """Families and links of generalized linear (mixed) models, in the names of the field.
 
     binomial  poisson  gamma  inverse_gaussian  negative_binomial  beta  beta_binomial  student_t  gaussian
-    tweedie  truncated_poisson  truncated_negative_binomial
+    generalized_poisson  tweedie  truncated_poisson  truncated_negative_binomial  truncated_generalized_poisson
     quasibinomial  quasipoisson  quasi                                                        (for glm only)
 
 A family is asked for by name, with its link in brackets if it is not the default one, or as an object:
@@ -19,9 +19,16 @@ from ..errors import FitError, nearest
 from .base import Exponential, Family
 from .continuous import Beta, Gamma, Gaussian, InverseGaussian, StudentT
 from .discrete import BetaBinomial, Binomial, NegativeBinomial, NegativeBinomial1, Poisson
+from .generalized_poisson import GeneralizedPoisson
 from .links import LINKS, Link, link_named
 from .quasi import Quasi, QuasiBinomial, QuasiPoisson
-from .truncated import Truncated, TruncatedNegativeBinomial, TruncatedNegativeBinomial1, TruncatedPoisson
+from .truncated import (
+    Truncated,
+    TruncatedGeneralizedPoisson,
+    TruncatedNegativeBinomial,
+    TruncatedNegativeBinomial1,
+    TruncatedPoisson,
+)
 from .tweedie import Tweedie
 
 __all__ = [
@@ -37,6 +44,7 @@ __all__ = [
     "family_of",
     "gamma",
     "gaussian",
+    "generalized_poisson",
     "inverse_gaussian",
     "link_named",
     "negative_binomial",
@@ -45,6 +53,7 @@ __all__ = [
     "quasibinomial",
     "quasipoisson",
     "student_t",
+    "truncated_generalized_poisson",
     "truncated_negative_binomial",
     "truncated_poisson",
     "tweedie",
@@ -58,10 +67,12 @@ gaussian = Gaussian
 beta = Beta
 beta_binomial = BetaBinomial
 student_t = StudentT
+generalized_poisson = GeneralizedPoisson
 quasi = Quasi
 quasibinomial = QuasiBinomial
 quasipoisson = QuasiPoisson
 truncated_poisson = TruncatedPoisson
+truncated_generalized_poisson = TruncatedGeneralizedPoisson
 tweedie = Tweedie
 
 
@@ -104,6 +115,7 @@ NAMES: dict[str, Callable[[str], Family]] = {
     "gaussian": Gaussian,
     "negative_binomial": NegativeBinomial,
     "negative_binomial_1": NegativeBinomial1,
+    "generalized_poisson": GeneralizedPoisson,
     "beta": Beta,
     "beta_binomial": BetaBinomial,
     "student_t": StudentT,
@@ -111,6 +123,7 @@ NAMES: dict[str, Callable[[str], Family]] = {
     "truncated_poisson": TruncatedPoisson,
     "truncated_negative_binomial": TruncatedNegativeBinomial,
     "truncated_negative_binomial_1": TruncatedNegativeBinomial1,
+    "truncated_generalized_poisson": TruncatedGeneralizedPoisson,
     "quasibinomial": QuasiBinomial,
     "quasipoisson": QuasiPoisson,
     "quasi": Quasi,
@@ -119,11 +132,13 @@ R_NAMES = {  # so that calls of R paste in
     "inverse.gaussian": "inverse_gaussian",
     "nbinom2": "negative_binomial",
     "nbinom1": "negative_binomial_1",
+    "genpois": "generalized_poisson",
     "beta_family": "beta",
     "betabinomial": "beta_binomial",
     "t_family": "student_t",
     "truncated_nbinom2": "truncated_negative_binomial",
     "truncated_nbinom1": "truncated_negative_binomial_1",
+    "truncated_genpois": "truncated_generalized_poisson",
 }
 _CALL = re.compile(r"\s*([\w.]+)\s*(?:\(\s*(?:link\s*=\s*)?['\"]?\s*([^()'\"]*?)\s*['\"]?\s*\))?\s*")
 

@@ -34,6 +34,7 @@ class Family(ABC):
     title: ClassVar[str]  # as R prints it
     links: ClassVar[tuple[str, ...]]  # the first is the default
     shape_names: ClassVar[tuple[str, ...]] = ()
+    modelled_reciprocal: ClassVar[bool] = False  # dispformula is of one over the first shape
     shape_range: ClassVar[str] = "positive"
     discrete: ClassVar[bool] = False
     trials: ClassVar[bool] = False  # y is a proportion, weights are numbers of trials
@@ -103,6 +104,10 @@ class Family(ABC):
     def given_shape(self) -> Floats:
         """(s,) the shape where it was given with the family; NaN where it is to be estimated."""
         return np.full(len(self.shape_names), np.nan)
+
+    def first_shape(self, modelled: Floats) -> Floats:
+        """(n,) the first shape, where a dispersion model says this."""
+        return 1.0 / modelled if self.modelled_reciprocal else modelled
 
     def possible_shape(self, shape: Floats) -> bool:
         """Whether a shape (s,) on its natural scale is one."""

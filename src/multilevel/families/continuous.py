@@ -72,6 +72,7 @@ class Gamma(Exponential):
     title = "Gamma"
     links = ("inverse", "log", "identity")
     shape_names = ("dispersion",)
+    modelled_reciprocal = True  # the shape of the gamma distribution, as in glmmTMB
     means = (0.0, np.inf)
     estimates_dispersion = True
     no_link = NOT_POSITIVE

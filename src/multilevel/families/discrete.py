@@ -33,7 +33,8 @@ def _proportion_fault(y: Floats, weights: Floats) -> tuple[Flags, str] | None:
     return None
 
 
-def _count_fault(y: Floats, weights: Floats) -> tuple[Flags, str] | None:
+def count_fault(y: Floats, weights: Floats) -> tuple[Flags, str] | None:
+    """What cannot be a count, for `Family.fault`."""
     negative = ~(y >= 0)
     if negative.any():
         return negative, "expected counts, zero or more"
@@ -96,7 +97,7 @@ class Poisson(Exponential):
     no_link = NOT_FOR_COUNTS
 
     def fault(self, y: Floats, weights: Floats) -> tuple[Flags, str] | None:
-        return _count_fault(y, weights)
+        return count_fault(y, weights)
 
     def unit_variance(self, mu: Floats) -> Floats:
         return mu.copy()
@@ -147,7 +148,7 @@ class NegativeBinomial(Exponential):
         object.__setattr__(self, "size", size)
 
     def fault(self, y: Floats, weights: Floats) -> tuple[Flags, str] | None:
-        return _count_fault(y, weights)
+        return count_fault(y, weights)
 
     def given_shape(self) -> Floats:
         return np.array([np.nan if self.size is None else float(self.size)])
@@ -197,7 +198,7 @@ class NegativeBinomial1(Family):
     no_link = NOT_FOR_COUNTS
 
     def fault(self, y: Floats, weights: Floats) -> tuple[Flags, str] | None:
-        return _count_fault(y, weights)
+        return count_fault(y, weights)
 
     def variance(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         return mu * (1 + at(shape, 0)) / weights

@@ -15,6 +15,7 @@ import numpy as np
 
 from .base import Family, whole
 from .discrete import COUNT_LINKS, NOT_FOR_COUNTS, NegativeBinomial, NegativeBinomial1, Poisson
+from .generalized_poisson import GeneralizedPoisson
 from .links import Flags, Floats
 
 STEP = 1e-3
@@ -115,3 +116,12 @@ class TruncatedNegativeBinomial1(Truncated):
     title = "truncated_nbinom1"
     shape_names = ("dispersion",)
     whole = NegativeBinomial1()
+
+
+class TruncatedGeneralizedPoisson(Truncated):
+    """Generalized Poisson counts without zeros; with them Var(y) = mu dispersion."""
+
+    name = "truncated_generalized_poisson"
+    title = "truncated_genpois"
+    shape_names = ("dispersion",)
+    whole = GeneralizedPoisson()

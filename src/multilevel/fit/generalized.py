@@ -17,7 +17,7 @@ from ..labelled import Coefficients, Covariance
 from ..models.components import estimated_part, whole
 from ..models.generalized import GeneralizedFit
 from ..models.shape_models import Part
-from ..paper import Diagram, Equation, equation
+from ..paper import Equation, equation
 from ..predict import Seed, aligned
 from ..responses import GeneralizedResiduals, residuals_generalized
 from .model import Model
@@ -85,13 +85,7 @@ class GeneralizedModel(Model):
         """
         if isinstance(self.family, Quasi):
             raise InferenceError(f"the {self.family.name} family says mean and variance only; it has no equation")
-        self._fit.refuse_random_parts("equations")
         return equation(self._fit, numbers, family=self.family.title, link=self.family.link.name)
-
-    def diagram(self) -> Diagram:
-        """The model as a plate diagram; see `lmer`. InferenceError with random effects in a part beside the mean."""
-        self._fit.refuse_random_parts("diagrams")
-        return super().diagram()
 
     def check(self) -> Checks:
         """What one should look at before believing the fit: optimum, boundary, separation, data left out, collinearity,

@@ -143,7 +143,8 @@ class GeneralizedLinearModel(UnmixedModel, GeneralizedModel):
         newdata : a table with the columns of the formula, the response excepted. Default: the rows of the fit.
         type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean; with a model of zero
             inflation also `"conditional"`, the mean without inflated zeros, and `"zprob"`, the probability of these;
-            with dispformula `"disp"`, what that describes: dispersion (of gaussian responses the variance), size, ...
+            with dispformula `"disp"`, what that describes: dispersion (of gaussian responses the variance, of gamma
+            responses one over the dispersion), size, ...
         interval : `"confidence"` for the predicted mean. For the response, limits are those of the link transformed,
             and the standard error is by the delta method. `"prediction"` (with `type="response"`) for a response that
             is yet to come: quantiles of the family over a normal distribution of the linear predictor, the shape taken

@@ -61,9 +61,9 @@ def glmer(
         Parquet file.
     family : `"binomial"`, `"poisson"`, `"negative_binomial"`, `"gamma"`, `"inverse_gaussian"`, `"beta"`,
         `"beta_binomial"`, `"student_t"`, `"gaussian"`, `"tweedie"`, `"truncated_poisson"`,
-        `"truncated_negative_binomial"`, with another than the default link as in `"binomial(probit)"`;
-        or an object of `multilevel.families`, such as `families.negative_binomial(type=1)`. What shapes a family
-        besides its mean is estimated with everything else.
+        `"truncated_negative_binomial"`, `"generalized_poisson"`, with another than the default link as in
+        `"binomial(probit)"`; or an object of `multilevel.families`, such as `families.negative_binomial(type=1)`. What
+        shapes a family besides its mean is estimated with everything else.
     n_agq : 1 (default), the Laplace approximation; more, nodes of adaptive Gauss-Hermite quadrature, for one grouping
         factor; 0, fast: fixed effects among the modes, a little off.
     curvature : the Laplace approximation takes the `"observed"` information of the responses, or the `"expected"` one.
@@ -81,7 +81,8 @@ def glmer(
         mean (zero inflation). Its random effects are independent of those of the mean, also on the same grouping
         factor. Continuous families have no zeros but these. Default: no such zeros.
     dispformula : a model `"~ x"` of the logarithm of the family's first shape parameter: `dispersion`, `size`,
-        `precision` or `scale`. Default: one number for all rows.
+        `precision` or `scale`; for gaussian responses of the variance, and for gamma ones of the shape, one over the
+        dispersion, as in glmmTMB. Default: one number for all rows.
 
     A categorical response is coded as in R: its first level is a failure, all others are successes. Standard deviations
     of the random effects are in units of the linear predictor, for families with a dispersion too (as in glmmTMB; lme4
@@ -217,7 +218,8 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         newdata : a table with the columns of the formula, the response excepted. Default: the rows of the fit.
         type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean; with a model of zero
             inflation also `"conditional"`, the mean without inflated zeros, and `"zprob"`, the probability of these;
-            with dispformula `"disp"`, what that describes: dispersion (of gaussian responses the variance), size, ...
+            with dispformula `"disp"`, what that describes: dispersion (of gaussian responses the variance, of gamma
+            responses one over the dispersion), size, ...
         groups : `"same"` adds the random effects of known levels; `"population"` leaves all random effects out, which
             for the response is the mean of a group in the middle; `"average"` is the mean of the response over all
             groups, the random effects integrated out by quadrature. `"population"` and `"average"` need no grouping

@@ -76,6 +76,8 @@ def distribution_variance(fit: GeneralizedMixedFit) -> float:
             return log1p(1 / _null_mean(fit) + 1 / shape[0])
         if name == "negative_binomial_1":
             return log1p((1 + shape[0]) / _null_mean(fit))
+        if name == "generalized_poisson":
+            return log1p(shape[0] / _null_mean(fit))
         if name == "gamma":
             from scipy.special import polygamma
 

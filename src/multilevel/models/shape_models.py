@@ -2,7 +2,8 @@
 
     log shape_i = d_i'delta + z_i'c        logit pi_i = w_i'gamma + z_i'c,  P(y_i = 0) = pi_i + (1 - pi_i) f(0)
 
-One of the two may have random effects c, which are independent of those of the mean.
+One of the two may have random effects c, which are independent of those of the mean. The shape of a gamma response is
+one over its dispersion, as in glmmTMB.
 
 Lambert (1992), Technometrics 34, 1-14, zero inflation; Brooks et al. (2017), R Journal 9(2), 378-400, mixed models;
 Hedeker, Mermelstein & Demirtas (2008), Biometrics 64, 627-634, scales that vary between subjects.
@@ -70,6 +71,11 @@ class ShapeModels:
         """Shapes of the family."""
         return len(self.family.shape_names)
 
+    @property
+    def sign(self) -> float:
+        """Of the dispersion model beside the logarithm of the family's first shape."""
+        return -1.0 if self.family.modelled_reciprocal else 1.0
+
     def with_columns(self, part: Part, columns: tuple[Floats, ...]) -> ShapeModels | None:
         """With other columns of one model; without columns without that model, and None where none is left."""
         model = self.inflation if part == "zero inflation" else self.dispersion
@@ -81,7 +87,7 @@ class ShapeModels:
         """As the compiled core takes them."""
         own: list[tuple[Floats, ...]] = [()] * self.n_own
         if self.dispersion:
-            own[0] = self.dispersion.X
+            own[0] = tuple([self.sign * x for x in self.dispersion.X])
         return [*own, self.inflation.X] if self.inflation else own
 
     def random(self, part: Part) -> tuple[RandomMatrices, ...]:
@@ -102,8 +108,9 @@ class ShapeModels:
         after = len(self.dispersion.X)
         return self.family.natural(np.append(np.nan, parameters[after : after + self.n_own - 1]))
 
-    def by_row(self, parameters: Floats, first: Floats) -> Floats:
-        """(s, n) shapes of the family in every row, given the first (n,), which has a model."""
+    def by_row(self, parameters: Floats, modelled: Floats) -> Floats:
+        """(s, n) shapes of the family in every row, given what the dispersion model says (n,)."""
+        first = self.family.first_shape(modelled)
         return np.vstack([first, *[np.full_like(first, value) for value in self.natural(parameters)[1:]]])
 
 

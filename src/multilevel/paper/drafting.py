@@ -14,6 +14,7 @@ from .ink import GREEK
 from .named_nodes import (
     MANY,
     free_coefficients,
+    numbered,
     part_coefficients,
     part_predictors,
     predictor_names,
@@ -39,8 +40,13 @@ class Group:
     name: str
     n_levels: int
     codes: Codes
-    effects: list[Node] = field(default_factory=list)
+    drawn: dict[str, list[Node]] = field(default_factory=dict)  # effects by the part that they belong to
     parameters: list[Node] = field(default_factory=list)
+
+    @property
+    def effects(self) -> list[Node]:
+        """Of all parts."""
+        return [node for nodes in self.drawn.values() for node in nodes]
 
 
 def scene_of(fit: Fit) -> Scene:
@@ -48,7 +54,7 @@ def scene_of(fit: Fit) -> Scene:
     sheet = Sheet.of(fit, by_level=True)
     scene = Scene()
     groups = list(_groups(fit, sheet, scene))
-    rows = _Rows(sheet, fit, scene, [node for group in groups for node in group.effects], {g.name for g in groups})
+    rows = _Rows(sheet, fit, scene, groups)
     if groups:
         _arrange(scene, groups, rows)
     else:
@@ -61,19 +67,21 @@ def scene_of(fit: Fit) -> Scene:
 
 
 def _groups(fit: Fit, sheet: Sheet, scene: Scene) -> Iterator[Group]:
-    codes = {part.group: part.codes for part in fit.rows.random}
+    random = [*fit.rows.random, *(varying for part in sheet.parts for varying in part.rows.random)]
+    codes = {varying.group: varying.codes for varying in random}
     groups: dict[str, Group] = {}
-    for term in sheet.terms:
-        group = groups.setdefault(term.group, Group(term.group, term.n_levels, codes[term.group]))
-        effects, parameters, arrows = _drawn_term(term)
-        group.effects += effects
-        group.parameters += parameters
-        scene.arrows += arrows
-    for c in sheet.fixed:
+    for linear in sheet.linear:
+        for term in linear.terms:
+            group = groups.setdefault(term.group, Group(term.group, term.n_levels, codes[term.group]))
+            effects, parameters, arrows = _drawn_term(term)
+            group.drawn.setdefault(linear.part, []).extend(effects)
+            group.parameters += parameters
+            scene.arrows += arrows
+    for c in sheet.mean.fixed:
         if c.levels_of:
-            name = sheet.predictors.bare(c.levels_of)
+            name = sheet.mean.predictors.bare(c.levels_of)
             group = groups.setdefault(name, Group(name, c.n_levels, _factor_codes(fit, c.levels_of)))
-            group.effects.append(symbol(c.letter, c.index, name))
+            group.drawn.setdefault("", []).append(symbol(c.letter, c.index, name))
     for group in groups.values():
         scene.nodes += group.parameters + group.effects
         yield group
@@ -83,23 +91,26 @@ def _drawn_term(term: GroupTerm) -> tuple[list[Node], list[Node], list[tuple[Nod
     """Effects, the parameters they are drawn from, and the arrows between them."""
     if len(term.effects) > MANY:
         first, last = (GREEK.get(term.effects[i].letter, "u") for i in (0, -1))
-        below = ",".join(filter(None, (term.effects[-1].index, short(term.group))))
+        below = ",".join(filter(None, (numbered(term.effects[-1]), short(term.group))))
         effect = Node(f"{first}, …, {last}", below, "parameter")
-        sources = [Node("Σ" if term.corr is not None else "σ", short(term.group), "parameter")]
+        part = term.effects[0].part
+        below = ",".join(filter(None, (part, short(term.group))))
+        sources = [Node("Σ" if term.corr is not None else "σ", below, "parameter")]
         means = [GREEK[e.mean.letter] for e in term.effects if e.mean is not None]
         if means:
-            sources.insert(0, Node(means[0] + (", …" if len(means) > 1 else ""), "", "parameter"))
+            sources.insert(0, Node(means[0] + (", …" if len(means) > 1 else ""), part, "parameter"))
         return [effect], sources, [(source, effect) for source in sources]
     joint = None
     if term.corr is not None and len(term.effects) > 1:
-        joint = Node("Σ", ",".join(filter(None, (term.label, short(term.group)))), "parameter")
+        below = ",".join(filter(None, (term.effects[0].part, term.label, short(term.group))))
+        joint = Node("Σ", below, "parameter")
     effects, parameters, arrows = [], [], []
     for e in term.effects:
-        effect = symbol(e.letter, e.index, term.group)
+        effect = symbol(e.letter, numbered(e), term.group)
         effects.append(effect)
-        own = [symbol(e.letter, e.index)] if e.mean is not None else []
+        own = [symbol(e.letter, numbered(e))] if e.mean is not None else []
         if joint is None:
-            own.append(Node("σ", GREEK.get(e.letter, "u") + e.index, "parameter"))
+            own.append(Node("σ", GREEK.get(e.letter, "u") + numbered(e), "parameter"))
         parameters += own
         arrows += [(node, effect) for node in ([joint] if joint else []) + own]
     if joint is not None:
@@ -120,18 +131,22 @@ def _factor_codes(fit: Fit, text: str) -> Codes:
 class _Rows:
     """The plate of the rows: predictors, mean, response; and the parameters outside that it depends on."""
 
-    def __init__(self, sheet: Sheet, fit: Fit, scene: Scene, effects: list[Node], grouping: set[str]) -> None:
+    def __init__(self, sheet: Sheet, fit: Fit, scene: Scene, groups: Sequence[Group]) -> None:
         self.scene = scene
+        grouping = {group.name for group in groups}
+        effects = {
+            name: [e for g in groups for e in g.drawn.get(name, ())] for name in (own.part for own in sheet.linear)
+        }
         response, trials = response_names(sheet)
         self.response = Node(short(response), "n", "data")
         self.mean = None if sheet.is_plain else Node("μ", "n", "mean")
         self.spread = [Node(GREEK[name], "", "parameter") for name in sheet.spread if name not in sheet.modelled]
         self.parts = [Node(GREEK[part.symbol], "n", "mean") for part in sheet.parts]
         self.of_parts = [part_coefficients(part) for part in sheet.parts]
-        self.free = free_coefficients(sheet)
+        self.free = free_coefficients(sheet.mean)
         self.data = [] if self.mean is None else [Node(name, "n", "data") for name in predictor_names(fit, grouping)]
         target = self.mean or self.response
-        scene.arrows += [(node, target) for node in (*effects, *self.free, *self.data)]
+        scene.arrows += [(node, target) for node in (*effects[""], *self.free, *self.data)]
         if trials:
             self.data.append(Node(short(trials), "n", "data"))
             scene.arrows.append((self.data[-1], self.response))
@@ -140,13 +155,13 @@ class _Rows:
         scene.arrows += [(node, self.response) for node in (*self.spread, *self.parts)]
         below: list[list[Node]] = []
         for part in sheet.parts:
-            below.append(part_predictors(part, [*self.data, *(node for data in below for node in data)]))
+            below.append(part_predictors(part, [*self.data, *(node for data in below for node in data)], grouping))
         self.lower = list({id(node): node for data in below for node in data}.values())
         self.lower.sort(key=lambda node: node not in self.data)  # those that the mean has too stand first
         self.shared = sum(node in self.data for node in self.lower)
         self.data = [node for node in self.data if node not in self.lower]
-        for node, coefficients, data in zip(self.parts, self.of_parts, below, strict=True):
-            scene.arrows += [(other, node) for other in (*coefficients, *data)]
+        for node, part, coefficients, data in zip(self.parts, sheet.parts, self.of_parts, below, strict=True):
+            scene.arrows += [(other, node) for other in (*effects[part.linear.part], *coefficients, *data)]
         own = [self.mean] if self.mean is not None else []
         outside = [*self.free, *self.spread, *(node for some in self.of_parts for node in some)]
         scene.nodes += [*outside, *self.data, *self.lower, *own, self.response, *self.parts]

@@ -11,7 +11,7 @@ from .expressions import expression
 from .ink import Ink, Latex, Plain
 from .mathml import Mathml, typeset
 from .response import counted, inflated, linked, response_line
-from .sheet import Coefficient, GroupEffect, GroupTerm, Part, Sheet
+from .sheet import Coefficient, GroupEffect, GroupTerm, LinearPredictor, Part, Sheet
 
 TERMS_PER_LINE = 4
 WIDTH = 66  # columns that a sum takes in plain text before it is broken
@@ -136,20 +136,20 @@ class _Scribe:
         """Response, mean, levels, groups, covariances."""
         sheet, ink = self.sheet, self.ink
         mean = ink.symbol("mu", group="n")
-        summands = self.summands()
+        summands = self.sum_of(sheet.mean)
         inside = sheet.is_plain and self.link == "identity"
         y, trials = self.response()
         sigma, phi, nu, psi = map(self.spread, ("sigma", "phi", "nu", "psi"))
         if sheet.weights is not None and not trials:
             sigma = ink.over_root(sigma, ink.of_row(sheet.weights or "w"))
-        around = self.sum_of(summands)[0] if inside else mean
+        around = summands[0] if inside else mean
         line = response_line(self.family, ink, mean=around, sigma=sigma, phi=phi, nu=nu, psi=psi, trials=trials)
         lines = [Line(y, "~", inflated(line, ink) if sheet.inflated else (line,))]
         if not inside:
-            lines.append(Line(linked(self.link, mean, ink), "=", self.sum_of(summands)))
-        lines += [line for coefficient in sheet.fixed for line in self.reference(coefficient)]
+            lines.append(Line(linked(self.link, mean, ink), "=", summands))
+        lines += [line for coefficient in sheet.mean.fixed for line in self.reference(coefficient)]
         lines += [line for part in sheet.parts for line in self.part(part)]
-        for term in sheet.terms:
+        for term in (term for linear in sheet.linear for term in linear.terms):
             lines += self.distribution(term)
         return lines
 
@@ -168,60 +168,51 @@ class _Scribe:
         """The linear predictor of the chance of an inflated zero, or of the dispersion."""
         ink = self.ink
         symbol = ink.symbol(part.symbol, group="n")
-        link = "logit" if part.component == "zi" else "log"
-        left = ink.function(link, [ink.power(symbol, "2") if part.squared else symbol])
-        widths = [display_width(summand) for summand in self.part_summands(part, Plain())]
-        sum_of = _broken(self.part_summands(part, ink), widths)
-        return [Line(left, "=", sum_of), *(line for c in part.fixed for line in self.reference(c))]
+        powers = {1: symbol, 2: ink.power(symbol, "2"), -1: f"1 / {symbol}"}
+        left = ink.function("logit" if part.symbol == "pi" else "log", [powers[part.exponent]])
+        references = [line for c in part.linear.fixed for line in self.reference(c)]
+        return [Line(left, "=", self.sum_of(part.linear)), *references]
 
-    def part_summands(self, part: Part, ink: Ink) -> list[str]:
-        """The summands of such a linear predictor."""
-        return [
-            ink.applied(self.of_row(c, ink), part.predictors.column(c.recipe, ink)) if c.recipe else self.of_row(c, ink)
-            for c in part.fixed
-        ]
+    # ---- linear predictors ------------------------------------------------------------------------------------------
 
-    # ---- the mean ---------------------------------------------------------------------------------------------------
-
-    def summands(self) -> list[str]:
+    def summands(self, linear: LinearPredictor) -> list[str]:
         """The linear predictor's summands, a coefficient (or all that vary together) times what it multiplies."""
-        sheet, ink = self.sheet, self.ink
+        ink = self.ink
         made = []
-        for coefficient, recipe in sheet.columns():
+        for coefficient, recipe in linear.columns():
             varying = [
-                ink.symbol(effect.letter, effect.index, ink.group_of_row(term.group))
-                for term in sheet.terms
+                ink.symbol(effect.letter, _index(effect, ink), ink.group_of_row(term.group))
+                for term in linear.terms
                 for effect in term.effects
                 if effect.recipe == recipe and not (coefficient and coefficient.levels_of)
             ]
-            carried = recipe in sheet.carried and not (coefficient and coefficient.levels_of)
+            carried = recipe in linear.carried and not (coefficient and coefficient.levels_of)
             own = [] if coefficient is None or carried else [self.of_row(coefficient)]
             if not recipe:
                 made += own + varying
                 continue
             together = " + ".join(own + varying)
             together = f"({together})" if len(own + varying) > 1 else together
-            made.append(ink.applied(together, sheet.predictors.column(recipe, ink)))
-        made += [expression(offset.node, ink) for offset in sheet.offsets]
+            made.append(ink.applied(together, linear.predictors.column(recipe, ink)))
+        made += [expression(offset.node, ink) for offset in linear.offsets]
         return made or ["0"]
 
-    def sum_of(self, summands: list[str]) -> tuple[str, ...]:
+    def sum_of(self, linear: LinearPredictor) -> tuple[str, ...]:
         """The sum, on as many lines as it takes."""
-        plain = _Scribe(self.sheet, Plain(), self.numbers, self.family, self.link).summands()
-        return _broken(summands, [display_width(summand) for summand in plain])
+        plain = _Scribe(self.sheet, Plain(), self.numbers, self.family, self.link).summands(linear)
+        return _broken(self.summands(linear), [display_width(summand) for summand in plain])
 
-    def fixed(self, c: Coefficient, ink: Ink | None = None) -> str:
+    def fixed(self, c: Coefficient) -> str:
         """A coefficient: its symbol, or its estimate."""
-        ink = ink or self.ink
+        ink = self.ink
         return ink.number(c.estimate) if self.numbers else ink.symbol(c.letter, _index(c, ink))
 
-    def of_row(self, c: Coefficient, ink: Ink | None = None) -> str:
+    def of_row(self, c: Coefficient) -> str:
         """The same in the equation of row n, with the level of that row if there is one for each level."""
-        ink = ink or self.ink
         if not c.levels_of:
-            return self.fixed(c, ink)
-        known = [part.predictors for part in self.sheet.parts if part.component == c.part] or [self.sheet.predictors]
-        return ink.symbol(c.letter, _index(c, ink), ink.group_of_row(known[0].bare(c.levels_of)))
+            return self.fixed(c)
+        (predictors,) = (linear.predictors for linear in self.sheet.linear if linear.part == c.part)
+        return self.ink.symbol(c.letter, _index(c, self.ink), self.ink.group_of_row(predictors.bare(c.levels_of)))
 
     def value(self, letter: str, index: str, number: float) -> str:
         """A parameter as symbol or as number."""
@@ -247,7 +238,7 @@ class _Scribe:
         """How the effects of one random term are distributed."""
         ink = self.ink
         group = ink.name(term.group)
-        symbols = [ink.symbol(e.letter, e.index, group) for e in term.effects]
+        symbols = [ink.symbol(e.letter, _index(e, ink), group) for e in term.effects]
         means = ["0" if e.mean is None else self.fixed(e.mean) for e in term.effects]
         sds = [self.sd(e) for e in term.effects]
         aside = ink.aside(group, term.n_levels)
@@ -257,7 +248,7 @@ class _Scribe:
                 Line(symbol, "~", (ink.distribution("N", (mean, sd)),), more)
                 for symbol, mean, sd, more in zip(symbols, means, sds, asides, strict=True)
             ]
-        covariance = ink.symbol("Sigma", term.label, group)
+        covariance = ink.symbol("Sigma", _label(term, ink), group)
         drawn = ink.distribution("N", (ink.vector(means), covariance))
         return [Line(ink.vector(symbols), "~", (drawn,), aside), *self.covariance(term, covariance, sds)]
 
@@ -265,7 +256,7 @@ class _Scribe:
         """A standard deviation: sigma with the symbol of what varies below."""
         if self.numbers:
             return self.ink.number(effect.sd)
-        return self.ink.symbol("sigma", self.ink.symbol(effect.letter, effect.index))
+        return self.ink.symbol("sigma", self.ink.symbol(effect.letter, _index(effect, self.ink)))
 
     def covariance(self, term: GroupTerm, symbol: str, sds: list[str]) -> list[Line]:
         """The covariance matrix, entry by entry if it is small, else as standard deviations and correlations."""
@@ -281,7 +272,7 @@ class _Scribe:
                 for i in range(k)
             ]
             return [Line(symbol, "=", (ink.matrix(entries),))]
-        S, R = (ink.symbol(letter, term.label, ink.name(term.group)) for letter in "SR")
+        S, R = (ink.symbol(letter, _label(term, ink), ink.name(term.group)) for letter in "SR")
         diagonal = ink.function("diag", sds)
         return [
             Line(symbol, "=", (f"{S} {R} {S}",)),
@@ -294,15 +285,21 @@ class _Scribe:
         assert term.corr is not None
         if self.numbers:
             return self.ink.number(round(float(term.corr[i, j]), 3))
-        several = sum(other.corr is not None for other in self.sheet.terms) > 1
+        several = sum(other.corr is not None for linear in self.sheet.linear for other in linear.terms) > 1
         index = f"{i + 1}{j + 1}" if len(term.effects) > 2 else ""
-        index = ",".join(filter(None, (term.label, index)))
+        index = ",".join(filter(None, (_label(term, self.ink), index)))
         return self.ink.symbol("rho", index, self.ink.name(term.group) if several else "")
 
 
-def _index(c: Coefficient, ink: Ink) -> str:
-    """What stands below a coefficient: the part it belongs to if not the mean, and its number."""
-    return ",".join(filter(None, (c.part and ink.name(c.part), c.index)))
+def _index(of: Coefficient | GroupEffect, ink: Ink) -> str:
+    """What stands below a coefficient or effect: the part it belongs to if not the mean, and its number."""
+    return ",".join(filter(None, (of.part and ink.name(of.part), of.index)))
+
+
+def _label(term: GroupTerm, ink: Ink) -> str:
+    """What tells a covariance from others: the part it belongs to if not the mean, and its number on its factor."""
+    part = term.effects[0].part
+    return ",".join(filter(None, (part and ink.name(part), term.label)))
 
 
 def _broken(summands: list[str], widths: list[int]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from ..models.estimate import Fit
 from .ink import GREEK, Plain
 from .response import counted
 from .scene import Node
-from .sheet import Part, Sheet
+from .sheet import GroupEffect, LinearPredictor, Part, Sheet
 
 MANY = 4  # so many effects of one term, or predictors, share one node
 LONGEST = 24  # letters of a name
@@ -17,6 +17,11 @@ LONGEST = 24  # letters of a name
 def symbol(letter: str, index: str = "", group: str = "") -> Node:
     """The node of a parameter, with its number and group below."""
     return Node(GREEK.get(letter, letter), ",".join(filter(None, (index, short(group)))), "parameter")
+
+
+def numbered(effect: GroupEffect) -> str:
+    """The number of an effect, behind the part it belongs to if not the mean."""
+    return ",".join(filter(None, (effect.part, effect.index)))
 
 
 def short(name: str) -> str:
@@ -33,9 +38,9 @@ def response_names(sheet: Sheet) -> tuple[str, str]:
     return successes, trials
 
 
-def free_coefficients(sheet: Sheet) -> list[Node]:
+def free_coefficients(linear: LinearPredictor) -> list[Node]:
     """The coefficients that do not vary; more than two slopes share one node."""
-    free = [c for c in sheet.fixed if not c.levels_of and c.recipe not in sheet.carried]
+    free = [c for c in linear.fixed if not c.levels_of and c.recipe not in linear.carried]
     slopes = [c for c in free if c.letter == "beta"]
     nodes = [symbol(c.letter, c.index) for c in free if c.letter != "beta"]
     if len(slopes) > 2:
@@ -44,9 +49,11 @@ def free_coefficients(sheet: Sheet) -> list[Node]:
 
 
 def part_coefficients(part: Part) -> list[Node]:
-    """The coefficients of the model of zero inflation or dispersion, in one node."""
-    letters = ", ".join(dict.fromkeys(GREEK[c.letter] for c in part.fixed))
-    return [Node(letters, part.component, "parameter")]
+    """The coefficients of the model of zero inflation or dispersion that do not vary, in one node."""
+    letters = ", ".join(
+        dict.fromkeys(GREEK[c.letter] for c in part.linear.fixed if c.recipe not in part.linear.carried)
+    )
+    return [Node(letters, part.linear.part, "parameter")] if letters else []
 
 
 def ranges(numbers: list[int]) -> str:
@@ -70,10 +77,10 @@ def predictor_names(fit: Fit, grouping: set[str]) -> list[str]:
     return [short(name) for name in names] if len(names) <= MANY - 1 else [f"{len(names)} predictors"]
 
 
-def part_predictors(part: Part, known: Sequence[Node]) -> list[Node]:
+def part_predictors(part: Part, known: Sequence[Node], grouping: set[str]) -> list[Node]:
     """The predictors of such a model; those that the mean has too are there already."""
-    names = list(dict.fromkeys(name for variable in part.variables for name in variable.names))
+    names = list(dict.fromkeys(name for v in part.variables for name in v.names if name not in grouping))
     if len(names) >= MANY:
-        names = [f"{len(names)} predictors of {part.component}"]
+        names = [f"{len(names)} predictors of {part.linear.part}"]
     there = {node.main: node for node in known}
     return [there.get(short(name)) or Node(short(name), "n", "data") for name in names]

@@ -16,12 +16,14 @@ FAMILIES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "inverse.gaussian": ("InverseGaussian", (("mean", "mean"), ("dispersion", "phi"))),
     "nbinom1": ("NegativeBinomial", (("mean", "mean"), ("variance", "linear"))),
     "nbinom2": ("NegativeBinomial", (("mean", "mean"), ("size", "phi"))),
+    "genpois": ("GeneralizedPoisson", (("mean", "mean"), ("variance", "proportional"))),
     "beta": ("Beta", (("mean", "mean"), ("precision", "phi"))),
     "betabinomial": ("BetaBinomial", (("", "trials"), ("mean", "mean"), ("precision", "phi"))),
     "t": ("t", (("mean", "mean"), ("scale", "sigma"), ("df", "nu"))),
     "truncated_poisson": ("TruncatedPoisson", (("", "mean"),)),
     "truncated_nbinom1": ("TruncatedNegativeBinomial", (("mean", "mean"), ("variance", "linear"))),
     "truncated_nbinom2": ("TruncatedNegativeBinomial", (("mean", "mean"), ("size", "phi"))),
+    "truncated_genpois": ("TruncatedGeneralizedPoisson", (("mean", "mean"), ("variance", "proportional"))),
     "tweedie": ("Tweedie", (("mean", "mean"), ("dispersion", "phi"), ("power", "psi"))),
 }
 LINKS = ("identity", "log", "logit", "probit", "cloglog", "cauchit", "inverse", "1/mu^2", "sqrt")
@@ -47,7 +49,7 @@ def response_line(
         name, parameters = "Bernoulli", (("", "mean"),)
     phi = phi or ink.symbol("phi")
     symbols = {"mean": mean, "sigma": sigma, "phi": phi, "nu": nu, "psi": psi, "trials": trials or "1"}
-    symbols["linear"] = f"{mean}(1 + {phi})"
+    symbols["linear"], symbols["proportional"] = f"{mean}(1 + {phi})", f"{phi} {mean}"
     shown = [(label, symbols.get(symbol) or ink.symbol(symbol)) for label, symbol in parameters]
     labelled = [ink.relation(ink.name(label), "=", symbol) if label else symbol for label, symbol in shown]
     return ink.distribution(name, labelled)

@@ -14,7 +14,10 @@ from math import sqrt
 import numpy as np
 
 from ..effects import varcorr
+from ..families import Family
+from ..formula import Matrices
 from ..formula.planning import Recipe
+from ..formula.terms import Terms
 from ..formula.variables import Variable
 from ..labelled import Floats
 from ..models.components import component_fit, components
@@ -53,6 +56,7 @@ class GroupEffect:
     recipe: Recipe
     mean: Coefficient | None
     sd: float
+    part: str = ""  # as of coefficients
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,48 +71,24 @@ class GroupTerm:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A linear predictor beside that of the mean: "zi" of pi, the chance of an inflated zero; "disp" of the dispersion.
+class LinearPredictor:
+    """A sum of coefficients times what they multiply; `part` as of coefficients, empty for the mean."""
 
-    `symbol` is what it gives for each row: pi, or a parameter of the response; `squared` says that it gives its square.
-    """
-
-    component: str
-    symbol: str
-    squared: bool
-    fixed: tuple[Coefficient, ...]
-    predictors: Predictors
-    variables: tuple[Variable, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """All that the equations and the diagram of a fit need to know."""
-
-    response: Variable
-    n: int
+    part: str
     fixed: tuple[Coefficient, ...]
     terms: tuple[GroupTerm, ...]
     offsets: tuple[Variable, ...]
-    weights: str | None  # the column of prior weights; empty: an array without a name; None: no weights
-    spread: dict[str, float]  # parameters of the response besides its mean, by symbol: sigma, phi, nu
     predictors: Predictors
-    parts: tuple[Part, ...]
 
     @staticmethod
-    def of(fit: Fit, *, by_level: bool) -> Sheet:
+    def of(fit: Fit, part: str, *, by_level: bool) -> LinearPredictor:
         """Read off a fit; `by_level` writes a factor with many coefficients as one symbol with its level below."""
         design = fit.design
         order = _carrying_order(fit)
         random = {recipe for t in order for recipe in design.random[t].plan.recipes}
-        fixed = tuple(_coefficients(fit, random if by_level else None))
-        formula = design.formula
-        assert formula.response is not None  # a fit has one
-        weights = None if fit.prior_weights is None else fit.weights_column or ""
-        terms = tuple(_terms(fit, order, fixed))
-        recipes = Predictors.of(design)
-        parts = tuple(_parts(fit, by_level))
-        return Sheet(formula.response, fit.rows.n, fixed, terms, formula.offsets, weights, _spread(fit), recipes, parts)
+        fixed = tuple([replace(c, part=part) for c in _coefficients(fit, random if by_level else None)])
+        terms = tuple(_terms(fit, order, fixed, part))
+        return LinearPredictor(part, fixed, terms, design.formula.offsets, Predictors.of(design))
 
     @property
     def carried(self) -> set[Recipe]:
@@ -123,6 +103,46 @@ class Sheet:
         intercepts: list[tuple[Coefficient | None, Recipe]] = [(None, recipe) for recipe in more if not recipe]
         return [*intercepts, *fixed, *((None, recipe) for recipe in more if recipe)]
 
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What differs between rows beside the mean: pi, the chance of an inflated zero, or a parameter of the response.
+
+    `symbol` is what the linear predictor gives for each row; its power that it gives, 1, 2 or -1, is `exponent`.
+    """
+
+    symbol: str
+    exponent: int
+    linear: LinearPredictor
+    variables: tuple[Variable, ...]
+    rows: Matrices
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All that the equations and the diagram of a fit need to know."""
+
+    response: Variable
+    n: int
+    mean: LinearPredictor
+    weights: str | None  # the column of prior weights; empty: an array without a name; None: no weights
+    spread: dict[str, float]  # parameters of the response besides its mean, by symbol: sigma, phi, nu
+    parts: tuple[Part, ...]
+
+    @staticmethod
+    def of(fit: Fit, *, by_level: bool) -> Sheet:
+        """Read off a fit; `by_level` writes a factor with many coefficients as one symbol with its level below."""
+        response = fit.design.formula.response
+        assert response is not None  # a fit has one
+        weights = None if fit.prior_weights is None else fit.weights_column or ""
+        mean = LinearPredictor.of(fit, "", by_level=by_level)
+        return Sheet(response, fit.rows.n, mean, weights, _spread(fit), tuple(_parts(fit, by_level)))
+
+    @property
+    def linear(self) -> tuple[LinearPredictor, ...]:
+        """The linear predictors of the mean and of what else differs between rows."""
+        return (self.mean, *(part.linear for part in self.parts))
+
     @property
     def modelled(self) -> set[str]:
         """Symbols that differ between rows beside the mean."""
@@ -136,8 +156,9 @@ class Sheet:
     @property
     def is_plain(self) -> bool:
         """Whether the mean is nothing but intercepts, few enough to stand in the distribution itself."""
-        summands = len(self.fixed) + sum(e.mean is None for term in self.terms for e in term.effects)
-        return not any(recipe for _, recipe in self.columns()) and summands <= FEW and not self.offsets
+        mean = self.mean
+        summands = len(mean.fixed) + sum(e.mean is None for term in mean.terms for e in term.effects)
+        return not any(recipe for _, recipe in mean.columns()) and summands <= FEW and not mean.offsets
 
 
 def _spread(fit: Fit) -> dict[str, float]:
@@ -154,12 +175,23 @@ def _spread(fit: Fit) -> dict[str, float]:
 def _parts(fit: Fit, by_level: bool) -> Iterator[Part]:
     """The models of zero inflation and dispersion."""
     for component in components(fit)[1:]:
-        own = component_fit(fit, component)
-        squared = isinstance(fit, GeneralizedFit) and fit.family.name == "gaussian"
-        symbol = "pi" if component == "zi" else next(iter(_spread(fit)))
-        fixed = tuple([replace(c, part=component) for c in _coefficients(own, set() if by_level else None)])
-        variables = tuple(own.design.formula.fixed.used())
-        yield Part(component, symbol, component == "disp" and squared, fixed, Predictors.of(own.design), variables)
+        assert isinstance(fit, GeneralizedFit)
+        own = {"zi": fit.inflating, "disp": fit.dispersing}[component] or component_fit(fit, component)
+        symbol, exponent = ("pi", 1) if component == "zi" else (next(iter(_spread(fit))), _exponent(fit.family))
+        used = [variable for terms in (own.design.formula.fixed, *_random_terms(own)) for variable in terms.used()]
+        linear = LinearPredictor.of(own, component, by_level=by_level)
+        yield Part(symbol, exponent, linear, tuple(dict.fromkeys(used)), own.rows)
+
+
+def _random_terms(fit: Fit) -> list[Terms]:
+    return [part.bar.terms for part in fit.design.random]
+
+
+def _exponent(family: Family) -> int:
+    """The power of the parameter that a model of the dispersion is of: the variance, not the sigma of the page."""
+    if family.name == "gaussian":
+        return 2
+    return -1 if family.modelled_reciprocal else 1
 
 
 def _carrying_order(fit: Fit) -> list[int]:
@@ -221,7 +253,7 @@ def _factors_by_level(fit: Fit, varying: set[Recipe]) -> dict[int, tuple[int, st
     return found
 
 
-def _terms(fit: Fit, order: list[int], fixed: tuple[Coefficient, ...]) -> Iterator[GroupTerm]:
+def _terms(fit: Fit, order: list[int], fixed: tuple[Coefficient, ...], of: str) -> Iterator[GroupTerm]:
     free = {coefficient.recipe: coefficient for coefficient in fixed if not coefficient.levels_of}
     found = varcorr(fit, "dict").terms
     groups = [fit.design.random[t].group for t in order if found[t].corr is not None]
@@ -234,13 +266,13 @@ def _terms(fit: Fit, order: list[int], fixed: tuple[Coefficient, ...]) -> Iterat
         for recipe, sd in zip(part.plan.recipes, term.sd.tolist(), strict=True):
             mean = free.pop(recipe, None)
             if mean is not None:
-                effects.append(GroupEffect(mean.letter, mean.index, recipe, mean, sd))
+                effects.append(GroupEffect(mean.letter, mean.index, recipe, mean, sd, of))
                 continue
             first = 0 if () in own else 1
             index = str(own.index(recipe) + first) if len(own) > 1 else ""
             if letter == "u":
                 index = f"{deviations - len(DEVIATIONS) + 1}" + (f",{index}" if index else "")
-            effects.append(GroupEffect(letter, index, recipe, None, sd))
+            effects.append(GroupEffect(letter, index, recipe, None, sd, of))
         deviations += bool(own)
         corr = None if term.corr is None else np.where(np.isnan(term.corr), 0.0, term.corr)
         label = str(sum(fit.design.random[s].group == part.group for s in order[: order.index(t) + 1]))

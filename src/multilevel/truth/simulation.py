@@ -171,7 +171,8 @@ class Simulation:
         of_zeros, of_shapes = rng.spawn(2)
         shape = self.shape
         if self.dispersion is not None:
-            first = np.exp(self.dispersion.draw(of_shapes.spawn(len(self.dispersion.groups))))
+            modelled = np.exp(self.dispersion.draw(of_shapes.spawn(len(self.dispersion.groups))))
+            first = self.family.first_shape(modelled)
             shape = np.vstack([first, *[np.full_like(first, value) for value in shape[1:]]])
         y = self.family.simulate(mu, weights, shape, rng)
         if self.inflation is not None:

@@ -21,6 +21,7 @@ import reference_data
 from means_calls import answer
 from test_answers import plain
 from test_df import same_p
+from test_profile import lowest
 
 import multilevel as mlm
 from multilevel.errors import MultilevelWarning
@@ -41,6 +42,20 @@ ROWS = {
 }
 ROMAN = {"I": 1, "II": 2, "III": 3}
 METHODS = ("Satterthwaite", "Kenward-Roger")
+# populations lie in regions, so that nothing is left of a region beside them: lmerTest's F of it is 48.2 on 2 and 8.0 df
+# here, and 3.3 on 2 and 21.6 where the levels of the populations stand in reverse order
+ALIASED = {"arabidopsis": "reg"}
+# lme4 1.1-31 profiles fixed effects of weighted fits wrongly, with limits of 0.92 and 0.95 for an intercept whose standard
+# error is 0.23, and interpolates coarsely near a standard deviation of zero and a correlation of minus one
+OTHER_LIMITS = {
+    *(("hetero_slopes", name) for name in ("(Intercept)", "x", "trt[b]", "x:trt[b]")),
+    ("theoph_ns", "sd_(Intercept)|Subject"),
+    ("pixel_slopes", "cor_day.(Intercept)|Dog"),
+}
+# as in test_means_agreement.py: emmeans takes the smallest df of the rows of a joint test, and F without its scale;
+# df of fits by ML beside standard errors by REML; the mean of offset(5 * Days) where Days is 0
+OTHER_MEANS = {("crossed_slopes", "joint_tests"), ("rats_empty", "joint_tests"), ("obk_sum", "joint_tests"),
+               ("orthodont_ml", "emmeans(m, ~ Sex)"), ("sleep_slope_ml", ""), ("sleep_offset", "")}  # fmt: skip
 
 
 @lru_cache(maxsize=30)
@@ -100,13 +115,16 @@ def test_f_tests(name: str, method: str, roman: str) -> None:
     if want is None:
         pytest.skip("R has no such table")
     ours = anova(fitted(name)._fit, ROMAN[roman], method.lower())
-    assert [t for t, q in zip(ours.terms, ours.df1, strict=True) if q > 0] == want["rows"]
-    kept = ours.df1 > 0
-    close(ours.df1[kept], want["df1"], 0)
-    close(ours.statistic[kept], want["F"], 1e-4, 1e-8)
-    close(ours.df2[kept], want["df2"], 1e-3)
-    close(ours.sum_sq[kept], want["ss"], 1e-4)
-    assert all(map(same_p, ours.p_value[kept], want["p"]))
+    kept = [i for i, q in enumerate(ours.df1) if q > 0]
+    there = [i for i, term in enumerate(want["rows"]) if term not in ours.terms or ours.df1[ours.terms.index(term)] > 0]
+    assert {want["rows"][i] for i in range(len(want["rows"])) if i not in there} <= {ALIASED.get(name)}
+    assert [ours.terms[i] for i in kept] == [want["rows"][i] for i in there]
+    theirs = {key: numbers(want[key])[there] for key in ("df1", "F", "df2", "ss", "p")}
+    close(ours.df1[kept], theirs["df1"], 0)
+    close(ours.statistic[kept], theirs["F"], 1e-4, 1e-8)
+    close(ours.df2[kept], theirs["df2"], 1e-3)
+    close(ours.sum_sq[kept], theirs["ss"], 1e-4)
+    assert all(map(same_p, ours.p_value[kept], theirs["p"]))
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "ranova" in MODELS[name]])
@@ -139,13 +157,21 @@ def test_wald_intervals(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "ci" in MODELS[name]])
 def test_profile_intervals(name: str) -> None:
-    want, ours = MODELS[name]["ci"], fitted(name, reml=False).confint("profile").to_frame()
-    assert len(ours) == len(want["rows"])
-    lower, upper = numbers(want["lower"]), numbers(want["upper"])
-    for i, (low, high) in enumerate(zip(ours["lower"], ours["upper"], strict=True)):
-        error = (high - low) / 3.92
-        assert np.isnan(lower[i]) or abs(low - lower[i]) < 1e-3 * error
-        assert np.isnan(upper[i]) or abs(high - upper[i]) < 1e-3 * error
+    """Where they differ, the best fit with the parameter held at either limit decides."""
+    m, want = fitted(name, reml=False), MODELS[name]["ci"]
+    found = m.profile()
+    intervals, z = found.confint(0.95), 1.959964
+    assert len(intervals) == len(want["rows"])
+    for parameter, low, high in zip(intervals, numbers(want["lower"]), numbers(want["upper"]), strict=True):
+        _, *ours = intervals[parameter]
+        error = (ours[1] - ours[0]) / 3.92
+        for side, limit in zip(ours, (low, high), strict=True):
+            if np.isnan(limit) or abs(side - limit) < 1e-3 * error:
+                continue
+            assert (name, parameter) in OTHER_LIMITS
+            zeta = [abs(lowest(m._fit, found[parameter].parameter, v) - found.criterion) ** 0.5 for v in (side, limit)]
+            assert zeta[0] == pytest.approx(z, abs=1e-3)
+            assert abs(zeta[0] - z) < abs(zeta[1] - z)
 
 
 MEANS = [(name, i) for name in MODELS for i in range(len(MODELS[name]["means"]))]
@@ -155,19 +181,33 @@ MEANS = [(name, i) for name in MODELS for i in range(len(MODELS[name]["means"]))
 def test_means(name: str, i: int) -> None:
     want, m = MODELS[name]["means"][i], fitted(name)
     ours = answer(want["call"], m._fit, data_of(name))
+    otherwise = any(name == other and text in want["call"] for other, text in OTHER_MEANS)
     if isinstance(ours, JointTests):
         rows = [row for _, table in ours.tables for row in table]
         assert [row.term for row in rows] == want["term"]
         close([row.test.df1 for row in rows], want["df1"], 0)
-        close([row.test.df2 for row in rows], want["df2"], 1e-3)
-        close([row.test.statistic for row in rows], want["F"], 0, 5.1e-4)
+        single = [i for i, row in enumerate(rows) if row.test.df1 == 1 or not otherwise]
+        assert single
+        for i in single:
+            close(rows[i].test.df2, [want["df2"][i]], 1e-3)
+            close(rows[i].test.statistic, [want["F"][i]], 0, 5.1e-4)
         return
-    error = numbers(want["se"])
+    error, loose = numbers(want["se"]), 3e-3 if ours.shown.adjust == "mvt" else 0.0  # Monte Carlo in R
     known = np.isfinite(error)
     np.testing.assert_array_equal(np.isfinite(ours.estimates.std_error), known)
-    assert (np.abs(ours.estimates.estimate - numbers(want["estimate"]))[known] < 1e-4 * error[known]).all()
     close(ours.estimates.std_error, want["se"], 1e-5)
+    if name == "sleep_offset":
+        truth = m.predict({"Days": [0, 4, 9]}, groups="population")
+        np.testing.assert_allclose(ours.estimates.estimate, truth, rtol=1e-12)
+        return
+    assert (np.abs(ours.estimates.estimate - numbers(want["estimate"]))[known] < 1e-4 * error[known]).all()
+    if otherwise:
+        reml = answer(want["call"], fitted(name, reml=True)._fit, data_of(name))
+        np.testing.assert_allclose(ours.estimates.df, reml.estimates.df, rtol=1e-6)
+        np.testing.assert_allclose(ours.estimates.std_error, reml.estimates.std_error, rtol=1e-6)
+        return
     close(ours.estimates.df, want["df"], 1e-3)
-    close(ours.tests.p_value, want["p"], 1e-3, 1e-12)
+    close(ours.tests.p_value, want["p"], 1e-3, 1e-12 + loose)
     for end in ("lower", "upper"):
-        assert (np.abs(getattr(ours.limits, end) - numbers(want[end]))[known] < 1e-4 * error[known]).all()
+        gap = np.abs(getattr(ours.limits, end) - numbers(want[end]))[known]
+        assert (gap < (1e-4 + 2 * loose) * error[known]).all()

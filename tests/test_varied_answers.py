@@ -42,11 +42,11 @@ ROWS = {
 }
 ROMAN = {"I": 1, "II": 2, "III": 3}
 METHODS = ("Satterthwaite", "Kenward-Roger")
-# populations lie in regions, so that nothing is left of a region beside them: lmerTest's F of it is 48.2 on 2 and 8.0 df
-# here, and 3.3 on 2 and 21.6 where the levels of the populations stand in reverse order
+# populations lie in regions, so that nothing is left of a region beside them: lmerTest's F of it is 48.2 on 2 and 8.0
+# df here, and 3.3 on 2 and 21.6 where the levels of the populations stand in reverse order
 ALIASED = {"arabidopsis": "reg"}
-# lme4 1.1-31 profiles fixed effects of weighted fits wrongly, with limits of 0.92 and 0.95 for an intercept whose standard
-# error is 0.23, and interpolates coarsely near a standard deviation of zero and a correlation of minus one
+# lme4 1.1-31 profiles fixed effects of weighted fits wrongly, with limits of 0.92 and 0.95 for an intercept whose
+# standard error is 0.23, and interpolates coarsely near a standard deviation of zero and a correlation of minus one
 OTHER_LIMITS = {
     *(("hetero_slopes", name) for name in ("(Intercept)", "x", "trt[b]", "x:trt[b]")),
     ("theoph_ns", "sd_(Intercept)|Subject"),

@@ -80,8 +80,10 @@ def glmer(
     ziformula : a model `"~ x"` or `"~ x + (1 | g)"` of the logit of the probability that a row is zero whatever its
         mean (zero inflation). Its random effects are independent of those of the mean, also on the same grouping
         factor. Continuous families have no zeros but these. Default: no such zeros.
-    dispformula : a model `"~ x"` of the logarithm of the family's first shape parameter: `dispersion`, `size`,
-        `precision` or `scale`. Default: one number for all rows.
+    dispformula : a model `"~ x"` or `"~ x + (1 | g)"` of the logarithm of the family's first shape parameter:
+        `dispersion` (of gaussian responses the variance), `size`, `precision` or `scale`. Random effects there make a
+        location-scale model (Hedeker, Mermelstein & Demirtas 2008); they are independent of those of the mean, and
+        not together with zero inflation. Default: one number for all rows.
 
     A categorical response is coded as in R: its first level is a failure, all others are successes. Standard deviations
     of the random effects are in units of the linear predictor, for families with a dispersion too (as in glmmTMB; lme4
@@ -108,6 +110,7 @@ def glmer(
     References
     ----------
     Bates, Mächler, Bolker & Walker (2015), J. Stat. Softw. 67(1); Brooks et al. (2017), R Journal 9(2), 378-400.
+    Hedeker, Mermelstein & Demirtas (2008), Biometrics 64, 627-634.
 
     >>> from multilevel import datasets
     >>> cbpp = datasets.load("cbpp", "dict")

@@ -67,6 +67,12 @@ class GeneralizedLinearFit(GeneralizedFit):
         return self.family.estimates_dispersion and not self.modelled
 
     @property
+    def factor(self) -> float:
+        """The factor of the variance, Pearson's or by maximum likelihood; NaN where it has a model."""
+        e = self.estimate
+        return float(self.family.dispersion(e.shape)) if self.modelled else e.dispersion
+
+    @property
     def parameters(self) -> Floats:
         """(s,) parameters of the shape as they were estimated: logarithms, or coefficients of its models."""
         own = self.estimate.parameters

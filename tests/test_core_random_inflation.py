@@ -66,10 +66,10 @@ class Case:
         theta = 0.3 * np.resize([0.8, 0.2, 1.5, 0.4, 1.1], self.model.n_theta)
         self.at = (theta, np.array([centre + 0.02, 0.15]), np.array([*own, -0.8, 0.5]))
 
-    def objective(self, parameters):
+    def objective(self, parameters, n_agq=1):
         m = len(self.at[0])
         parts = parameters[:m], parameters[m : m + 2], parameters[m + 2 :]
-        return self.model.objective(*(np.ascontiguousarray(part) for part in parts))
+        return self.model.objective(*(np.ascontiguousarray(part) for part in parts), n_agq)
 
     def oracle(self):
         return evaluate_both(
@@ -92,6 +92,15 @@ def test_objective_and_gradient(family, link, structure):
     assert case.model.objective(*case.at) == pytest.approx(solution.criterion, rel=1e-12)
     slope = differences(case.objective, np.concatenate(case.at))
     np.testing.assert_allclose(solution.gradient, slope, rtol=1e-6, atol=1e-6 * max(1.0, np.abs(slope).max()))
+
+
+@pytest.mark.parametrize("structure", ["same factor", "inflation alone"])
+@pytest.mark.parametrize(("family", "link"), CASES)
+def test_gradient_of_quadrature(family, link, structure):
+    case = Case(family, link, structure)
+    slope = differences(lambda x: case.objective(x, 5), np.concatenate(case.at))
+    gradient = case.model.solve(*case.at, 5).gradient
+    np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-6 * max(1.0, np.abs(slope).max()))
 
 
 @pytest.mark.parametrize("structure", ["same factor", "crossed"])
@@ -138,5 +147,3 @@ def test_refused():
         _core.GeneralizedMixed(*given, "poisson", "log", "observed", [], 1)
     with pytest.raises(FitError, match="go with a model of it"):
         _core.GeneralizedMixed(*given, "negative_binomial_2", "log", "observed", [[one]], 1)
-    with pytest.raises(FitError, match="random effects in the model of zero inflation"):
-        _core.GeneralizedMixed(*given, "poisson", "log", "observed", [[one]], 1).fit(5)

@@ -65,7 +65,8 @@ def glmer(
         or an object of `multilevel.families`, such as `families.negative_binomial(type=1)`. What shapes a family
         besides its mean is estimated with everything else.
     n_agq : 1 (default), the Laplace approximation; more, nodes of adaptive Gauss-Hermite quadrature, for one grouping
-        factor; 0, fast: fixed effects among the modes, a little off.
+        factor and up to three effects, those of ziformula and dispformula counted; 0, fast: fixed effects among the
+        modes, a little off.
     curvature : the Laplace approximation takes the `"observed"` information of the responses, or the `"expected"` one.
         They differ for links that are not canonical. Default: as lme4, expected, for what its `glmer` fits, binomial,
         Poisson and negative binomial responses of a given size; as glmmTMB, observed, for families whose shape is

@@ -90,23 +90,18 @@ def test_objective_and_gradient(family, link, structure):
     inside = sum(t.dense() @ b for t, b in zip(case.zero_terms, effects, strict=True))  # the random part of the logit
     np.testing.assert_allclose(case.models[-1] @ case.at[2][-2:] + inside, logit, rtol=1e-7, atol=1e-7)
     assert case.model.objective(*case.at) == pytest.approx(solution.criterion, rel=1e-12)
-    slope = differences(case.objective, np.concatenate(case.at))
-    np.testing.assert_allclose(solution.gradient, slope, rtol=1e-6, atol=1e-6 * max(1.0, np.abs(slope).max()))
+    assert_gradient(case)
 
 
-@pytest.mark.parametrize("structure", ["same factor", "inflation alone"])
-@pytest.mark.parametrize(("family", "link"), CASES)
-def test_gradient_of_quadrature(family, link, structure):
-    case = Case(family, link, structure)
-    slope = differences(lambda x: case.objective(x, 5), np.concatenate(case.at))
-    gradient = case.model.solve(*case.at, 5).gradient
+def assert_gradient(case, n_agq=1):
+    """That of the core is the slope of its objective, by differences."""
+    slope = differences(lambda x: case.objective(x, n_agq), np.concatenate(case.at))
+    gradient = case.model.solve(*case.at, n_agq).gradient
     np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-6 * max(1.0, np.abs(slope).max()))
 
 
-@pytest.mark.parametrize("structure", ["same factor", "crossed"])
-@pytest.mark.parametrize(("family", "link"), [c for c in CASES if "binomial" not in c[0] and c[1] != "sqrt"])
-def test_fit_is_stationary_and_no_neighbour_is_better(family, link, structure):
-    case = Case(family, link, structure)
+def assert_minimum(case):
+    """The fit is stationary, and no neighbour is better."""
     fit = case.model.fit()
     assert fit.converged, (fit.path, fit.decrement, fit.boundary_slope)
     assert fit.boundary_slope > -1e-6
@@ -114,6 +109,18 @@ def test_fit_is_stationary_and_no_neighbour_is_better(family, link, structure):
     np.testing.assert_allclose(fit.gradient[len(fit.theta) :], 0, atol=1e-3)
     for _ in range(10):
         assert case.objective(best + 0.05 * rng.standard_normal(len(best))) > fit.criterion - 1e-8
+
+
+@pytest.mark.parametrize("structure", ["same factor", "inflation alone"])
+@pytest.mark.parametrize(("family", "link"), CASES)
+def test_gradient_of_quadrature(family, link, structure):
+    assert_gradient(Case(family, link, structure), 5)
+
+
+@pytest.mark.parametrize("structure", ["same factor", "crossed"])
+@pytest.mark.parametrize(("family", "link"), [c for c in CASES if "binomial" not in c[0] and c[1] != "sqrt"])
+def test_minimum(family, link, structure):
+    assert_minimum(Case(family, link, structure))
 
 
 @pytest.mark.parametrize("structure", ["same factor", "slopes", "crossed"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from reference_data import load
 from scipy.optimize import minimize
-from scipy.special import logsumexp
+from scipy.special import digamma, logsumexp
 
 import multilevel as mlm
 from multilevel import Group, Truth, glm, glmer, simulate
@@ -83,10 +83,26 @@ def test_glm_verbs_with_a_dispersion():
     assert np.ptp(m.simulate(400, newdata=new, seed=1).std(axis=1)) > 15
     band = m.predict(new, type="response", interval="prediction")
     np.testing.assert_allclose((band["upper"] - band["lower"]) / (2 * 1.96), band["std_error"], rtol=1e-3)
+    assert np.isnan([m.sigma, m.glance()["dispersion"].iloc[0]]).all()
+    np.testing.assert_allclose(m.predict(type="disp"), spread**2, rtol=1e-10)
+    band = m.predict(new, type="disp", interval="confidence")
+    assert (band["lower"] < band["estimate"]).all()
     assert "disp: Days" in str(m.confint(method="profile", parameters="disp_"))
     again = m.refit(y[:, 0])
     assert again.dispersion["Days"] != m.dispersion["Days"]
     assert pickle.loads(pickle.dumps(m)).dispersion["Days"] == m.dispersion["Days"]
+
+
+def test_zeros_of_a_family_with_a_dispersion():
+    """A hurdle: whether, times how much, whose dispersion is then by maximum likelihood instead of Pearson's."""
+    d = load("made_tweedie")
+    m = glm("y ~ x", d, "gamma(log)", ziformula="~ x")
+    whether, much = glm("I(y == 0) ~ x", d, "binomial"), glm("y ~ x", d[d["y"] > 0], "gamma(log)")
+    np.testing.assert_allclose(m.zero_inflation, whether.fixef, atol=1e-5)
+    np.testing.assert_allclose(m.fixef, much.fixef, atol=1e-5)
+    k = 1 / m.dispersion  # solves the likelihood equation of a gamma shape
+    assert np.log(k) - digamma(k) == pytest.approx(much.deviance / (2 * much.nobs), rel=1e-6)
+    assert m.sigma == pytest.approx(np.sqrt(m.dispersion))
 
 
 def by_quadrature(d, parameters, nodes=60):
@@ -204,6 +220,13 @@ def test_intervals_of_its_standard_deviation(scales):
 def test_predictions_and_simulations(scales, data):
     new = data.iloc[:30]
     np.testing.assert_allclose(scales.predict(new), scales.fitted()[:30])
+    np.testing.assert_allclose(scales.predict(new, type="disp"), scales._fit.shape[0][:30])
+    delta = np.log(scales.predict(new, type="disp", groups="population"))
+    np.testing.assert_allclose(delta, scales.dispersion["(Intercept)"] + scales.dispersion["x"] * new["x"])
+    average = np.exp(delta + scales.theta[1] ** 2 / 2)  # of a lognormal
+    np.testing.assert_allclose(scales.predict(new, type="disp", groups="average"), average, rtol=1e-8)
+    drawn = scales.predict(new.assign(g=99), type="disp", new_levels="draw", seed=1)
+    assert np.ptp(np.log(drawn) - delta) < 1e-10 < abs((np.log(drawn) - delta)[0])
     mean = scales.predict(new, groups="population")
     np.testing.assert_allclose(mean, scales.fixef["(Intercept)"] + scales.fixef["x"] * new["x"])
     band = scales.predict(new, interval="confidence")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 from ..data.sums import Floats
@@ -115,7 +116,12 @@ class GeneralizedLinearModel(UnmixedModel, GeneralizedModel):
 
         With dispformula the (k,) coefficients of its model, on the log scale, as those of `glmer`.
         """
-        return self._part("dispersion") if self._fit.dispersing else self._fit.estimate.dispersion
+        return self._part("dispersion") if self._fit.dispersing else self._fit.factor
+
+    @property
+    def sigma(self) -> float:
+        """Root of the factor of the variance; NaN where it has a model."""
+        return sqrt(self._fit.factor)
 
     @property
     def null_deviance(self) -> float:

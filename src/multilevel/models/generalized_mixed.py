@@ -175,7 +175,7 @@ def fit_generalized_mixed(
     rows, paired = given_response(design, rows, family, inflation is not None)
     counted = counted_rows(rows)
     used = rows.taken(counted)
-    check_groups(used, family)
+    check_groups(used, family, design.slip)
     models = None
     if inflation or dispersion:
         models = ShapeModels(
@@ -184,7 +184,7 @@ def fit_generalized_mixed(
             learned(inflation, "zero inflation", inputs.columns, rows),
         )
         if models.inflation:
-            check_groups(models.inflation.rows.taken(counted), family, "zero inflation")
+            check_groups(models.inflation.rows.taken(counted), family, models.inflation.design.slip, "zero inflation")
     likelihood = Likelihood(used, family, n_agq, curvature, models and models.taken(counted))
     solution = likelihood.fit(None if start is None else _checked_start(start, likelihood))
     return GeneralizedMixedFit(

@@ -94,8 +94,9 @@ def check_groups(rows: Matrices, slip: str) -> None:
         if levels * effects >= rows.n:
             each = f" ({levels} levels of {part.group}, {effects} effects each)" if effects > 1 else ""
             raise FitError(
-                f"({part.label}) has {levels * effects} random effects{each} for {rows.n} rows; with as many effects as "
-                "rows they cannot be told from the residuals: use another grouping factor, or simplify the term" + slip
+                f"({part.label}) has {levels * effects} random effects{each} for {rows.n} rows; with as many effects "
+                "as rows they cannot be told from the residuals: use another grouping factor, or simplify the term"
+                + slip
             )
 
 

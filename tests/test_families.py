@@ -274,6 +274,16 @@ def test_counts_that_vary_less_than_poisson_ones(dispersion):
     assert np.isneginf(family.loglik(impossible, mu, ONES, shape)).all()
 
 
+@pytest.mark.parametrize("dispersion", [0.5, 1.0, 3.0])
+def test_generalized_poisson_of_large_counts_is_nearly_normal(dispersion):
+    """Sums begin where there is something to add, and take blocks of counts."""
+    family, mu, shape = families.generalized_poisson(), np.full(9, 2e4), np.array([dispersion])
+    z = np.linspace(-4, 4, 9)
+    p = family.cdf(mu + z * np.sqrt(mu * dispersion), mu, np.ones(9), shape)
+    np.testing.assert_allclose(p, stats.norm.cdf(z), atol=0.01)
+    assert family.cdf(np.array([3e4]), mu[:1], np.ones(1), shape)[0] == pytest.approx(1, abs=1e-10)
+
+
 def test_generalized_poisson_with_a_dispersion_of_one_is_poisson():
     y, one = np.arange(N, dtype=float), np.ones(1)
     family, poisson = families.generalized_poisson(), families.poisson()

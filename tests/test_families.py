@@ -352,6 +352,7 @@ NAMED = {
     "truncated_genpois(sqrt)": "truncated_generalized_poisson(sqrt)",
     "truncated_nbinom1(sqrt)": "truncated_negative_binomial_1(sqrt)",
     "Tweedie": "tweedie(log)",
+    "ziGamma(link = 'log')": "gamma(log)",
 }
 
 
@@ -369,6 +370,7 @@ def test_objects_and_constructors():
 
 BAD_NAMES = [
     (lambda: families.family_of("binomal"), r"no family is called 'binomal'; did you mean 'binomial'\? \(known: bin"),
+    (lambda: families.family_of("compois"), "'compois' is not there; 'generalized_poisson' is for the same counts"),
     (lambda: families.family_of("logit"), "family is 'logit', which is a link; expected a family"),
     (lambda: families.family_of("poisson(logit)"), "poisson family cannot have the link 'logit': its means are counts"),
     (lambda: families.family_of("binomial(lgit)"), "no link is called 'lgit'; did you mean 'logit'"),
@@ -409,6 +411,7 @@ BAD_RESPONSES = [
     ("negative_binomial", [-3, 1], [1, 1], [0], "counts, zero or more"),
     ("negative_binomial_1", [1, 0.2], [1, 1], [1], "whole numbers"),
     ("genpois", [1, 0.2], [1, 1], [1], "whole numbers"),
+    ("binomial", [1, 2], [1, 1], [1], "which is a success, as in I(... == 2)"),
     ("genpois", [1, -2], [1, 1], [1], "zero or more"),
     ("truncated_genpois", [0, 2], [1, 1], [0], "one or more"),
     ("gamma", [1, 0], [1, 1], [1], "positive"),

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import multilevel as mlm
-from multilevel.errors import CategoryWarning, MultilevelWarning, SingularFitWarning
+from multilevel.errors import CategoryWarning, DataError, FitError, MultilevelWarning, SingularFitWarning
 
 N = 120
 RNG = np.random.default_rng(1)
@@ -40,6 +40,31 @@ def test_text_among_numbers_is_said(fit):
         warnings.simplefilter("ignore", SingularFitWarning)
         with pytest.warns(CategoryWarning, match=SLIP):
             fit(DATA)
+
+
+MIXED = [*map(str, range(100)), "N/A"] + ["3"] * 19
+NUMBERS_AS_TEXT = {
+    "a text among numbers": (MIXED, r"y mixes numbers and text \('N/A'\); make the text missing"),
+    "numbers as text": (list(map(str, X)), "y holds numbers as text or categories; convert"),
+    "decimal commas": ([f"{x:.3f}".replace(".", ",") for x in X], "y is text: numbers with decimal commas"),
+    "yes and no": (["yes", "no"] * 60, r"For a yes/no response use a binomial family, or compare .* I\(y == ...\)"),
+}
+
+
+@pytest.mark.parametrize("case", NUMBERS_AS_TEXT)
+def test_a_response_of_text_is_told_what_to_do(case):
+    values, words = NUMBERS_AS_TEXT[case]
+    for call in (lambda d: mlm.lm("y ~ x", d), lambda d: mlm.lmer("y ~ x + (1 | g)", d)):
+        with pytest.raises(DataError, match=words):
+            call(DATA.assign(y=values))
+
+
+def test_too_many_effects_of_a_slip_name_it():
+    words = r"random effects .* simplify the term; m, taken as a category, mixes numbers and text \('N/A'\)"
+    with pytest.raises(FitError, match=words):
+        mlm.lmer("y ~ m + (m | g)", DATA.assign(m=MIXED))
+    with pytest.raises(FitError, match=words):
+        mlm.glmer("counts ~ m + (m | g)", DATA.assign(m=MIXED), "poisson")
 
 
 @pytest.mark.parametrize("formula", ["y ~ factor(age)", "y ~ dose", "y ~ two", "y ~ x + (1 | age)", "y ~ C(age)"])

@@ -274,6 +274,16 @@ def test_counts_that_vary_less_than_poisson_ones(dispersion):
     assert np.isneginf(family.loglik(impossible, mu, ONES, shape)).all()
 
 
+@pytest.mark.parametrize("dispersion", [0.5, 1.0, 3.0])
+def test_generalized_poisson_of_large_counts_is_nearly_normal(dispersion):
+    """Sums begin where there is something to add, and take blocks of counts."""
+    family, mu, shape = families.generalized_poisson(), np.full(9, 2e4), np.array([dispersion])
+    z = np.linspace(-4, 4, 9)
+    p = family.cdf(mu + z * np.sqrt(mu * dispersion), mu, np.ones(9), shape)
+    np.testing.assert_allclose(p, stats.norm.cdf(z), atol=0.01)
+    assert family.cdf(np.array([3e4]), mu[:1], np.ones(1), shape)[0] == pytest.approx(1, abs=1e-10)
+
+
 def test_generalized_poisson_with_a_dispersion_of_one_is_poisson():
     y, one = np.arange(N, dtype=float), np.ones(1)
     family, poisson = families.generalized_poisson(), families.poisson()
@@ -342,6 +352,7 @@ NAMED = {
     "truncated_genpois(sqrt)": "truncated_generalized_poisson(sqrt)",
     "truncated_nbinom1(sqrt)": "truncated_negative_binomial_1(sqrt)",
     "Tweedie": "tweedie(log)",
+    "ziGamma(link = 'log')": "gamma(log)",
 }
 
 
@@ -359,6 +370,7 @@ def test_objects_and_constructors():
 
 BAD_NAMES = [
     (lambda: families.family_of("binomal"), r"no family is called 'binomal'; did you mean 'binomial'\? \(known: bin"),
+    (lambda: families.family_of("compois"), "'compois' is not there; 'generalized_poisson' is for the same counts"),
     (lambda: families.family_of("logit"), "family is 'logit', which is a link; expected a family"),
     (lambda: families.family_of("poisson(logit)"), "poisson family cannot have the link 'logit': its means are counts"),
     (lambda: families.family_of("binomial(lgit)"), "no link is called 'lgit'; did you mean 'logit'"),
@@ -399,6 +411,7 @@ BAD_RESPONSES = [
     ("negative_binomial", [-3, 1], [1, 1], [0], "counts, zero or more"),
     ("negative_binomial_1", [1, 0.2], [1, 1], [1], "whole numbers"),
     ("genpois", [1, 0.2], [1, 1], [1], "whole numbers"),
+    ("binomial", [1, 2], [1, 1], [1], "which is a success, as in I(... == 2)"),
     ("genpois", [1, -2], [1, 1], [1], "zero or more"),
     ("truncated_genpois", [0, 2], [1, 1], [0], "one or more"),
     ("gamma", [1, 0], [1, 1], [1], "positive"),

@@ -283,6 +283,8 @@ BAD = [
     ("one ~ x", "binomial", {}, FitError, "response one is 1 in every row: the likelihood has no maximum"),
     ("zero ~ x", "poisson", {}, FitError, "response zero is 0 in every row: the likelihood has no maximum"),
     ("one ~ x", "gamma", {}, FitError, "response one is 1 in every row; there is nothing to explain"),
+    ("one ~ x", "generalized_poisson", {}, FitError, "response one is 1 in every row; there is nothing to explain"),
+    ("I(one / 2) ~ x", "beta", {}, FitError, "is 0.5 in every row; there is nothing to explain"),
     ("cbind(y, n) ~ x", "poisson", {}, DataError, "counts successes and failures, which needs a binomial family"),
     ("cbind(p, n) ~ x", "binomial", {}, DataError, r"response cbind\(p, n\) has 0.1 in row 0 .*, 6 row.* whole"),
     ("cbind(y - 1, n) ~ x", "binomial", {}, DataError, "has -1 in row 0 .* expected counts, whole numbers, zero"),

@@ -518,6 +518,7 @@ BAD = [
     ("cbind(y, n - 7) ~ x + (1 | g)", "binomial", {}, DataError, "has -2 in row 0|has 1 in row 0|expected counts"),
     ("cbind(zero, zero) ~ x + (1 | g)", "binomial", {}, DataError, "has no trials in any row"),
     ("cbind(y, n) ~ x + (1 | g)", "poisson", {}, DataError, "counts successes and failures, which needs a binomial"),
+    ("I(zero + 3) ~ x + (1 | g)", "genpois", {}, FitError, "is 3 in every row; there is nothing to explain"),
     ("zero ~ x + (1 | g)", "binomial", {}, FitError, "response zero is 0 in every row: the likelihood has no maximum"),
     ("I(zero + 1) ~ x + (1 | g)", "binomial", {}, FitError, "is 1 in every row: the likelihood has no maximum"),
     ("zero ~ 0 + x + (1 | g)", "poisson", {}, FitError, "response zero is 0 in every row"),

@@ -351,6 +351,30 @@ def test_effects_of_a_line(slopes: Any) -> None:
     assert len(picture.layers) == len(plots.effects(slopes, "days", groups=False).layers) + 1
 
 
+def test_effects_of_generalized_models_are_means_of_the_response() -> None:
+    """Line, band and lines of groups stand where the dots do, at predictions of the population and of the groups."""
+    herds = mlm.glmer("cbind(incidence, size - incidence) ~ period + (1 | herd)", load("cbpp"), "binomial")
+    picture = plots.effects(herds, "period")
+    want = herds.predict({"period": list("1234")}, type="response", groups="population", interval="confidence")
+    for ours, theirs in (("fit", "estimate"), ("lower", "lower"), ("upper", "upper")):
+        np.testing.assert_allclose(picture.data[ours], want[theirs], rtol=1e-6)
+    assert picture.labels.y == "proportion of incidence"
+    assert layer(picture, "jitter")["y"].between(0, 1).all()
+    ticks = load("grouseticks").assign(site=lambda d: d["brood"].astype(str).str[:1])
+    m = mlm.glmer("ticks ~ height + (1 | site)", ticks, "negative_binomial")
+    frame = plots.effects(m, "height").data
+    want = m.predict({"height": frame["x"]}, type="response", groups="population")
+    np.testing.assert_allclose(frame["fit"], want, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("family", "reach"), [("poisson", 1.959964), ("quasipoisson", 1.965799)])
+def test_bands_of_glm_are_normal_but_for_an_estimated_dispersion(family: str, reach: float) -> None:
+    m = mlm.glm("ticks ~ height", load("grouseticks"), family)
+    frame = plots.effects(m, "height").data
+    error = m.predict({"height": frame["x"]}, interval="confidence")["std_error"]
+    np.testing.assert_allclose(np.log(frame["upper"] / frame["fit"]), reach * error, rtol=1e-4)
+
+
 def test_effects_average_over_other_factors_and_hold_numbers_at_their_mean() -> None:
     rng = np.random.default_rng(6)
     n = 200
@@ -448,6 +472,9 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "effects of no column": (lambda: plots.effects(sleep_lm(), "day"), InferenceError, "did you mean 'days'"),
     "effects of a grouping factor": (
         lambda: plots.effects(sleep_lmer(), "subject"), InferenceError, "no column of the fixed effects is called"),
+    "effects with inflated zeros": (
+        lambda: plots.effects(mlm.glm("ticks ~ year", load("grouseticks"), "poisson", ziformula="~ 1"), "year"),
+        InferenceError, 'component="response"'),
     "effects by itself": (lambda: plots.effects(sleep_lm(), "days", "days"), DataError, "two different"),
     "effects by numbers": (lambda: plots.effects(many_values(), "a", "b"), DataError, "9 different values"),
     "effects of a table": (lambda: plots.effects(load("sleepstudy"), "days"), DataError, "takes a model"),

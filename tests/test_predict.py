@@ -125,6 +125,12 @@ def test_missing_predictors_give_missing_predictions(sleep: mlm.LinearMixedModel
     assert list(np.isnan(found)) == [False, True, groups == "same"]
 
 
+@pytest.mark.parametrize("options", [{}, {"groups": "population"}, {"interval": "prediction"}])
+def test_nothing_but_missing_predictors(sleep: mlm.LinearMixedModel, options: Any) -> None:
+    got = sleep.predict({"days": [np.nan], "subject": ["308"]}, **options)
+    assert np.isnan(got["estimate"][0] if options.get("interval") else got[0])
+
+
 def test_no_grouping_factor_is_needed_for_the_population(sleep: mlm.LinearMixedModel) -> None:
     expected = sleep.fixef["(Intercept)"] + np.array([0, 5]) * sleep.fixef["days"]
     np.testing.assert_allclose(sleep.predict({"days": [0, 5]}, groups="population"), expected)

@@ -359,6 +359,19 @@ def test_an_unknown_column_is_named_with_the_nearest(data: Any) -> None:
         read_columns(frame, ["reaction", "Dayz"])
 
 
+def test_a_name_with_signs_is_shown_in_backquotes() -> None:
+    words = r"^column 'pre' not found; in a formula the column 'pre-test' is written `pre-test`$"
+    with pytest.raises(DataError, match=words):
+        read_columns(pd.DataFrame({"y": [1.0], "pre-test": [2.0], "prelude": [1.0]}), ["y", "pre", "test"])
+
+
+def test_twins_that_nobody_asked_for_do_no_harm() -> None:
+    frame = pd.DataFrame([[1.0, 2.0, 3.0]], columns=["y", "x", "x"])
+    assert list(read_columns(frame, ["y"])) == ["y"]
+    with pytest.raises(DataError, match="'x' occurs more than once"):
+        read_columns(frame, ["y", "x"])
+
+
 def test_an_unknown_column_among_many_lists_only_the_nearest() -> None:
     with pytest.raises(DataError, match=r"^column 'x_3' not found; did you mean 'x3'\?$"):
         read_columns({f"x{i}": [1] for i in range(20)}, ["x_3"])

@@ -17,6 +17,7 @@ from .errors import (
     SingularFitWarning,
 )
 from .formula import RandomMatrices
+from .formula.column import texts_among_numbers
 from .labelled import Floats
 from .layout import Page, Prose, Section
 from .models.estimate import FLAT, SINGULAR, Certificate, Fit
@@ -24,7 +25,6 @@ from .models.inputs import listed_counts
 from .models.linear import r_squared
 from .tables import Table, column
 
-MANY_NUMBERS = 5  # numbers among the levels of a text column that look like a slip rather than names
 FEW_LEVELS = 5  # lme4's advice: with fewer levels a variance can hardly be estimated
 
 
@@ -60,21 +60,12 @@ def mixed_words(fit: Fit) -> Iterator[str]:
         factor = fit.design.factors.get(variable.text)
         if variable.column is None or factor is None or factor.ordered:
             continue
-        texts = [level for level in factor.levels if not _is_number(level)]
-        if texts and len(factor.levels) >= MANY_NUMBERS + len(texts) and len(texts) < len(factor.levels) / 2:
+        if texts := texts_among_numbers(factor.levels):
             yield (
                 f"{variable.text} mixes numbers and text ({listed(list(map(repr, texts)), 3)}) and was taken as a "
                 f"category with {len(factor.levels)} levels; if it is a number, make the text missing, if not, write "
                 f"factor({variable.text})"
             )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def dropped_words(fit: Fit) -> str:

@@ -28,6 +28,7 @@ from .summary import group_sizes, source_words, weights_words
 from .tidy import random_rows
 
 TITLES = {"zi": "Zero-inflation model:", "disp": "Dispersion model:"}
+RECIPROCAL = "Dispersion model, of the shape (one over the dispersion):"
 RATIOS = {"logit": "odds ratios", "log": "ratios of means", "cloglog": "hazard ratios"}
 
 
@@ -71,7 +72,8 @@ def _coefficient_tables(fit: GeneralizedFit) -> Iterator[tuple[str, tuple[str, .
         part = component_fit(fit, component)
         assert isinstance(part, GeneralizedFit)
         estimates, errors, _, p_values = wald(part)
-        yield TITLES[component], part.names, estimates, errors, p_values
+        reciprocal = component == "disp" and fit.family.modelled_reciprocal
+        yield RECIPROCAL if reciprocal else TITLES[component], part.names, estimates, errors, p_values
 
 
 def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str) -> GeneralizedMixedSummary:

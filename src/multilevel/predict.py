@@ -66,7 +66,7 @@ def predict(
     mean = fixed_part(fit, rows)
     if same:
         mean += random_part(rows, fit.estimate.modes)
-        if any(part.codes.min() < 0 for part in rows.random):
+        if any((part.codes < 0).any() for part in rows.random):
             mean += _unseen_part(fit, columns, rows, new_levels, seed)
     return aligned(mean, rows)
 

@@ -148,6 +148,9 @@ def _figures(model: Any) -> Iterator[str]:
         drawn.append((caption, lambda: plots.shrinkage(model)))
     if mixed:
         drawn.append(("Random effects, sorted, with 95 % intervals.", lambda: plots.caterpillar(model.ranef())))
+    if mixed and (inflating := model.ranef().zero_inflation) is not None:
+        caption = "Random effects of the zero inflation, sorted, with 95 % intervals."
+        drawn.append((caption, lambda: plots.caterpillar(inflating)))
     if _is_distribution(model):
         caption = "Data beside data simulated from the fit: if the model is right, they look alike."
         drawn.append((caption, lambda: plots.simulated(model)))

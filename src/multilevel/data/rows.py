@@ -8,6 +8,7 @@ No frame library is imported unless the user's object belongs to it. Above this 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -92,8 +93,9 @@ def column_names(data: Any) -> list[str]:
 
 def _wanted(names: Sequence[str] | None, known: list[Any], index: Iterable[Any] = ()) -> list[str]:
     """The names to read (`names`, or all that are `known`), each once, and each known to be one column."""
-    if len(set(known)) < len(known):
-        twice = next(name for i, name in enumerate(known) if name in known[:i])
+    asked = known if names is None else [name for name in known if name in names]
+    if len(set(asked)) < len(asked):
+        twice = next(name for i, name in enumerate(asked) if name in asked[:i])
         raise DataError(f"column {twice!r} occurs more than once; give the columns different names")
     if names is None:
         if not known:
@@ -112,6 +114,8 @@ def _unknown(name: str, known: list[Any], index: Iterable[Any]) -> DataError:
     if name in index:
         return DataError(f"column {name!r} not found; it is in the index: data.reset_index() makes it a column")
     texts = [str(other) for other in known]
+    if parts := [other for other in texts if re.match(rf"{re.escape(name)}\W", other)]:
+        return DataError(f"column {name!r} not found; in a formula the column {parts[0]!r} is written `{parts[0]}`")
     listed = f" (the columns are {', '.join(texts)})" if 0 < len(texts) <= FEW else ""
     return DataError(f"column {name!r} not found{nearest(name, texts)}{listed}")
 

@@ -133,6 +133,7 @@ R_NAMES = {  # so that calls of R paste in
     "nbinom2": "negative_binomial",
     "nbinom1": "negative_binomial_1",
     "genpois": "generalized_poisson",
+    "zigamma": "gamma",
     "beta_family": "beta",
     "betabinomial": "beta_binomial",
     "t_family": "student_t",
@@ -140,6 +141,7 @@ R_NAMES = {  # so that calls of R paste in
     "truncated_nbinom1": "truncated_negative_binomial_1",
     "truncated_genpois": "truncated_generalized_poisson",
 }
+NEAREST = {"compois": "generalized_poisson", "truncated_compois": "truncated_generalized_poisson"}
 _CALL = re.compile(r"\s*([\w.]+)\s*(?:\(\s*(?:link\s*=\s*)?['\"]?\s*([^()'\"]*?)\s*['\"]?\s*\))?\s*")
 
 
@@ -164,5 +166,7 @@ def family_of(family: object) -> Family:
             raise FitError(
                 f"family is {family!r}, which is a link; expected a family with it, as in 'binomial({name})'"
             )
+        if name in NEAREST:
+            raise FitError(f"the family {family!r} is not there; {NEAREST[name]!r} is for the same counts")
         raise FitError(f"no family is called {family!r}{nearest(name, [*NAMES, *R_NAMES])} (known: {', '.join(NAMES)})")
     return NAMES[name](found[2] or "")

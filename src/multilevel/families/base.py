@@ -122,6 +122,11 @@ class Family(ABC):
         return np.exp(parameters)
 
     @property
+    def concentrates(self) -> bool:
+        """Whether some shape makes one value as likely as one likes, so that equal responses have no best shape."""
+        return not self.discrete
+
+    @property
     def scored(self) -> bool:
         """Whether Fisher scoring fits a glm: mean and variance function are known but for a scale."""
         return False

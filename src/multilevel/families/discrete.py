@@ -19,6 +19,8 @@ NOT_FOR_PROBABILITIES = "its means are probabilities"
 def _proportion_fault(y: Floats, weights: Floats) -> tuple[Flags, str] | None:
     outside = ~((y >= 0) & (y <= 1))
     if outside.any():
+        if len(np.unique(y)) == 2:  # as coded by some programs
+            return outside, f"expected 0 or 1; of two other numbers say which is a success, as in I(... == {y.max():g})"
         return (
             outside,
             "expected 0 or 1, proportions with their numbers of trials as weights, or cbind(successes, failures)",

@@ -10,7 +10,8 @@ from .base import Family, at
 from .discrete import COUNT_LINKS, NOT_FOR_COUNTS, count_fault
 from .links import Flags, Floats
 
-FAR = 12.0  # standard deviations above the mean, beyond which counts of less than Poisson's variance do not occur
+FAR = 12.0  # standard deviations from the mean: nothing below, and with less than Poisson's variance nothing above
+BLOCK = 64  # counts at a time
 
 
 @dataclass(frozen=True, init=False)
@@ -32,6 +33,10 @@ class GeneralizedPoisson(Family):
     discrete = has_zeros = True
     means = attained = (0.0, np.inf)
     no_link = NOT_FOR_COUNTS
+
+    @property
+    def concentrates(self) -> bool:
+        return True
 
     def fault(self, y: Floats, weights: Floats) -> tuple[Flags, str] | None:
         return count_fault(y, weights)
@@ -80,13 +85,21 @@ def _descendants(theta: Floats, rate: Floats, rng: np.random.Generator) -> Float
 
 def _up_to(y: Floats, mu: Floats, s: Floats) -> Floats:
     """(n,) sums of the probabilities of 0, 1, ..., y."""
-    total, last = np.zeros(len(mu)), np.floor(y)
-    rows, k = np.flatnonzero(last >= 0), 0.0
+    total, last, first = np.zeros(len(mu)), np.floor(y)[:, None], _lowest(mu, s)[:, None]
+    rows, step = np.flatnonzero(last >= first), np.arange(BLOCK)
     while len(rows):
-        total[rows] += np.exp(_log_probability(np.full(len(rows), k), mu[rows], s[rows]))
-        k += 1
-        rows = rows[last[rows] >= k]
+        k = first[rows] + step
+        p = np.exp(_log_probability(k, mu[rows, None], s[rows, None]))
+        total[rows] += np.where(k <= last[rows], p, 0.0).sum(axis=1)
+        first[rows] += BLOCK
+        rows = rows[(last[rows] >= first[rows])[:, 0]]
     return total
+
+
+def _lowest(mu: Floats, s: Floats) -> Floats:
+    """(n,) counts below which there is nothing: the lower tail is lighter than that of a normal distribution."""
+    low: Floats = np.maximum(np.floor(mu - FAR * np.sqrt(mu) / s), 0.0)
+    return low
 
 
 def _total(mu: Floats, s: Floats) -> Floats:
@@ -104,7 +117,7 @@ def _highest(mu: Floats, s: Floats) -> Floats:
 
 def _searched(u: Floats, mu: Floats, s: Floats) -> Floats:
     """(n,) the smallest counts with P(Y <= y) >= u, where s > 1."""
-    y, total = np.zeros(len(u)), _total(mu, s)
+    y, total = _lowest(mu, s), _total(mu, s)
     below, rows = np.zeros(len(u)), np.flatnonzero(s > 1)
     while len(rows):
         below[rows] += np.exp(_log_probability(y[rows], mu[rows], s[rows])) / total[rows]

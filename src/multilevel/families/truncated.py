@@ -125,3 +125,7 @@ class TruncatedGeneralizedPoisson(Truncated):
     title = "truncated_genpois"
     shape_names = ("dispersion",)
     whole = GeneralizedPoisson()
+
+    @property
+    def concentrates(self) -> bool:
+        return True

@@ -90,6 +90,10 @@ def constant(node: Node, option: str) -> Option:
             return -value
         case Call("c", arguments):
             return tuple(_one(constant(item, option)) for _, item in arguments)
+    if option == "contr":
+        known = "treatment, sum, helmert or poly"
+        hint = 'relevel(f, "b") chooses the reference level'
+        raise FormulaError(f"contr is {deparse(node)}; expected the name of a coding, {known}; {hint}")
     raise FormulaError(f"{option} should be a constant such as 3, c(1, 2), TRUE or 'a'; found {deparse(node)}")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+MANY_NUMBERS = 5  # numbers among the levels of a text column that look like a slip rather than names
 Kind = Literal["number", "logical", "factor", "ordered"]
 
 
@@ -27,6 +29,26 @@ class Column:
     def lent(self) -> bool:
         """Whether the table that `values` belong to leaves them as they are (see `Lent`)."""
         return isinstance(self.values.base, Lent)
+
+
+def texts_among_numbers(levels: Sequence[str]) -> list[str]:
+    """The levels that are no numbers where most of them are: a slip in a numeric column? Else none.
+
+    >>> texts_among_numbers(["1", "2", "3.5", "4", "5", "n/a"]), texts_among_numbers(["a", "b", "3"])
+    (['n/a'], [])
+    """
+    texts = [level for level in levels if not is_number(level)]
+    slip = texts and len(levels) >= MANY_NUMBERS + len(texts) and len(texts) < len(levels) / 2
+    return texts if slip else []
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Lent:

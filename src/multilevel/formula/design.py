@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from multilevel.errors import DataError, FormulaError, nearest
-from multilevel.formula.column import Column
+from multilevel.formula.column import Column, is_number, texts_among_numbers
 from multilevel.formula.contrasts import Contrast, named_contrast
 from multilevel.formula.evaluate import Scope
 from multilevel.formula.formulas import Formula
@@ -89,6 +89,14 @@ class Design:
         """Whether the fixed part has an intercept."""
         return self.formula.fixed.intercept
 
+    @property
+    def slip(self) -> str:
+        """Words on a factor most of whose levels are numbers, to stand behind an error that it may explain; or none."""
+        for name, factor in self.factors.items():
+            if texts := texts_among_numbers(factor.levels):
+                return f"; {name}, taken as a category, mixes numbers and text ({texts[0]!r}): is it a number?"
+        return ""
+
     @staticmethod
     def learn(
         formula: Formula,
@@ -139,9 +147,11 @@ class Design:
         """
         response = self.formula.response if need_response else None
         needed = self.formula.needed(random=need_random, groups=need_groups) + ([response] if response else [])
-        rows = complete_rows(needed, Scope(columns, self.memory), {})
+        rows = complete_rows(needed, Scope(columns, self.memory), {}, some=need_response)
         for text, value in rows.values.items():
-            if text in self.factors:
+            if text in self.factors and not rows.n:  # of whatever kind what is missing was
+                rows.factors[text] = np.empty(0, np.int32), len(self.factors[text].found)
+            elif text in self.factors:
                 rows.factors[text] = _known_codes(text, self.factors[text].found, value)
             elif _is_label(value) and any((text, "", 0) in recipe for recipe in self._all_recipes()):
                 raise DataError(f"{text} was a number when the model was fitted; found text in the new data")
@@ -191,12 +201,24 @@ def _response(
     if not _is_label(value):
         return (), rows.number(response.text)
     if not factor_allowed:
-        raise DataError(
-            f"the response {response.text} is text or categorical; this model needs numbers. "
-            f"For a yes/no response use a binomial family, or compare it with a level: I({response.text} == ...)"
-        )
+        raise DataError(_words_for_response(response.text, value.levels))
     found = Levels(levels) if levels else learn_levels(value)[0]
     return found.labels, (_known_codes(response.text, found, value)[0] > 0).astype(np.float64)
+
+
+def _words_for_response(text: str, levels: tuple[str, ...]) -> str:
+    """Why a response of text is none of numbers, and what to do."""
+    if texts := texts_among_numbers(levels):
+        few = ", ".join(map(repr, texts[:3])) + (", ..." if len(texts) > 3 else "")
+        return f"the response {text} mixes numbers and text ({few}); make the text missing and the column numeric"
+    if all(map(is_number, levels)):
+        return f"the response {text} holds numbers as text or categories; convert the column to numbers first"
+    if all(is_number(level.replace(",", ".", 1)) for level in levels):
+        return f"the response {text} is text: numbers with decimal commas? Read the file with a decimal comma"
+    return (
+        f"the response {text} is text or categorical; this model needs numbers. For a yes/no response use a binomial "
+        f"family, or compare it with a level: I({text} == ...)"
+    )
 
 
 def _is_label(value: Column | Basis) -> bool:
@@ -246,7 +268,7 @@ def _default_contrast(variable: Variable, ordered: bool) -> Contrast:
 def _known_codes(text: str, found: Levels, value: Column | Basis) -> tuple[Codes, int]:
     """Codes of new values among the levels that were learned; DataError for a level that is new."""
     if isinstance(value, Basis) or value.kind == "number":
-        raise DataError(f"{text} was categorical when the model was fitted; found numbers in the new data")
+        raise DataError(f"{text} was categorical when the model was fitted; found numbers in the new data: give levels")
     codes = found.codes_of((value,))
     if codes.size and np.minimum.reduce(codes) < 0:
         own, labels = labelled(value)

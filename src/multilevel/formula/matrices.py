@@ -174,8 +174,13 @@ class Rows:
         return coded
 
 
-def complete_rows(variables: Iterable[Variable], scope: Scope, extra: Mapping[str, Floats]) -> Rows:
-    """Evaluate all variables on all rows, then keep the rows in which none of them is missing."""
+def complete_rows(
+    variables: Iterable[Variable], scope: Scope, extra: Mapping[str, Floats], *, some: bool = True
+) -> Rows:
+    """Evaluate all variables on all rows, then keep the rows in which none of them is missing.
+
+    DataError where none is kept and `some` are needed.
+    """
     with np.errstate(over="ignore", invalid="ignore"):  # in the sums that show missing values
         values = {variable.text: _value(variable, scope) for variable in variables}
         missing = _all_missing(values, extra)
@@ -183,7 +188,7 @@ def complete_rows(variables: Iterable[Variable], scope: Scope, extra: Mapping[st
     if not missing:
         return Rows(n, n, None, values, dict(extra))
     kept = np.flatnonzero(~np.logical_or.reduce(list(missing.values())))
-    if not kept.size:
+    if some and not kept.size:
         most = max(missing, key=lambda text: int(missing[text].sum()))
         raise DataError(f"no row is complete: {most} is missing in {int(missing[most].sum())} of {n} rows")
     taken = {text: _take(value, kept) for text, value in values.items()}

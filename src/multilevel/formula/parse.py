@@ -149,9 +149,15 @@ class Parser:
             fail(self.source, token.at, "'=' is not part of a formula; write '~' between response and predictors")
         if token.text == ",":
             fail(self.source, token.at, "a ',' belongs inside a function call; join terms with '+'")
+        if token.text == "(":
+            fail(self.source, token.at, "an operator such as '+' was expected before '('")
         if token.kind == "operator":
             fail(self.source, token.at, f"the operator {token.text!r} is not part of the formula language")
-        fail(self.source, token.at, f"an operator such as '+' was expected before {token.text!r}")
+        fail(
+            self.source,
+            token.at,
+            f"an operator such as '+' was expected before {token.text!r}; names of several words stand in `backquotes`",
+        )
 
     def expression(self, floor: int) -> Node:
         """An expression whose operators all bind tighter than `floor`."""

@@ -266,7 +266,7 @@ def _check_constant(design: Design, rows: Matrices, family: Family, used: NDArra
             f"the response {design.formula.response_text} is {y[0]:g} in every row: the likelihood has no maximum, for "
             f"the closer the mean comes to {y[0]:g}, the better. Is this the right response?"
         )
-    if family.estimates_dispersion and rows.offset is None:
+    if (family.estimates_dispersion or family.concentrates) and rows.offset is None:
         raise FitError(
             f"the response {design.formula.response_text} is {y[0]:g} in every row; there is nothing to explain"
         )

@@ -176,10 +176,10 @@ def fit_generalized_mixed(
     rows, paired = given_response(design, rows, family, inflation is not None)
     counted = counted_rows(rows)
     used = rows.taken(counted)
-    check_groups(used, family)
+    check_groups(used, family, design.slip)
     models = learned_models(family, inflation, dispersion, inputs.columns, rows)
     for model in models.by_component().values() if models else ():
-        check_groups(model.rows.taken(counted), family, model.part)
+        check_groups(model.rows.taken(counted), family, model.design.slip, model.part)
     likelihood = Likelihood(used, family, n_agq, curvature, models and models.taken(counted))
     solution = likelihood.fit(None if start is None else _checked_start(start, likelihood))
     return GeneralizedMixedFit(

@@ -45,7 +45,7 @@ def fit_linear_mixed(
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=False)
     design, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=inputs.extra)
     dropped = inputs.missing(rows, missing)
-    check_groups(rows)
+    check_groups(rows, design.slip)
     return _minimised(design, rows, inputs.weights_column, dropped, bool(reml), start)
 
 
@@ -82,8 +82,8 @@ def add_up(rows: Matrices) -> Sums:
     return Sums(y if rows.offset is None else y - rows.offset, rows.X, rows.extra.get("weights"), rows.random)
 
 
-def check_groups(rows: Matrices) -> None:
-    """FitError for a grouping factor with one level, or as many random effects as rows."""
+def check_groups(rows: Matrices, slip: str) -> None:
+    """FitError for a grouping factor with one level, or as many random effects as rows, which `slip` may explain."""
     for part in rows.random:
         levels, effects = part.n_levels, len(part.names) if part.structure == "us" else 1
         if levels == 1:
@@ -96,6 +96,7 @@ def check_groups(rows: Matrices) -> None:
             raise FitError(
                 f"({part.label}) has {levels * effects} random effects{each} for {rows.n} rows; with as many effects "
                 "as rows they cannot be told from the residuals: use another grouping factor, or simplify the term"
+                + slip
             )
 
 

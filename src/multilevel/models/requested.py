@@ -25,11 +25,11 @@ def check_request(formula: Formula, family: Family, n_agq: int, curvature: Curva
         raise FitError(f"curvature is {curvature!r}; expected 'expected', 'observed' or None")
 
 
-def check_groups(rows: Matrices, family: Family, where: str = "") -> None:
+def check_groups(rows: Matrices, family: Family, slip: str, where: str = "") -> None:
     """FitError for a grouping factor with one level, or more random effects than rows.
 
-    As many as rows are allowed, but for responses whose residuals they could not be told from. `where`: in which model
-    beside that of the mean.
+    As many as rows are allowed, but for responses whose residuals they could not be told from. `slip`: why there may be
+    so many; `where`: in which model beside that of the mean.
     """
     inside = f" in the model of {where}" if where else ""
     for part in rows.random:
@@ -45,7 +45,7 @@ def check_groups(rows: Matrices, family: Family, where: str = "") -> None:
             raise FitError(
                 f"({part.label}){inside} has {levels * effects} random effects{each} for {rows.n} rows; "
                 + ("they cannot be told from the residuals" if alike else "so many cannot be told apart")
-                + ": use another grouping factor, or simplify the term"
+                + f": use another grouping factor, or simplify the term{slip}"
             )
 
 

@@ -182,10 +182,19 @@ class _Rows:
         return max(middle + 2 * beside, text_width(self.label, LABEL) + 16)
 
     def _reach(self, position: int) -> float:
-        """How far left of the middle a predictor below the response ends, so that its arrow to the mean passes that."""
+        """How far left of the middle a predictor below the response ends.
+
+        Its arrow to the mean passes the response, and those of the predictors below it pass on its right.
+        """
         half = max(self.response.width, self.target.width) / 2
-        steep = (ROW + PART + position * (HEIGHT + 12)) / ROW
-        return max(half + STACK_GAP, (half + 8) * steep if position < self.shared else 0.0)
+        if position >= self.shared:
+            return half + STACK_GAP
+        depth, step = ROW + PART + position * (HEIGHT + 12), HEIGHT + 12
+        own = max(half + STACK_GAP, (half + 8) * depth / ROW)
+        if position + 1 == self.shared:
+            return own
+        start = self._reach(position + 1) + HEIGHT / 2  # of the arrow of the next one
+        return max(own, start * depth / (depth + step) + 12)
 
     def put_parts(self, x: float, y: float) -> None:
         """Place what else differs between rows below and to the right of the response, its predictors to the left."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -23,12 +23,15 @@ from plotnine import (
 from plotnine.positions import position_dodge, position_jitterdodge
 
 from ..data.rows import read_columns
-from ..errors import DataError
+from ..errors import DataError, InferenceError
+from ..families import Truncated
 from ..formula import Column
 from ..formula.levels import labelled
+from ..formula.parse import Call, deparse
 from ..inference.levels import normal_quantile
 from ..labelled import unknown_name
 from ..models.estimate import Fit
+from ..models.generalized import GeneralizedFit
 from ..models.predictor import fixed_part, random_part
 from .look import BLUE, COLOURED, GREY, colours, level_in, look, thinned, thinned_words
 
@@ -43,19 +46,21 @@ def effects(m: Any, x: str, by: str | None = None, *, level: float = 0.95, group
     Other numbers are held at their mean, other factors averaged over their levels, each counting the same. The line is
     the population's; faint lines are those of the first grouping factor's levels, at the means of their own rows, where
     there are at most 60, no other factors, and the predictor varies within them. The dots are the rows as measured.
+    Of generalized models these are averages of linear predictors, taken to the scale of the response.
 
     Parameters
     ----------
-    m : what `lm` or `lmer` returns.
+    m : what `lm`, `lmer`, `glm` or `glmer` returns.
     x : a column of the fixed effects, of numbers or levels.
     by : a second column, of at most seven levels, that has a line for each. Default: none.
-    level : of the band: t with the residual degrees of freedom for `lm`, normal for `lmer`. Default 0.95.
+    level : of the band: t with the residual degrees of freedom where `lm` or `glm` estimate a dispersion, else normal.
+        Default 0.95.
     groups : whether groups have faint lines. Default: yes.
 
     Raises
     ------
     DataError : `m` is no model, or `by` has too many levels.
-    InferenceError : a name is no column of the fixed effects.
+    InferenceError : a name is no column of the fixed effects, or zeros are inflated.
 
     >>> from multilevel import datasets, lmer, plots
     >>> m = lmer("reaction ~ days + (days | subject)", datasets.load("sleepstudy"))
@@ -64,7 +69,7 @@ def effects(m: Any, x: str, by: str | None = None, *, level: float = 0.95, group
     reach_level = level_in(level)
     fit = getattr(m, "_fit", None)
     if not isinstance(fit, Fit):
-        raise DataError(f"effects takes a model, as lm and lmer return it; found {type(m).__name__}")
+        raise DataError(f"effects takes a model, as lm, lmer, glm and glmer return it; found {type(m).__name__}")
     if m._data is None:
         raise DataError("the data did not travel with this copy of the fit, for they were a query on a connection")
     columns = read_columns(m._data, list(fit.design.formula.predictors()))
@@ -74,21 +79,47 @@ def effects(m: Any, x: str, by: str | None = None, *, level: float = 0.95, group
             raise unknown_name("column of the fixed effects", name, known)
     if by == x:
         raise DataError(f"by and x are both {x!r}; expected two different columns")
+    mean = _mean_of(fit)
     axes = _Axes.of(columns, x, by, known)
     line = axes.population(fit)
     half = _reach(fit, reach_level) * line["error"]
-    line = line.assign(lower=line["fit"] - half, upper=line["fit"] + half)
+    line = line.assign(fit=mean(line["fit"]), lower=mean(line["fit"] - half), upper=mean(line["fit"] + half))
     rows = _measured(fit, columns, x, by)
     shown = rows.iloc[thinned(len(rows))]
     picture = _along_numbers if axes.is_number else _along_levels
     faint = axes.of_groups(fit) if groups and axes.is_number and by is None else None
+    faint = None if faint is None else faint.assign(fit=mean(faint["fit"]))
     return (
         picture(line, shown, faint, by)
         + (colours(len(axes.by_levels)) if by else [])
-        + labs(x=x, y=fit.design.formula.response_text, caption=thinned_words(len(rows)),
+        + labs(x=x, y=_label(fit), caption=thinned_words(len(rows)),
                **({"color": by, "fill": by} if by else {}))
         + look(6.4, 4.6)
     )  # fmt: skip
+
+
+def _mean_of(fit: Fit) -> Callable[[pd.Series], Any]:
+    """From linear predictors to means of the response."""
+    if not isinstance(fit, GeneralizedFit):
+        return lambda eta: eta
+    if fit.inflation is not None:
+        raise InferenceError(
+            "effects of a fit with inflated zeros: not yet; see its means, "
+            'plots.means(m.emmeans("x", component="response"))'
+        )
+    if isinstance(fit.family, Truncated) and fit.shape.ndim == 2:
+        raise InferenceError("effects of truncated families with a model of the dispersion: not yet; leave it out")
+    family, shape = fit.family, fit.shape
+    return lambda eta: family.mean_at(eta.to_numpy(), shape)
+
+
+def _label(fit: Fit) -> str:
+    """What the axis of the response says."""
+    response = fit.design.formula.response
+    assert response is not None
+    if isinstance(fit, GeneralizedFit) and fit.paired and isinstance(response.node, Call):
+        return f"proportion of {deparse(response.node.arguments[0][1])}"
+    return response.text
 
 
 def _along_numbers(line: pd.DataFrame, rows: pd.DataFrame, faint: pd.DataFrame | None, by: str | None) -> ggplot:
@@ -275,7 +306,7 @@ def _measured(fit: Fit, columns: Mapping[str, Column], x: str, by: str | None) -
 
 def _reach(fit: Fit, level: float) -> float:
     """Standard errors to either side."""
-    if fit.design.random:
+    if fit.design.random or (isinstance(fit, GeneralizedFit) and not fit.family.estimates_dispersion):
         return normal_quantile(level)
     from scipy.special import stdtrit
 

@@ -21,6 +21,7 @@ struct Term {
   int factor;  // as the caller numbers factors
   std::vector<Column> Z;
   Structure structure;
+  Vec coordinates = {};   // of the effects: ou
   bool inflates = false;  // belongs to the logit of the zero inflation (generalized models)
   int k() const { return static_cast<int>(Z.size()); }
 };

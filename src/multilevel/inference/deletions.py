@@ -118,7 +118,8 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
 
     From (x | g) the slope of x is left out, (1 | g) remains; (1 | g) is left out as a whole. Of several slopes each one
     that no interaction contains. Models are fitted anew by the fit's own criterion, REML or maximum likelihood; where
-    the last random term goes, it is that of a linear model.
+    the last random term goes, it is that of a linear model. Terms with a structure, such as ar1(), are left out as a
+    whole.
 
     Two p-values: of the chi-square distribution, as lme4 has it, too large because a variance cannot be negative; and
     of the mixture that allows for this, see `boundary_p_value`.
@@ -133,6 +134,10 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
     """
     if not fit.design.random:
         raise InferenceError(f"{fit.design.formula.text!r} has no random terms to test")
+    if not fit.estimate.residual:
+        raise InferenceError(
+            "without residuals (dispformula='~0') random terms cannot be left out; fit the models to compare"
+        )
     written = fit.design.formula.random
     order = sorted(range(len(written)), key=lambda t: written.index(fit.design.random[t].bar))
     reductions = [r for t in order for r in _reductions(fit, t)]
@@ -164,6 +169,8 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
 def _reductions(fit: Fit, t: int) -> list[Reduction]:
     """The ways to make one random term smaller."""
     part, rows = fit.design.random[t], fit.rows.random
+    if part.structure not in ("us", "diag"):  # without variance the correlations are nothing: no weights of a mixture
+        return [Reduction(part.written, (*rows[:t], *rows[t + 1 :]), 2 if part.correlated else 1)]
     terms = part.plan.terms
     made = []
     if part.bar.terms.intercept and (part.structure == "diag" or not terms):

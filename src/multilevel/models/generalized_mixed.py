@@ -31,6 +31,7 @@ from .likelihood import Curvature, Likelihood
 from .requested import check_groups, check_inflation, check_request
 from .separation import separated, suspected
 from .shape_models import Part, ShapeModels, learned, parsed_part
+from .whole import check_whole, fit_whole
 
 PRESENT = "predictors of shapes present"
 STEP = 1e-4  # of a standard error, for differences of the modes
@@ -163,8 +164,11 @@ def fit_generalized_mixed(
     """Parse, learn, check the response, minimise, return. Arguments and errors are those of `glmer`."""
     parsed = Formula.parse(formula)
     check_request(parsed, family, n_agq, curvature)
+    residual = dispformula is None or "".join(str(dispformula).split()) != "~0"
+    if not residual:
+        check_whole(family, n_agq, ziformula, weights)
     inflation = parsed_part(ziformula, "zero inflation", family)
-    dispersion = parsed_part(dispformula, "dispersion", family)
+    dispersion = None if not residual else parsed_part(dispformula, "dispersion", family)
     check_inflation(inflation, n_agq)
     also = [name for part in (inflation, dispersion) if part for name in part.variables]
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=True, also=also)
@@ -175,7 +179,7 @@ def fit_generalized_mixed(
     rows, paired = given_response(design, rows, family, inflation is not None)
     counted = counted_rows(rows)
     used = rows.taken(counted)
-    check_groups(used, family)
+    check_groups(used, family, residual=residual)
     models = None
     if inflation or dispersion:
         models = ShapeModels(
@@ -185,10 +189,10 @@ def fit_generalized_mixed(
         )
         if models.inflation:
             check_groups(models.inflation.rows.taken(counted), family, "zero inflation")
-    likelihood = Likelihood(used, family, n_agq, curvature, models and models.taken(counted))
-    solution = likelihood.fit(None if start is None else _checked_start(start, likelihood))
+    likelihood = Likelihood(used, family, n_agq, curvature, models and models.taken(counted), residual)
+    estimate = estimated(likelihood, None if start is None else _checked_start(start, likelihood))
     return GeneralizedMixedFit(
-        design, rows, _no_sums(used), estimate_of(solution, likelihood), tuple(likelihood.core.kept),
+        design, rows, _no_sums(used), estimate, tuple(likelihood.core.kept),
         inputs.weights_column, dropped, counted, family, paired, weights_given(inputs), likelihood, models,
     )  # fmt: skip
 
@@ -196,8 +200,11 @@ def fit_generalized_mixed(
 def refit_generalized_mixed(fit: GeneralizedMixedFit, rows: Matrices) -> GeneralizedMixedFit:
     """The same model for another response, given as the family takes it."""
     counted = counted_rows(rows)
-    likelihood = Likelihood(rows.taken(counted), fit.family, fit.n_agq, fit.likelihood.curvature, fit.likelihood.models)
-    estimate = estimate_of(likelihood.fit(), likelihood)
+    known = fit.likelihood
+    likelihood = Likelihood(
+        rows.taken(counted), fit.family, fit.n_agq, known.curvature, known.models, residual=known.residual
+    )
+    estimate = estimated(likelihood)
     return GeneralizedMixedFit(
         fit.design, rows, _no_sums(likelihood.rows), estimate, tuple(likelihood.core.kept), fit.weights_column,
         fit.missing, counted, fit.family, fit.paired, fit.weighted, likelihood, fit.models,
@@ -208,6 +215,14 @@ def present(columns: Mapping[str, Column], names: Sequence[str]) -> Floats:
     """(n_total,) zero, NaN in rows where one of these columns is missing."""
     gaps = [missing_rows(columns[name]) for name in dict.fromkeys(names)]
     return np.where(np.any(gaps, axis=0), np.nan, 0.0)
+
+
+def estimated(likelihood: Likelihood, start: Floats | None = None) -> GeneralizedMixedEstimate:
+    """The maximum of the likelihood."""
+    if likelihood.residual:
+        return estimate_of(likelihood.fit(start), likelihood)
+    whole = fit_whole(likelihood, start)
+    return whole.put_right(estimate_of(whole.at, likelihood))
 
 
 def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> GeneralizedMixedEstimate:

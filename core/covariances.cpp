@@ -326,6 +326,13 @@ Vec Covariances::settled(const Vec& theta, const std::vector<Mat>& turn) const {
   return out;
 }
 
+bool Covariances::escape(Vec& theta, const std::vector<Mat>& D) const {
+  bool found = false;
+  for (std::size_t t = 0; t < D.size(); ++t)
+    if (is_structured(terms_[t].structure)) found = terms_[t].form.escape(D[t], theta.data() + terms_[t].at) || found;
+  return found;
+}
+
 double Covariances::boundary(const std::vector<Mat>& inner, const Vec& user, const std::vector<Mat>& D,
                              std::vector<double>& smallest) const {
   double slope = HUGE_VAL;

@@ -70,6 +70,8 @@ class Covariances {
   bool can_turn() const;  // a term of several correlated effects
   // Inner theta, given what turned it, with exact zeros and bounds where the criterion cannot tell the difference.
   Vec settled(const Vec& theta, const std::vector<Mat>& turn) const;
+  // Settled theta, where it is no minimum because terms without variance have the wrong correlations: a better start.
+  bool escape(Vec& theta, const std::vector<Mat>& D) const;
   // Per term the smallest singular value of Lambda; returns the most negative slope dd/dPsi inside the null space of Psi.
   double boundary(const std::vector<Mat>& inner, const Vec& user, const std::vector<Mat>& D, std::vector<double>& smallest) const;
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kStartLow = 0.1, kStartHigh = 20.0;  // a start at zero would be a saddle
 constexpr double kStartBeyond = 1e3;
+constexpr int kEscapes = 3;
 constexpr double kStep = 0.03;  // of a difference, in standard errors of the parameter
 
 // beta, its inverse information and r2 with contrast'beta held, by a Lagrange multiplier; returns d r2 / d value.
@@ -221,9 +222,17 @@ Solution LinearMixed::fit(bool reml, const Vec* start) {
     trial.turn = cov_.turn(lambda(next, trial), next);
     return true;
   };
-  const NewtonResult r = newton(f, cov_.to_search(start_inner(start)), best, {}, turn);
-  if (engine_ && !engine_is_at(lambda(r.x, best))) f(r.x, best);  // the last point tried was not the best
-  const Vec theta = cov_.settled(cov_.to_natural(r.x), best.turn);
+  Vec theta = start_inner(start);
+  NewtonResult r;
+  for (int again = 0; again < kEscapes; ++again) {
+    best.turn.clear();
+    r = newton(f, cov_.to_search(theta), best, {}, turn);
+    if (engine_ && !engine_is_at(lambda(r.x, best))) f(r.x, best);  // the last point tried was not the best
+    theta = cov_.settled(cov_.to_natural(r.x), best.turn);
+    Vec away = theta;
+    if (again + 1 == kEscapes || !cov_.escape(away, best.D)) break;
+    theta = std::move(away);
+  }
   Solution s = describe(best, cov_.lambda_of(theta), cov_.user_theta(theta), reml);
   s.evaluations = r.evaluations;
   s.decrement = r.decrement;

@@ -118,6 +118,14 @@ struct GeneralizedMixed::Search {
     theta = cov.start_of(L);  // no structured terms here
   }
 
+  bool escaped() {
+    if (!cov.any_structured()) return false;
+    Vec inner = cov.inner_theta(theta);
+    if (!cov.escape(inner, best.D)) return false;
+    theta = cov.user_theta(inner);
+    return true;
+  }
+
   // Newton with the Hessian itself; then true, or false when a saddle is left and the search has to go on.
   bool polish(Parameters& q, Mat& H) {
     q.beta = beta;
@@ -252,7 +260,8 @@ GeneralizedSolution GeneralizedMixed::search(int n_agq, const GeneralizedStart& 
       search.minimise(user, gain);
       search.turn_signs();
     }
-    if (!full || search.polish(user, H) || round == kRestarts) break;
+    if ((!full || search.polish(user, H)) && !search.escaped()) break;
+    if (round == kRestarts) break;
     search.to_inner();
   }
   // the last point tried need not be the best one

@@ -12,6 +12,7 @@ constexpr double kZero = 1e-6;       // as in covariances.cpp
 constexpr double kEdge = 1e-12;      // 1 - r, whose root is such a singular value
 constexpr double kTouch = 1e-13;     // at a bound
 constexpr double kPivot = 1e-14;     // of a Cholesky factor of correlations: rounding
+constexpr int kTrials = 40;
 constexpr double kStart = 0.3;       // a correlation to start from: 0 may be a saddle
 
 // f(x) with two first derivatives and the mixed second one, all at once.
@@ -185,8 +186,24 @@ void Structured::settle(double* theta) const {
 }
 
 double Structured::inward(const double* theta, int a, double gradient) const {
-  if (a < sds()) return theta[a] == 0.0 ? gradient : 0.0;
-  return theta[a] > 1.0 - kTouch ? -gradient : theta[a] < low() + kTouch ? gradient : 0.0;
+  if (a < sds()) return theta[a] == 0.0 ? gradient : HUGE_VAL;
+  return theta[a] > 1.0 - kTouch ? -gradient : theta[a] < low() + kTouch ? gradient : HUGE_VAL;
+}
+
+bool Structured::escape(const Mat& D, double* theta) const {
+  if (correlations() == 0 || std::any_of(theta, theta + sds(), [](double s) { return s > 0.0; })) return false;
+  Vec r(correlations(), 0.0);
+  double best = 0.0, scale = 0.0;
+  for (int i = 0; i < k_; ++i) scale += std::abs(D(i, i));
+  for (int step = 1; step < kTrials; ++step) {
+    r[0] = low() + (1.0 - low()) * step / kTrials;
+    const double slope = inner(D, correlation(r.data()));
+    if (slope < best) best = slope, theta[sds()] = r[0];
+  }
+  if (!(best < -kTouch - 1e-9 * scale)) return false;
+  std::fill_n(theta, sds(), kStart);
+  std::fill_n(theta + sds() + 1, correlations() - 1, 0.0);
+  return true;
 }
 
 void Structured::start(const Mat& L, double* theta) const {

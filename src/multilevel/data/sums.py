@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core import LinearMixed
+from .._core import LinearMixed, factor
 from ..errors import FitError
-from ..formula import Covariance, RandomMatrices
+from ..formula import Covariance, RandomMatrices, RandomPart
 
 Floats = NDArray[np.float64]
 
@@ -73,6 +73,11 @@ class Sums:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Sums, (self.y, self.X, self.weights, self.random, self.residual)
+
+
+def factor_of(part: RandomMatrices | RandomPart, theta: Floats) -> Floats:
+    """Lambda (k, k) of a random term, lower triangular, from its part of theta."""
+    return factor(np.ascontiguousarray(theta), len(part.names), part.covariance)
 
 
 def _carrier(random: tuple[RandomMatrices, ...]) -> int:

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multilevel import _core
 from multilevel.errors import DataError
 from multilevel.formula.column import Column
 from multilevel.formula.contrasts import Contrast
@@ -67,10 +66,6 @@ class Grouped:
     def n_theta(self) -> int:
         """Entries of theta that belong to this term."""
         return n_theta(self.structure, len(self.names))
-
-    def factor_of(self, theta: Floats) -> Floats:
-        """Lambda (k, k), lower triangular, from this term's part of theta."""
-        return _core.factor(np.ascontiguousarray(theta), len(self.names), self.covariance)
 
     @property
     def label(self) -> str:

@@ -19,7 +19,6 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from multilevel import _core
 from multilevel.errors import DataError
 
 Structure: TypeAlias = Literal["us", "diag", "homdiag", "cs", "homcs", "ar1", "hetar1", "toep", "homtoep", "ou"]
@@ -52,7 +51,10 @@ def covariance(structure: Structure, names: Sequence[str]) -> Covariance:
 
 def n_theta(structure: Structure, k: int) -> int:
     """Entries of theta of a term with k effects."""
-    return _core.theta_size(k, list(map(float, range(k))) if structure == "ou" else STRUCTURES.index(structure))
+    if structure == "us":
+        return k * (k + 1) // 2
+    sds = 1 if structure in ONE_VARIANCE else k
+    return sds + (0 if structure in UNCORRELATED else k - 1 if structure in ("toep", "homtoep") else 1)
 
 
 def special_case(structure: Structure, larger: Structure) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from ..data.sums import Floats
+from ..data.sums import Floats, factor_of
 from ..formula import ONE_VARIANCE, RandomMatrices, distinct_pairs
 from ..labelled import unknown_name
 from ..models.components import coefficient_names, components, places, positions
@@ -107,7 +107,7 @@ def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats, shape: Floats |
     for t, part in enumerate(fit.varying):
         k = len(part.names)
         own = theta[:, at : at + part.n_theta]
-        factor = np.array([part.factor_of(row) for row in own]).reshape(-1, k, k)
+        factor = np.array([factor_of(part, row) for row in own]).reshape(-1, k, k)
         at += part.n_theta
         length = np.sqrt(np.einsum("rij,rij->ri", factor, factor))
         with np.errstate(divide="ignore", invalid="ignore"):

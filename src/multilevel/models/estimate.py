@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import Solution
-from ..data.sums import Floats, Sums
+from ..data.sums import Floats, Sums, factor_of
 from ..formula import Design, Matrices, RandomMatrices
 
 SINGULAR = 1e-4  # a scale-free singular value of Lambda below this is zero, as in lme4
@@ -143,7 +143,7 @@ class Fit:
     @cached_property
     def factors(self) -> tuple[Floats, ...]:
         """Per term (k, k): Lambda, the lower triangular relative covariance factor; sigma^2 Lambda Lambda' is Psi."""
-        return tuple([part.factor_of(own) for part, own in zip(self.design.random, self.thetas, strict=True)])
+        return tuple([factor_of(part, own) for part, own in zip(self.design.random, self.thetas, strict=True)])
 
     @property
     def thetas(self) -> tuple[Floats, ...]:

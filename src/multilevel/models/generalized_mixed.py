@@ -222,7 +222,18 @@ def estimated(likelihood: Likelihood, start: Floats | None = None) -> Generalize
     if likelihood.residual:
         return estimate_of(likelihood.fit(start), likelihood)
     whole = fit_whole(likelihood, start)
-    return whole.put_right(estimate_of(whole.at, likelihood))
+    estimate, s = estimate_of(whole.at, likelihood), whole.linear
+    m, p = len(s.theta), len(s.beta)
+    hessian = np.zeros((m + p, m + p))
+    hessian[:m, :m] = 2.0 * np.linalg.pinv(whole.vcov_theta)
+    hessian[m:, m:] = 2.0 * np.linalg.inv(whole.vcov)
+    certificate = Certificate(
+        s.converged, s.decrement, s.lowest_curvature, s.boundary_slope, s.evaluations, whole.engine
+    )  # fmt: skip
+    return replace(
+        estimate, criterion=s.criterion, unscaled_vcov=whole.vcov, n_shape=0, smallest=tuple(s.smallest.tolist()),
+        certificate=certificate, residual=False, hessian=hessian, vcov_rx=s.sigma**2 * s.unscaled_vcov,
+    )  # fmt: skip
 
 
 def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> GeneralizedMixedEstimate:

@@ -8,8 +8,7 @@ follows from them are those of a residual standard deviation that hardly counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,11 +17,7 @@ from ..data.sums import Floats, Sums
 from ..errors import FitError
 from ..families import Family
 from ..formula import ONE_VARIANCE
-from .estimate import Certificate
-
-if TYPE_CHECKING:
-    from .generalized_mixed import GeneralizedMixedEstimate
-    from .likelihood import Likelihood
+from .likelihood import Likelihood
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,21 +29,6 @@ class Whole:
     vcov_theta: Floats  # (m, m)
     at: GeneralizedSolution
     engine: str
-
-    def put_right(self, estimate: GeneralizedMixedEstimate) -> GeneralizedMixedEstimate:
-        """An estimate with the numbers of the model without residuals."""
-        s = self.linear
-        m, p = len(s.theta), len(s.beta)
-        hessian = np.zeros((m + p, m + p))
-        hessian[:m, :m] = 2.0 * np.linalg.pinv(self.vcov_theta)
-        hessian[m:, m:] = 2.0 * np.linalg.inv(self.vcov)
-        certificate = Certificate(
-            s.converged, s.decrement, s.lowest_curvature, s.boundary_slope, s.evaluations, self.engine
-        )
-        return replace(
-            estimate, criterion=s.criterion, unscaled_vcov=self.vcov, n_shape=0, smallest=tuple(s.smallest.tolist()),
-            certificate=certificate, residual=False, hessian=hessian, vcov_rx=s.sigma**2 * s.unscaled_vcov,
-        )  # fmt: skip
 
 
 def check_whole(family: Family, n_agq: int, ziformula: str | None, weights: object) -> None:

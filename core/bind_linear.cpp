@@ -18,12 +18,13 @@ using multilevel::Solution;
 
 class Model {
  public:
-  Model(InColumn y, std::vector<InColumn> X, std::optional<InVector> weights, Factors factors, Terms terms)
+  Model(InColumn y, std::vector<InColumn> X, std::optional<InVector> weights, Factors factors, Terms terms, int carrier)
       : arrays_(std::move(y), std::move(X), std::move(weights), std::move(factors), std::move(terms)) {
     const auto fs = arrays_.factors();
     multilevel::Rows rows = arrays_.rows();
+    if (carrier >= static_cast<int>(rows.terms.size())) throw nb::value_error("carrier: no such term");
     nb::gil_scoped_release release;
-    model_ = std::make_unique<multilevel::LinearMixed>(std::move(rows), fs);
+    model_ = std::make_unique<multilevel::LinearMixed>(std::move(rows), fs, carrier);
   }
 
   Solution fit(bool reml, std::optional<InVector> start) {
@@ -254,12 +255,25 @@ class Model {
 }  // namespace
 
 void bind_linear(nb::module_& m) {
+  m.def("theta_size", [](int k, const Covariance& covariance) {
+    multilevel::Term t = term_of(0, k, covariance);
+    t.Z.resize(k);
+    return multilevel::theta_size(t);
+  }, "k"_a, "covariance"_a);
+  m.def("factor", [](InVector theta, int k, const Covariance& covariance) {
+    multilevel::Term t = term_of(0, k, covariance);
+    t.Z.resize(k);
+    if (static_cast<int>(theta.shape(0)) != multilevel::theta_size(t)) throw nb::value_error("theta: wrong length");
+    return array(multilevel::factor_of(t, Vec(theta.data(), theta.data() + theta.shape(0))));
+  }, "theta"_a, "k"_a, "covariance"_a);
+
   nb::class_<Solution>(m, "Solution")
       .def_prop_ro("theta", [](const Solution& s) { return array(s.theta); }, nb::rv_policy::move)
       .def_prop_ro("beta", [](const Solution& s) { return array(s.beta); }, nb::rv_policy::move)
       .def_prop_ro("unscaled_vcov", [](const Solution& s) { return array(s.unscaled_vcov); }, nb::rv_policy::move)
       .def_prop_ro("gradient", [](const Solution& s) { return array(s.gradient); }, nb::rv_policy::move)
       .def_prop_ro("hessian", [](const Solution& s) { return array(s.hessian); }, nb::rv_policy::move)
+      .def_prop_ro("across", [](const Solution& s) { return array(s.across); }, nb::rv_policy::move)
       .def_prop_ro("path", [](const Solution& s) { return array(s.path); }, nb::rv_policy::move)
       .def_prop_ro("smallest", [](const Solution& s) { return array(s.smallest); }, nb::rv_policy::move)
       .def_prop_ro("modes", [](const Solution& s) {
@@ -293,8 +307,8 @@ void bind_linear(nb::module_& m) {
 
   nb::class_<Model>(m, "LinearMixed")
       .def(nb::init<InColumn, std::vector<InColumn>, std::optional<InVector>, std::vector<std::pair<InCodes, int>>,
-                    std::vector<std::tuple<int, std::vector<InColumn>, int>>>(),
-           "y"_a, "X"_a, "weights"_a.none(), "factors"_a, "terms"_a)
+                    Terms, int>(),
+           "y"_a, "X"_a, "weights"_a.none(), "factors"_a, "terms"_a, "carrier"_a = -1)
       .def("fit", &Model::fit, "reml"_a, "start"_a.none() = nb::none())
       .def("solve", &Model::solve, "theta"_a, "reml"_a)
       .def("criterion", &Model::criterion, "theta"_a, "reml"_a)

@@ -21,6 +21,7 @@ struct Term {
   int factor;  // as the caller numbers factors
   std::vector<Column> Z;
   Structure structure;
+  Vec coordinates = {};  // of the effects: ou
   bool second = false;  // belongs to the zero inflation or the dispersion (generalized models)
   int k() const { return static_cast<int>(Z.size()); }
 };

@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kStartLow = 0.1, kStartHigh = 20.0;  // a start at zero would be a saddle
 constexpr double kStartBeyond = 1e3;
+constexpr int kEscapes = 3;
 constexpr double kStep = 0.03;  // of a difference, in standard errors of the parameter
 constexpr double kAhead = 1e-5; // a last step so short needs no derivatives at its end: they are known to ten digits
 
@@ -30,9 +31,15 @@ double hold_contrast(const Given& given, Point& at) {
   return 2.0 * gap / variance;
 }
 
+Mat scaled_by(Mat A, double f) {
+  for (double& x : A.a) x *= f;
+  return A;
+}
+
 }  // namespace
 
-LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors) : rows_(std::move(rows)) {
+LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors, int carrier)
+    : rows_(std::move(rows)), carrier_(carrier) {
   prepare(rows_, factors);
   blocks_ = add_up(rows_);
   if (!rows_.factors.empty()) {
@@ -51,7 +58,7 @@ LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32
 }
 
 LinearMixed::LinearMixed(const LinearMixed& o)
-    : rows_(o.rows_), blocks_(o.blocks_), engine_(o.engine_ ? o.engine_->clone() : nullptr), cov_(o.cov_),
+    : rows_(o.rows_), blocks_(o.blocks_), engine_(o.engine_ ? o.engine_->clone() : nullptr), cov_(o.cov_), carrier_(o.carrier_),
       moments_inverse_(o.moments_inverse_) {}
 
 double LinearMixed::residual_scale() const {
@@ -126,6 +133,7 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
       if (slopes.exact) h -= slopes.trace(i, j);
       out.hessian(i, j) = h;
     }
+  out.HT = std::move(slopes.HT);
   out.S = std::move(slopes.S);
   out.r2_slope = std::move(tz);
   out.D = cov_.by_term(D);
@@ -183,29 +191,30 @@ std::vector<Mat> LinearMixed::moment_start() const {
 }
 
 Vec LinearMixed::start_inner(const Vec* start) const {
-  if (!start) return cov_.theta_of(moment_start());
-  std::vector<Mat> L = cov_.inner_lambda(cov_.lambda_of(*start));
-  for (const Mat& Lt : L)  // beyond, the criterion is so flat that any point looks like a minimum
+  if (!start) return cov_.start_of(moment_start());
+  cov_.check(*start);
+  for (const Mat& Lt : cov_.inner_lambda(*start))  // beyond, the criterion is so flat that any point looks like a minimum
     for (double x : Lt.a)
       if (std::abs(x) > kStartBeyond)
         throw Refused("start has random effects more than a thousand times as large as the residuals; give smaller values, or leave start out");
-  for (std::size_t t = 0; t < L.size(); ++t)
-    if (rows_.terms[t].structure == Structure::us) L[t] = lower_factor(L[t]);
-  return cov_.theta_of(L);
+  return cov_.inner_theta(*start);
 }
 
 Solution LinearMixed::fit(bool reml, const Vec* start) {
+  if (carrier_ >= 0) return fit_whole(reml, start);
   Point best;
-  const auto lambda = [&](const Vec& theta, const Point& at) {
-    std::vector<Mat> L = cov_.lambda_of(theta);
+  const auto lambda = [&](const Vec& x, const Point& at) {
+    std::vector<Mat> L = cov_.lambda_of(cov_.to_natural(x));
     for (std::size_t t = 0; t < at.turn.size(); ++t) L[t] = at.turn[t] * L[t];
     return L;
   };
-  const auto f = [&](const Vec& theta, Point& out) {
+  const auto f = [&](const Vec& x, Point& out) {
     const std::vector<Mat>* maps = out.turn.empty() ? nullptr : &out.turn;
-    const std::vector<Direction> dirs = cov_.directions(cov_.lambda_of(theta), maps);
-    if (!evaluate(lambda(theta, out), &dirs, reml, out)) return false;
-    cov_.add_curvature(maps, out.hessian, out.D);
+    const Vec theta = cov_.to_natural(x);
+    const std::vector<Direction> dirs = cov_.directions(theta, maps);
+    if (!evaluate(lambda(x, out), &dirs, reml, out)) return false;
+    cov_.add_curvature(theta, maps, out.hessian, out.D);
+    cov_.chain(x, out.gradient, &out.hessian);
     return true;
   };
   const auto turn = [&](bool far, const Point& from, Vec& next, Point& trial) {
@@ -216,17 +225,25 @@ Solution LinearMixed::fit(bool reml, const Vec* start) {
   };
   NewtonOptions options;
   options.ahead = kAhead;
-  NewtonResult r = newton(f, start_inner(start), best, options, turn);
-  std::vector<Mat> inner = lambda(r.x, best);
-  if (r.ahead) {
-    evaluate(inner, nullptr, reml, best);
-    ++r.evaluations;
-    r.path.push_back(best.value);
-  } else if (engine_ && !engine_is_at(inner)) {
-    f(r.x, best);  // the last point tried was not the best
+  Vec theta = start_inner(start);
+  NewtonResult r;
+  for (int again = 0; again < kEscapes; ++again) {
+    best.turn.clear();
+    r = newton(f, cov_.to_search(theta), best, options, turn);
+    const std::vector<Mat> inner = lambda(r.x, best);
+    if (r.ahead) {
+      evaluate(inner, nullptr, reml, best);
+      ++r.evaluations;
+      r.path.push_back(best.value);
+    } else if (engine_ && !engine_is_at(inner)) {
+      f(r.x, best);  // the last point tried was not the best
+    }
+    theta = cov_.settled(cov_.to_natural(r.x), best.turn);
+    Vec away = theta;
+    if (again + 1 == kEscapes || !cov_.escape(away, best.D)) break;
+    theta = std::move(away);
   }
-  cov_.settle_zeros(inner);
-  Solution s = describe(best, inner, cov_.theta_of(cov_.user_lambda(inner)), reml);
+  Solution s = describe(best, cov_.lambda_of(theta), cov_.user_theta(theta), reml);
   s.evaluations = r.evaluations;
   s.decrement = r.decrement;
   s.lowest_curvature = r.lowest_curvature;
@@ -236,26 +253,30 @@ Solution LinearMixed::fit(bool reml, const Vec* start) {
 }
 
 bool LinearMixed::differentiated(const Vec& theta, bool reml, Point& out) {
-  const std::vector<Mat> user = cov_.lambda_of(theta), maps = cov_.maps_to_inner();
-  const std::vector<Direction> dirs = cov_.directions(user, &maps);
-  if (!evaluate(cov_.inner_lambda(user), &dirs, reml, out)) return false;
-  cov_.add_curvature(&maps, out.hessian, out.D);
+  const std::vector<Mat> maps = cov_.maps_to_inner();
+  const std::vector<Direction> dirs = cov_.directions(theta, &maps);
+  if (!evaluate(cov_.inner_lambda(theta), &dirs, reml, out)) return false;
+  cov_.add_curvature(theta, &maps, out.hessian, out.D);
   return true;
 }
 
 Solution LinearMixed::solve(const Vec& theta, bool reml) {
+  cov_.check(theta);
   Point at;
   if (!differentiated(theta, reml, at)) throw std::domain_error("the criterion is not finite at this theta");
-  Solution s = describe(at, cov_.inner_lambda(cov_.lambda_of(theta)), theta, reml);
+  Solution s = describe(at, cov_.inner_lambda(theta), theta, reml);
   s.gradient = at.gradient;
   s.hessian = at.hessian;
   s.evaluations = 1;
+  if (carrier_ >= 0) put_right(theta, reml, s);
   return s;
 }
 
 double LinearMixed::criterion(const Vec& theta, bool reml) {
+  cov_.check(theta);
+  if (carrier_ >= 0) return criterion_whole(theta, reml);
   Point at;
-  if (!evaluate(cov_.inner_lambda(cov_.lambda_of(theta)), nullptr, reml, at)) return HUGE_VAL;
+  if (!evaluate(cov_.inner_lambda(theta), nullptr, reml, at)) return HUGE_VAL;
   return at.value;
 }
 
@@ -295,14 +316,14 @@ Solution LinearMixed::describe(const Point& at, const std::vector<Mat>& inner, c
         for (int j = 0; j < k; ++j) modes[static_cast<std::size_t>(v) * k + i] += s * map(i, j) * b[f.offset + static_cast<std::int64_t>(v) * f.K + o + j];
     out.modes.push_back(std::move(modes));
   }
-  out.boundary_slope = cov_.boundary(inner, at.D, out.smallest);
+  out.boundary_slope = cov_.boundary(inner, theta_user, at.D, out.smallest);
   return out;
 }
 
 std::vector<Posterior> LinearMixed::posterior(const Vec& theta) {
   Mat cross;
   at_.clear();
-  engine_->eliminate(cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta))), cross);
+  engine_->eliminate(cov_.by_factor(cov_.inner_lambda(theta)), cross);
   const std::vector<Posterior> inner = engine_->posterior();
   std::vector<Posterior> out;
   const int p = rows_.p;
@@ -353,14 +374,14 @@ Vec LinearMixed::variances(const Vec& theta, const std::vector<const std::int32_
   }
   Mat cross;
   at_.clear();
-  engine_->eliminate(cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta))), cross);
+  engine_->eliminate(cov_.by_factor(cov_.inner_lambda(theta)), cross);
   return engine_->variances(c);
 }
 
 std::vector<Contraction> LinearMixed::contractions(const Vec& theta) {
   Mat cross;
   at_.clear();
-  engine_->eliminate(cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta))), cross);
+  engine_->eliminate(cov_.by_factor(cov_.inner_lambda(theta)), cross);
   Slopes slopes;
   slopes.products = true;
   engine_->differentiate(Vec(rows_.p + 1, 0.0), {}, {}, slopes);
@@ -390,20 +411,28 @@ std::vector<Contraction> LinearMixed::contractions(const Vec& theta) {
   return out;
 }
 
+// By the coordinates of a search: a parameter at its bound then is one whose slopes are zero.
+bool LinearMixed::searched(const Vec& x, bool reml, Point& out) {
+  if (!(carrier_ < 0 ? differentiated(cov_.to_natural(x), reml, out) : users_whole(cov_.to_natural(x), reml, out))) return false;
+  cov_.chain(x, out.gradient, &out.hessian);
+  if (engine_) cov_.chain(x, out.r2_slope, nullptr);
+  return true;
+}
+
 // Where the engine has average information only: central differences, of fourth order, of the exact gradient and of r2.
-void LinearMixed::curve_by_differences(const Vec& theta, bool reml, Point& at) {
-  const int m = static_cast<int>(theta.size());
+void LinearMixed::curve_by_differences(const Vec& x, bool reml, Point& at) {
+  const int m = static_cast<int>(x.size());
   double largest = 1.0;
-  for (double t : theta) largest = std::max(largest, std::abs(t));
+  for (double t : x) largest = std::max(largest, std::abs(t));
   Mat H(m, m);
   Vec slope(m, 0.0);
   Point there;
   for (int j = 0; j < m; ++j) {
     const double curvature = at.hessian(j, j), h = kStep * (curvature > 0.0 ? std::sqrt(2.0 / curvature) : largest);
     for (const auto& [weight, steps] : {std::pair{8.0, 1.0}, {-8.0, -1.0}, {-1.0, 2.0}, {1.0, -2.0}}) {
-      Vec moved(theta);
+      Vec moved(x);
       moved[j] += steps * h;
-      if (!differentiated(moved, reml, there)) throw std::domain_error("the criterion is not finite near this theta");
+      if (!searched(moved, reml, there)) throw std::domain_error("the criterion is not finite near this theta");
       for (int i = 0; i < m; ++i) H(i, j) += weight / (12.0 * h) * there.gradient[i];
       slope[j] -= weight / (12.0 * h) * there.r2;
     }
@@ -418,7 +447,10 @@ void LinearMixed::curve_by_differences(const Vec& theta, bool reml, Point& at) {
 // d(Q^-1)/dtheta_m = Q^-1 [ sum over levels of H_l' (dPsi/dtheta_m) H_l ] Q^-1.
 PhiCurvature LinearMixed::curvature(const Vec& theta, bool reml) {
   Point at;
-  if (!differentiated(theta, reml, at)) throw std::domain_error("the criterion is not finite at this theta");
+  cov_.check(theta);
+  if (carrier_ >= 0) return curvature_whole(theta, reml);
+  const Vec x = cov_.to_search(theta);
+  if (!searched(x, reml, at)) throw std::domain_error("the criterion is not finite at this theta");
   const int p = rows_.p, m = static_cast<int>(theta.size());
   PhiCurvature out{Mat(m + 1, m + 1), {}};
   const std::vector<Mat> maps = cov_.maps_to_inner();
@@ -426,21 +458,15 @@ PhiCurvature LinearMixed::curvature(const Vec& theta, bool reml) {
     Slopes products;
     products.products = true;
     Mat cross;
-    engine_->eliminate(cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta))), cross);  // differentiating uses it up
+    engine_->eliminate(cov_.by_factor(cov_.inner_lambda(theta)), cross);  // differentiating uses it up
     engine_->differentiate(Vec(p + 1, 0.0), {}, {}, products);
-    for (const Direction& d : cov_.directions(cov_.lambda_of(theta), &maps)) {
-      const Mat& HH = products.HH[d.factor];
-      const int K = d.psi_dot.rows;
-      Mat sum(p, p);
-      for (int b = 0; b < p; ++b)
-        for (int a = 0; a < p; ++a)
-          for (int j = 0; j < K; ++j)
-            for (int i = 0; i < K; ++i) sum(a, b) += HH(a * K + i, b * K + j) * d.psi_dot(i, j);
+    const Vec rate = cov_.rates(x);
+    for (const Direction& d : cov_.directions(theta, &maps)) {
       const Mat U = rows_.fixed.map.full * at.Qinv;
-      out.slopes.push_back(U * sum * transpose(U));
+      out.slopes.push_back(scaled_by(U * products.sum_over(d) * transpose(U), rate[out.slopes.size()]));
     }
   }
-  if (!at.exact) curve_by_differences(theta, reml, at);
+  if (!at.exact) curve_by_differences(x, reml, at);
   const double nu = static_cast<double>(rows_.n) - (reml ? p : 0), s = rows_.fixed.y_scale;
   const double sigma = s * std::sqrt(at.r2 / nu), HS = 4.0 * nu / (sigma * sigma);
   out.deviance(0, 0) = HS;
@@ -456,7 +482,7 @@ Response LinearMixed::drawn(const Draws& draws, const double* numbers, const Vec
   if (!inverse(rows_.fixed.map.full, back)) throw std::runtime_error("singular coordinates of the fixed effects");
   for (int j = 0; j < rows_.p; ++j)
     for (int i = 0; i < rows_.p; ++i) inner_beta[i] += back(i, j) * beta[j];
-  return draws.draw(numbers, cov_.by_factor(cov_.inner_lambda(cov_.lambda_of(theta)))[0], sigma, inner_beta);
+  return draws.draw(numbers, cov_.by_factor(cov_.inner_lambda(theta))[0], sigma, inner_beta);
 }
 
 void LinearMixed::set_response(const Column& y) {

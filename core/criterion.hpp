@@ -30,6 +30,9 @@ struct Point {
   std::vector<Mat> S;                             // per factor
   Vec r2_slope;                                   // - d r2 / dtheta_m
   std::vector<Mat> turn;                          // per term: Lambda = turn * what the coordinates say; or none
+  Mat HT;                                         // X'V^-1 Psi_dot_m z
+  double sigma2 = 0.0;                            // models without residuals (whole.cpp): the t that was taken,
+  std::vector<Mat> split;                         // and the factors that go with it
   double pull = 0.0;                              // d criterion / d value, where a combination of beta is held
 };
 
@@ -63,6 +66,7 @@ using ScoreParts = Vec;
 struct Solution {
   Vec theta, beta, gradient, path;
   Mat unscaled_vcov, hessian;
+  Mat across;  // models without residuals: - d beta / d x, x the coordinates of a search for theta
   double sigma = 0.0, criterion = 0.0, r2 = 0.0, logdet = 0.0, logdet_rx = 0.0;
   std::vector<Vec> modes;  // per term, levels x k row-major
   int evaluations = 0;
@@ -79,15 +83,17 @@ struct Contraction {
   Mat HH;  // sum over levels of vec(H_l) vec(H_l)', (k p)^2, effect + k * column of X
 };
 
-// What the spread of variance estimates and of Var(beta) follow from, at a theta (user's scale), phi = (sigma, theta).
+// What the spread of variance estimates and of Var(beta) follow from, at a theta (user's scale), phi = (sigma, theta), with
+// the coordinates of a search (covariances.hpp) in place of a structured term's theta.
 struct PhiCurvature {
   Mat deviance;                // d^2 deviance / dphi dphi', sigma not profiled out
-  std::vector<Mat> slopes;     // per entry of theta d(X'V^-1X)^-1 / dtheta, p x p
+  std::vector<Mat> slopes;     // per entry d(X'V^-1X)^-1 / dtheta, p x p
 };
 
 class LinearMixed {
  public:
-  LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors);
+  // `carrier`: a model without residuals, and the term that has an effect for every row (whole.cpp); -1: with residuals
+  LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors, int carrier = -1);
   LinearMixed(const LinearMixed& other);
 
   int n_theta() const { return cov_.size(); }
@@ -117,16 +123,29 @@ class LinearMixed {
   Blocks blocks_;  // border and XY of the response in use; diag lives in the engine
   std::unique_ptr<Engine> engine_;
   Covariances cov_;
+  int carrier_ = -1;
   Mat moments_inverse_;        // of the moment equations, which depend on the design alone; empty when singular
   std::vector<Mat> at_;        // Lambda (inner, per term) that the engine was last differentiated at
 
   bool evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out,
                 const Given* given = nullptr);
+  bool evaluate_whole(std::vector<Mat> L, std::vector<Direction> dirs, bool reml, Point& out, Given given);
+  bool searched_whole(const Vec& x, bool reml, Point& out, const Given& given);
+  bool users_whole(const Vec& theta, bool reml, Point& out);
+  double held_sigma() const;
+  Vec whole_theta(const Vec& user) const;
+  Vec whole_start() const;
+  Solution fit_whole(bool reml, const Vec* start);
+  void put_right(const Vec& theta, bool reml, Solution& s);
+  double criterion_whole(const Vec& theta, bool reml);
+  PhiCurvature curvature_whole(const Vec& theta, bool reml);
+  HeldMinimum minimise_structured(const Held& held, const Given& given, const Vec& theta);
   Vec user_beta(const Vec& inner) const;
   Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
   bool engine_is_at(const std::vector<Mat>& inner) const;
   bool differentiated(const Vec& theta, bool reml, Point& out);  // with its Hessian, in the user's theta
-  void curve_by_differences(const Vec& theta, bool reml, Point& at);
+  bool searched(const Vec& x, bool reml, Point& out);            // in the coordinates of a search
+  void curve_by_differences(const Vec& x, bool reml, Point& at);
   Vec start_inner(const Vec* start) const;
   std::vector<Mat> moment_start() const;
   Mat moment_equations() const;

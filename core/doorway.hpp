@@ -7,6 +7,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
+#include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -14,8 +15,10 @@
 #include <optional>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "covariances.hpp"
 #include "observations.hpp"
 
 namespace doorway {
@@ -53,7 +56,20 @@ inline OutArray array(const Mat& m) {  // row-major copy
 inline Column view(const InColumn& a) { return {a.data(), a.shape(0) > 1 ? static_cast<std::ptrdiff_t>(a.stride(0)) : 0}; }
 
 using Factors = std::vector<std::pair<InCodes, int>>;
-using Terms = std::vector<std::tuple<int, std::vector<InColumn>, int>>;
+using Coordinates = std::vector<double>;
+using Covariance = std::variant<int, Coordinates>;  // a Structure, or of ou the coordinates of the effects
+using Terms = std::vector<std::tuple<int, std::vector<InColumn>, Covariance>>;
+
+inline multilevel::Term term_of(int factor, std::size_t k, const Covariance& covariance) {
+  multilevel::Term t{factor, {}, multilevel::Structure::ou};
+  if (const int* structure = std::get_if<int>(&covariance)) t.structure = static_cast<multilevel::Structure>(*structure);
+  else t.coordinates = std::get<Coordinates>(covariance);
+  const bool known = t.structure >= multilevel::Structure::us && t.structure <= multilevel::Structure::ou;
+  if (!known || (t.structure == multilevel::Structure::ou && t.coordinates.size() != k)) throw nb::value_error("terms: no such covariance");
+  if (k < 2 && multilevel::is_structured(t.structure) && t.structure != multilevel::Structure::homdiag)
+    throw nb::value_error("terms: correlations need two columns or more");
+  return t;
+}
 
 // The arrays of a model, held as long as the core looks at them.
 class Arrays {
@@ -74,7 +90,7 @@ class Arrays {
     std::vector<bool> used(factors_.size(), false);
     for (const auto& [f, Z, s] : terms_) {
       if (f < 0 || f >= static_cast<int>(factors_.size())) throw nb::value_error("terms: no such factor");
-      multilevel::Term t{f, {}, s ? multilevel::Structure::diag : multilevel::Structure::us};
+      multilevel::Term t = term_of(f, Z.size(), s);
       for (const InColumn& z : Z) t.Z.push_back(view(check(z, rows.n)));
       if (t.Z.empty()) throw nb::value_error("terms: a term without columns");
       used.at(f) = true;

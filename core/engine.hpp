@@ -28,6 +28,8 @@ struct Slopes {
   Mat HT;                 // p x m
   bool exact = false;     // `trace` holds tr(P V_m P V_n): the exact Hessian is available
   Mat trace;
+
+  Mat sum_over(const Direction& d) const;  // p x p: sum over levels of H' Psi_dot H, from HH
 };
 
 // (X'V^-1X)^-1, and whether the criterion holds its determinant

@@ -135,6 +135,8 @@ void GeneralizedMixed::check_nodes(int n_agq) const {
   if (n_agq < 0) throw Refused("n_agq is negative; expected 0 (fast), 1 (Laplace) or more nodes");
   if (n_agq > 100) throw Refused("n_agq is above 100; adaptive quadrature has converged long before");
   if (n_agq <= 1) return;
+  if (cov_.any_structured())
+    throw Refused("adaptive quadrature (n_agq > 1) does not go with structured covariances such as ar1() and cs(): use n_agq=1, the Laplace approximation");
   if (rows_.factors.size() != 1)
     throw Refused("adaptive quadrature (n_agq > 1) needs exactly one grouping factor; found " + std::to_string(rows_.factors.size()) +
                   ": use n_agq=1, the Laplace approximation");
@@ -145,6 +147,7 @@ void GeneralizedMixed::check_nodes(int n_agq) const {
 
 Parameters GeneralizedMixed::users_parameters(int n_agq) const {
   Parameters q;
+  q.cov = &cov_;
   q.m = cov_.size();
   q.p = rows_.p;
   q.beta_inside = n_agq == 0;
@@ -156,7 +159,8 @@ Parameters GeneralizedMixed::users_parameters(int n_agq) const {
 }
 
 // Gradient and Hessian in the order theta, beta, shape, on the user's scale; H may be empty.
-void GeneralizedMixed::report_slopes(const Parameters& q, const LaplacePoint& at, const Mat& H, GeneralizedSolution& out) const {
+void GeneralizedMixed::report_slopes(const Parameters& q, const Vec& theta, const LaplacePoint& at, const Mat& H,
+                                     GeneralizedSolution& out) const {
   const int m = cov_.size(), p = rows_.p, n = m + p + n_shape();
   const std::vector<int> place = q.places();
   Mat J = Mat::identity(n);  // inner per user
@@ -165,17 +169,25 @@ void GeneralizedMixed::report_slopes(const Parameters& q, const LaplacePoint& at
     for (int i = 0; i < p; ++i) J(m + i, m + j) = beta_to_inner_(i, j);
   for (int j = 0; j < shape_map_.rows; ++j)
     for (int i = 0; i < shape_map_.rows; ++i) J(m + p + i, m + p + j) = shape_to_inner_(i, j);
-  Vec g(n, 0.0);
+  Vec x(theta), g(n, 0.0);
+  for (int i = 0; i < m; ++i) x[i] /= q.theta_scale[i];
+  x = cov_.to_search(std::move(x));
   for (std::size_t i = 0; i < place.size(); ++i) g[place[i]] = at.gradient[i];
-  out.gradient = times(transpose(J), g);
-  if (H.rows == 0) return;
+  if (H.rows == 0) {
+    cov_.unchain(x, g, nullptr);
+    out.gradient = times(transpose(J), g);
+    return;
+  }
   Mat wide(n, n);
   for (std::size_t j = 0; j < place.size(); ++j)
     for (std::size_t i = 0; i < place.size(); ++i) wide(place[i], place[j]) = H(static_cast<int>(i), static_cast<int>(j));
   if (q.beta_inside)
     for (int j = 0; j < p; ++j)
       for (int i = 0; i < p; ++i) wide(m + i, m + j) = 2.0 * at.Q(i, j);
-  out.hessian = transpose(J) * wide * J;
+  Mat natural = wide;
+  cov_.unchain(x, g, &natural);
+  out.gradient = times(transpose(J), g);
+  out.hessian = transpose(J) * natural * J;
   out.vcov = beta_map_ * covariance(wide, m, p) * transpose(beta_map_);
   out.vcov_shape = covariance(wide, m + p, n_shape());
   if (shape_map_.rows) out.vcov_shape = shape_map_ * out.vcov_shape * transpose(shape_map_);
@@ -214,7 +226,7 @@ GeneralizedSolution GeneralizedMixed::report(const Vec& theta, const Vec& beta, 
     out.eta[i] = laplace_->eta()[o.place(i)];
     out.conditional_deviance += laplace_->family().deviance(rows_.y[i], rows_.w ? rows_.w[i] : 1.0, out.eta[i]);
   }
-  out.boundary_slope = cov_.boundary(cov_.inner_lambda(user), at.D, out.smallest);
+  out.boundary_slope = cov_.boundary(cov_.inner_lambda(theta), theta, at.D, out.smallest);
   Mat L = at.Q;
   if (p && L.rows == p && cholesky(L)) out.vcov_rx = beta_map_ * inverse_spd(L) * transpose(beta_map_);
   return out;
@@ -222,6 +234,7 @@ GeneralizedSolution GeneralizedMixed::report(const Vec& theta, const Vec& beta, 
 
 GeneralizedSolution GeneralizedMixed::solve(const Vec& theta, const Vec& beta, const Vec& shape, int n_agq, bool hessian) {
   check_nodes(n_agq);
+  cov_.check(theta);
   const int iterations = laplace_->iterations();
   Parameters q = users_parameters(n_agq);
   q.beta = times(beta_to_inner_, beta);
@@ -233,13 +246,14 @@ GeneralizedSolution GeneralizedMixed::solve(const Vec& theta, const Vec& beta, c
     throw Refused("the likelihood cannot be evaluated at these parameters: a mean outside the family's range, or no mode of the random effects");
   GeneralizedSolution out = report(theta, q.beta_inside ? at.beta : q.beta, q.shape, at);
   out.evaluations = 1;
-  report_slopes(q, at, hessian ? q.difference_hessian(*laplace_, x, at.hessian, out.evaluations) : Mat(), out);
+  report_slopes(q, theta, at, hessian ? q.difference_hessian(*laplace_, x, at.hessian, out.evaluations) : Mat(), out);
   out.pirls_iterations = laplace_->iterations() - iterations;
   return out;
 }
 
 double GeneralizedMixed::objective(const Vec& theta, const Vec& beta, const Vec& shape, int n_agq) {
   check_nodes(n_agq);
+  cov_.check(theta);
   LaplaceAt at;
   at.theta = theta;
   at.beta = times(beta_to_inner_, beta);

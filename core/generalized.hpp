@@ -66,13 +66,12 @@ class GeneralizedMixed {
   void describe_response();
   Vec times(const Mat& A, const Vec& x) const;
   Vec inner_shape(const Vec& user) const { return shape_map_.rows ? times(shape_to_inner_, user) : user; }
-  Vec inner_theta(const Vec& user) const;
   Vec theta_scale() const;
   bool start_beta(const Vec& shape, Vec& beta);
   Vec start_theta(const Vec& beta, const Vec& shape);
   Parameters users_parameters(int n_agq) const;
   GeneralizedSolution report(const Vec& theta, const Vec& beta, const Vec& shape, const LaplacePoint& at);
-  void report_slopes(const Parameters& q, const LaplacePoint& at, const Mat& H, GeneralizedSolution& out) const;
+  void report_slopes(const Parameters& q, const Vec& theta, const LaplacePoint& at, const Mat& H, GeneralizedSolution& out) const;
 };
 
 }  // namespace multilevel

@@ -65,7 +65,7 @@ Vec GeneralizedMixed::start_theta(const Vec& beta, const Vec& shape) {
       }
     base += f.K;
   }
-  return cov_.theta_of(L);
+  return cov_.start_of(L);
 }
 
 // The state of a search: where it stands (theta in inner or user's coordinates, as the stage has it; beta always inner).
@@ -106,18 +106,24 @@ struct GeneralizedMixed::Search {
   }
 
   void to_user() {
-    std::vector<Mat> inner = cov.lambda_of(theta);
-    cov.settle_zeros(inner);
-    theta = cov.theta_of(cov.user_lambda(inner));
+    theta = cov.user_theta(cov.settled(theta, {}));
   }
-  void to_inner() { theta = model.inner_theta(theta); }
+  void to_inner() { theta = cov.inner_theta(theta); }
   void turn_signs() {  // of the columns of Lambda: they are free
     std::vector<Mat> L = cov.lambda_of(theta);
     for (Mat& A : L)
       for (int j = 0; j < A.cols; ++j)
         if (A(j, j) < 0.0)
           for (int i = j; i < A.rows; ++i) A(i, j) = -A(i, j);
-    theta = cov.theta_of(L);
+    theta = cov.start_of(L);  // no structured terms here
+  }
+
+  bool escaped() {
+    if (!cov.any_structured()) return false;
+    Vec inner = cov.inner_theta(theta);
+    if (!cov.escape(inner, best.D)) return false;
+    theta = cov.user_theta(inner);
+    return true;
   }
 
   // Newton with the Hessian itself; then true, or false at a saddle, where the search has to go on from `away`.
@@ -154,22 +160,19 @@ struct GeneralizedMixed::Search {
   }
 };
 
-Vec GeneralizedMixed::inner_theta(const Vec& user) const {
-  std::vector<Mat> L = cov_.inner_lambda(cov_.lambda_of(user));
-  for (std::size_t t = 0; t < L.size(); ++t)
-    if (cov_.terms()[t].structure == Structure::us) L[t] = lower_factor(L[t]);
-  return cov_.theta_of(L);
-}
-
 // Steps of theta in the user's coordinates that move the inner ones by about one.
 Vec GeneralizedMixed::theta_scale() const {
   Vec out;
-  for (std::size_t t = 0; t < to_inner_.size(); ++t)
+  for (std::size_t t = 0; t < to_inner_.size(); ++t) {
+    const auto& shape = cov_.terms()[t];
+    for (int a = 0; is_structured(shape.structure) && a < shape.size; ++a) out.push_back(a < shape.form.sds() ? shape.map(a, a) : 1.0);
+    if (is_structured(shape.structure)) continue;
     free_entries(to_inner_[t].rows, cov_.terms()[t].structure, [&](int i, int) {
       double squares = 0.0;
       for (int a = 0; a < to_inner_[t].rows; ++a) squares += to_inner_[t](a, i) * to_inner_[t](a, i);
       out.push_back(squares > 0.0 ? 1.0 / std::sqrt(squares) : 1.0);
     });
+  }
   return out;
 }
 
@@ -210,7 +213,7 @@ Vec GeneralizedMixed::spreads(double mean, double second) const {
     L.push_back(Mat::identity(cov_.terms()[t].k));
     for (double& x : L.back().a) x *= rows_.terms[t].second ? second : mean;
   }
-  return cov_.theta_of(cov_.user_lambda(L));
+  return cov_.user_theta(cov_.start_of(L));
 }
 
 // Stages: the model without random effects; beta among the modes (cheap and robust, lme4's fast variant); all parameters
@@ -239,7 +242,10 @@ GeneralizedSolution GeneralizedMixed::search(int n_agq, const GeneralizedStart& 
   if (start.beta) search.beta = times(beta_to_inner_, *start.beta);
   else if (!start_beta(search.shape, search.beta))
     throw Refused("no start found: the model without random effects has no finite estimates, or the link does not reach this response");
-  if (start.theta) search.theta = inner_theta(*start.theta);
+  if (start.theta) {
+    cov_.check(*start.theta);
+    search.theta = cov_.inner_theta(*start.theta);
+  }
   else if (m) search.theta = start_theta(search.beta, search.shape);
 
   const double gain = full ? kSearchGain : kGain;
@@ -254,8 +260,9 @@ GeneralizedSolution GeneralizedMixed::search(int n_agq, const GeneralizedStart& 
       search.minimise(user, gain);
       search.turn_signs();
     }
-    if (!full || search.polish(user, H, away) || round == kRestarts) break;
-    search.stand(user, away);
+    const bool saddle = full && !search.polish(user, H, away);
+    if (round == kRestarts || (!saddle && !search.escaped())) break;
+    if (saddle) search.stand(user, away);
     search.to_inner();
   }
   // the last point tried need not be the best one
@@ -267,7 +274,7 @@ GeneralizedSolution GeneralizedMixed::search(int n_agq, const GeneralizedStart& 
   // a mixture may have several modes; estimates of another one than the search followed are none
   search.decrement = std::max(search.decrement, std::abs(search.best.value - search.path.back()));
   GeneralizedSolution out = report(search.theta, user.beta_inside ? search.best.beta : search.beta, search.shape, search.best);
-  report_slopes(user, search.best, H, out);
+  report_slopes(user, search.theta, search.best, H, out);
   if (!full && user.size()) {
     const TrustStep t = trust_region_step(search.best.gradient, search.best.hessian, 0.5);
     search.decrement = t.predicted;

@@ -14,6 +14,7 @@
 #include <stdexcept>
 
 #include "criterion.hpp"
+#include "refused.hpp"
 
 namespace multilevel {
 
@@ -160,13 +161,20 @@ void hold_corr(Chart& chart, const Held& held, Mat L, double alpha, double beta)
   chart.fixed_slope = sum(entry(B, 1, 0, 1.0 / beta), entry(B, 1, 1, rest > 0.0 ? -r / rest / beta : 0.0));
 }
 
+// theta of any factors of the covariance matrices, inner coordinates
+Vec users_free_entries(const Covariances& cov, std::vector<Mat> L) {
+  for (std::size_t t = 0; t < L.size(); ++t)
+    if (cov.terms()[t].structure == Structure::us) L[t] = lower_factor(L[t]);
+  return cov.user_theta(cov.start_of(L));
+}
+
 }  // namespace
 
 HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, double sigma) {
   using Kind = Held::Kind;
   const FixedCoordinates& fx = rows_.fixed;
   const double s = fx.y_scale, n = static_cast<double>(rows_.n);
-  const std::vector<Mat> start = cov_.inner_lambda(cov_.lambda_of(theta));
+  const std::vector<Mat> start = cov_.inner_lambda(theta);
   Given given;
   Chart chart;
   double alpha = 0.0, beta = 0.0;
@@ -177,6 +185,7 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
       for (int i = 0; i < rows_.p; ++i) given.contrast[j] += held.contrast[i] * fx.map.full(i, j);
     given.value = (held.value - dot(held.contrast, user_beta(Vec(rows_.p, 0.0)))) / s;
   }
+  if (cov_.any_structured() || carrier_ >= 0) return minimise_structured(held, given, theta);
   for (std::size_t t = 0; t < start.size(); ++t) {
     const Structure structure = rows_.terms[t].structure;
     const int k = rows_.terms[t].k();
@@ -263,7 +272,7 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
   if (best.beta.empty() && rows_.p > 0) throw std::domain_error("the criterion is not finite at this start");
   const std::vector<Mat> L = lambda_at(r.x);
   const double sigma2 = chart.has_eta ? std::exp(2.0 * r.x.back()) : given.sigma2 > 0.0 ? given.sigma2 : best.r2 / n;
-  out.theta = cov_.theta_of(cov_.user_lambda(L));
+  out.theta = users_free_entries(cov_, L);
   out.beta = user_beta(best.beta);
   out.sigma = s * std::sqrt(sigma2);
   out.criterion = best.value;
@@ -295,13 +304,45 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
   return out;
 }
 
+// With structured terms, whose standard deviations and correlations are not held, and without residuals: in the coordinates
+// of the fit.
+HeldMinimum LinearMixed::minimise_structured(const Held& held, const Given& given, const Vec& theta) {
+  using Kind = Held::Kind;
+  if (held.kind == Kind::sd || held.kind == Kind::corr || (carrier_ >= 0 && held.kind == Kind::sigma))
+    throw Refused("profiles of standard deviations and correlations are not there for models with structured covariances such as ar1() and cs(), or without residuals; use method=\"boot\"");
+  const double s = rows_.fixed.y_scale, n = static_cast<double>(rows_.n);
+  const auto f = [&](const Vec& x, Point& out) {
+    if (carrier_ >= 0) return searched_whole(x, false, out, given);
+    const Vec at = cov_.to_natural(x);
+    const std::vector<Direction> dirs = cov_.directions(at, nullptr);
+    if (!evaluate(cov_.lambda_of(at), &dirs, false, out, &given)) return false;
+    cov_.add_curvature(at, nullptr, out.hessian, out.D);
+    cov_.chain(x, out.gradient, &out.hessian);
+    return true;
+  };
+  Point best;
+  const NewtonResult r = newton(f, cov_.to_search(carrier_ < 0 ? cov_.inner_theta(theta) : whole_theta(theta)), best);
+  if (best.beta.empty() && rows_.p > 0) throw std::domain_error("the criterion is not finite at this start");
+  const double sigma2 = given.sigma2 > 0.0 ? given.sigma2 : best.r2 / n;
+  HeldMinimum out;
+  out.theta = cov_.user_theta(cov_.to_natural(r.x));
+  out.beta = user_beta(best.beta);
+  out.sigma = carrier_ < 0 ? s * std::sqrt(sigma2) : held_sigma();
+  if (carrier_ >= 0) out.theta = cov_.scaled(std::move(out.theta), s / out.sigma);
+  out.criterion = best.value;
+  out.evaluations = r.evaluations;
+  out.converged = r.converged;
+  out.slope = held.kind == Kind::coefficient ? best.pull / s : 2.0 * (n - best.r2 / sigma2) / held.value;
+  return out;
+}
+
 ScoreParts LinearMixed::score_parts(const Vec& theta) {
   Point at;
   const std::vector<Direction> none;
   const double s2 = rows_.fixed.y_scale * rows_.fixed.y_scale;
   std::size_t size = rows_.p + 1;
   for (const Factor& f : rows_.factors) size += f.K * (f.K + 1) / 2;
-  if (!evaluate(cov_.inner_lambda(cov_.lambda_of(theta)), &none, false, at)) return ScoreParts(size, std::nan(""));
+  if (!evaluate(cov_.inner_lambda(theta), &none, false, at)) return ScoreParts(size, std::nan(""));
   ScoreParts out = user_beta(at.beta);
   for (const Mat& S : at.S)
     for (int j = 0; j < S.cols; ++j)

@@ -109,7 +109,7 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   const Observations& o = *own_;
   const int p = o.p, s = family_.shapes();
   std::vector<Mat> lambda = cov_.lambda_of(at.theta);
-  const std::vector<Direction> dirs = want == Want::value ? std::vector<Direction>() : cov_.directions(lambda, at.maps);
+  const std::vector<Direction> dirs = want == Want::value ? std::vector<Direction>() : cov_.directions(at.theta, at.maps);
   if (at.maps)
     for (std::size_t t = 0; t < lambda.size(); ++t) lambda[t] = (*at.maps)[t] * lambda[t];
   lambda_ = cov_.by_factor(lambda);
@@ -214,7 +214,7 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
     for (int i = 0; i < p; ++i) out.Q(i, j) = cross(i, j);
   if (!random()) slopes.G = Mat(0, 0), slopes.HT = Mat(p + s, 0);
   model_hessian(slopes, cross, at.beta_inside, out);
-  if (random()) cov_.add_curvature(at.maps, out.hessian, out.D);
+  if (random()) cov_.add_curvature(at.theta, at.maps, out.hessian, out.D);
   if (at.nodes == 1) return true;
   out.D.clear();  // of Laplace, whose slope at a boundary is not that of quadrature; its Hessian is a good enough model
   return integrate(at, want, out);

@@ -21,8 +21,9 @@ constexpr int kShorter = 4;        // attempts, each ten times shorter, where a 
 }  // namespace
 
 Vec Parameters::pack(const Vec& theta, const Vec& inner_beta, const Vec& shapes) const {
-  Vec x;
-  for (int i = 0; i < m; ++i) x.push_back(theta[i] / theta_scale[i]);
+  Vec x(theta);
+  for (int i = 0; i < m; ++i) x[i] /= theta_scale[i];
+  x = cov->to_search(std::move(x));
   if (!beta_inside) x.insert(x.end(), inner_beta.begin(), inner_beta.end());
   for (int j : free) x.push_back(shapes[j]);
   return x;
@@ -30,7 +31,8 @@ Vec Parameters::pack(const Vec& theta, const Vec& inner_beta, const Vec& shapes)
 
 LaplaceAt Parameters::unpack(const Vec& x) const {
   LaplaceAt at;
-  for (int i = 0; i < m; ++i) at.theta.push_back(x[i] * theta_scale[i]);
+  at.theta = cov->to_natural(Vec(x.begin(), x.begin() + m));
+  for (int i = 0; i < m; ++i) at.theta[i] *= theta_scale[i];
   const int e = beta_inside ? m : m + p;
   at.beta = beta_inside ? beta : Vec(x.begin() + m, x.begin() + e);
   at.shape = shape;
@@ -66,10 +68,14 @@ bool Parameters::evaluate(Laplace& laplace, const Vec& x, Want want, LaplacePoin
   Vec g(n);
   for (int i = 0; i < n; ++i) g[i] = scale(i) * out.gradient[from(i)];
   out.gradient = std::move(g);
-  if (want != Want::curvature) return true;
+  if (want != Want::curvature) {
+    cov->chain(x, out.gradient, nullptr);
+    return true;
+  }
   Mat H(n, n);
   for (int j = 0; j < n; ++j)
     for (int i = 0; i < n; ++i) H(i, j) = scale(i) * scale(j) * out.hessian(from(i), from(j));
+  cov->chain(x, out.gradient, &H);
   out.hessian = std::move(H);
   return true;
 }

@@ -1,5 +1,5 @@
-// The free parameters of one search, as one vector: theta / scale, beta (unless it is found with the modes), and the shapes
-// that move.
+// The free parameters of one search, as one vector: theta / scale in the coordinates of a search (covariances.hpp), beta
+// (unless it is found with the modes), and the shapes that move.
 #pragma once
 
 #include "laplace.hpp"
@@ -7,6 +7,7 @@
 namespace multilevel {
 
 struct Parameters {
+  const Covariances* cov = nullptr;
   int m = 0, p = 0;
   bool beta_inside = false;
   bool guarded = false;    // as in LaplaceAt

@@ -180,6 +180,11 @@ Coordinates random_coordinates(const std::vector<Column>& Z, Structure structure
   Coordinates c = centre_and_scale(stats, constant);
   for (int j = 0; j < k; ++j)
     if (c.T(j, j) == 0.0) c.T(j, j) = 1.0;  // a column of zeros stays what it is
+  if (shares_scale(structure)) {
+    double squares = 0.0;
+    for (int j = 0; j < k; ++j) squares += 1.0 / (c.T(j, j) * c.T(j, j));
+    for (int j = 0; j < k; ++j) c.T(j, j) = std::sqrt(k / squares);
+  }
   if (structure == Structure::us && k > 1) {
     Mat G = gram(Z, c, nullptr, 0.0, w, n);
     if (smallest_pivot(G, k) > kComfortable) {

@@ -35,10 +35,14 @@ struct Coordinates {
   int out() const { return T.cols; }
 };
 
-enum class Structure { us = 0, diag = 1 };
+enum class Structure { us = 0, diag, homdiag, cs, homcs, ar1, hetar1, toep, homtoep, ou };  // what they mean: structures.hpp
+
+inline bool shares_scale(Structure s) {  // one standard deviation for all effects of a term
+  return s == Structure::homdiag || s == Structure::homcs || s == Structure::ar1 || s == Structure::homtoep || s == Structure::ou;
+}
 
 // A full covariance is invariant under any basis of its columns: centre (when a constant is among them) and whiten.
-// A diagonal one only under scaling.
+// Others only under scaling, of each column where each has its standard deviation, and else of all together.
 Coordinates random_coordinates(const std::vector<Column>& Z, Structure structure, const double* w, std::int64_t n);
 
 struct FixedCoordinates {

@@ -2,7 +2,9 @@
 
 Notation of Bates, Mächler, Bolker & Walker (2015), J. Stat. Softw. 67(1): n rows, p identified columns of X, terms with
 l levels and k columns each, m free entries of theta. theta holds, term by term in the order given, the lower triangle
-of Lambda column by column (structure 0) or its diagonal (structure 1), in the units of the columns of Z.
+of Lambda column by column (structure 0) or its diagonal (structure 1), in the units of the columns of Z; of terms with
+few parameters (structures 2 to 8: homdiag, cs, homcs, ar1, hetar1, toep, homtoep; coordinates of the effects: ou)
+standard deviations and what their correlations follow from (core/structures.hpp).
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Covariance = int | Sequence[float]
+
+def theta_size(k: int, covariance: Covariance) -> int: ...  # entries of theta of a term with k effects
+def factor(theta: Floats, k: int, covariance: Covariance) -> Floats: ...  # its Lambda (k, k), lower triangular
 
 class Refits(TypedDict):
     theta: Floats  # (r, m)
@@ -33,6 +39,8 @@ class Solution:
     def unscaled_vcov(self) -> Floats: ...  # (p, p) = (X'V^-1 X)^-1; times sigma^2: the covariance of beta
     @property
     def sigma(self) -> float: ...
+    @property
+    def across(self) -> Floats: ...  # without residuals: (p, m) - d beta / d x, x as of PhiCurvature's theta
     @property
     def criterion(self) -> float: ...  # REML criterion, or -2 log-likelihood
     @property
@@ -97,7 +105,8 @@ class LinearMixed:
         X: Sequence[Floats],
         weights: Floats | None,
         factors: Sequence[tuple[NDArray[np.int32], int]],
-        terms: Sequence[tuple[int, Sequence[Floats], int]],
+        terms: Sequence[tuple[int, Sequence[Floats], Covariance]],
+        carrier: int = -1,  # of a model without residuals, the term that has an effect for every row
     ) -> None: ...
     def fit(self, reml: bool, start: Floats | None = None) -> Solution: ...
     def solve(self, theta: Floats, reml: bool) -> Solution: ...
@@ -247,7 +256,7 @@ class GeneralizedMixed:
         weights: Floats | None,
         offset: Floats | None,
         factors: Sequence[tuple[NDArray[np.int32], int]],
-        terms: Sequence[tuple[int, Sequence[Floats], int]],
+        terms: Sequence[tuple[int, Sequence[Floats], Covariance]],
         family: str,
         link: str,
         curvature: str | None = None,

@@ -147,7 +147,7 @@ def group_checks(fit: Fit) -> Iterator[Check]:
 
 def _term_checks(fit: Fit, where: str) -> Iterator[Check]:
     for part, b, factor in zip(fit.rows.random, fit.estimate.modes, fit.factors, strict=True):
-        group = f"{where}({part.label})"
+        group = f"{where}{part.written}"
         if part.n_levels < FEW_LEVELS:
             yield Check(
                 f"{group}: levels", f"{part.n_levels} levels", False,

@@ -16,7 +16,7 @@ from .errors import (
     RankWarning,
     SingularFitWarning,
 )
-from .formula import RandomMatrices
+from .formula import ONE_VARIANCE, RandomMatrices, distinct_pairs
 from .formula.column import texts_among_numbers
 from .labelled import Floats
 from .layout import Page, Prose, Section
@@ -138,6 +138,10 @@ def _sizes(parts: Sequence[RandomMatrices]) -> Floats:
     sizes = []
     for part in parts:
         own = [max(float(np.sqrt(z.dot(z) / len(z))), 1e-300) for z in part.Z]
+        if part.structure not in ("us", "diag"):
+            sds = [float(np.mean(own))] if part.structure in ONE_VARIANCE else own
+            sizes += [*sds, *[1.0] * (part.n_theta - len(sds))]
+            continue
         for j in range(len(own)):
             sizes += own[j:] if part.structure == "us" else own[j : j + 1]
     return np.array(sizes)
@@ -233,8 +237,12 @@ def explain_mixed(fit: Fit) -> Explanation:
     estimated = (
         f"The mean of {fit.design.formula.response_text} is {mean_words(fit, 'fixed effect')}.",
         *[term_words(part) for part in fit.rows.random],
-        f"The variances were estimated by {method} from {fit.rows.n} rows; the residual standard deviation is "
-        f"{fit.estimate.sigma:.4g}.",
+        f"The variances were estimated by {method} from {fit.rows.n} rows; "
+        + (
+            f"the residual standard deviation is {fit.estimate.sigma:.4g}."
+            if fit.estimate.residual
+            else "there are no residuals besides the random effects."
+        ),
     )
     optimum = [sentence(convergence_words(fit.estimate.certificate))]
     if undetermined := flat_direction(fit):
@@ -266,24 +274,39 @@ def mean_words(fit: Fit, what: str) -> str:
 def term_words(part: RandomMatrices) -> str:
     """What varies over the levels of a grouping factor."""
     k = len(part.names)
-    correlated = (
-        "" if k == 1 else " and may be correlated" if part.structure == "us" else " and are taken as uncorrelated"
-    )
+    correlated = "" if k == 1 else f" and {_structure_words(part)}"
     few = f" ({part.n_levels} levels say little about a variance)" if part.n_levels < FEW_LEVELS else ""
     verb = "varies" if k == 1 else "vary"
     return f"{listed(part.names)} {verb} over the {part.n_levels} levels of {part.group}{correlated}{few}."
 
 
+STRUCTURE_WORDS = {
+    "us": "may be correlated",
+    "diag": "are taken as uncorrelated",
+    "homdiag": "are taken as uncorrelated with one variance",
+    "cs": "have one correlation in common (compound symmetry)",
+    "homcs": "have one variance and one correlation in common (compound symmetry)",
+    "ar1": "have correlations that fall as powers of the distance between levels, and one variance",
+    "hetar1": "have correlations that fall as powers of the distance between levels",
+    "toep": "have a correlation for each distance between levels (Toeplitz)",
+    "homtoep": "have a correlation for each distance between levels (Toeplitz), and one variance",
+    "ou": "have correlations that fall exponentially with the distance, and one variance",
+}
+
+
+def _structure_words(part: RandomMatrices) -> str:
+    return STRUCTURE_WORDS[part.structure]
+
+
 def _share_words(fit: Fit) -> str:
-    sigma2 = fit.estimate.sigma**2
+    sigma2 = fit.estimate.sigma**2 if fit.estimate.residual else 0.0
     shares = variance_shares(fit)
     total = sum(shares) + sigma2
     parts = [
-        f"{_percent(s / total)} belongs to ({part.label})" for s, part in zip(shares, fit.rows.random, strict=True)
+        f"{_percent(s / total)} belongs to {part.written}" for s, part in zip(shares, fit.rows.random, strict=True)
     ]
-    return (
-        "Of the variance that the fixed effects leave, averaged over the rows, "
-        f"{', '.join(parts)} and {_percent(sigma2 / total)} to the residuals."
+    return "Of the variance that the fixed effects leave, averaged over the rows, " + (
+        f"{', '.join(parts)} and {_percent(sigma2 / total)} to the residuals." if sigma2 else f"{listed(parts)}."
     )
 
 
@@ -313,14 +336,16 @@ def _simpler(fit: Fit) -> str:
         if smallest >= SINGULAR:
             continue
         if len(part.names) == 1:
-            advice.append(f"leave ({part.label}) out, which gives the same fit")
+            advice.append(f"leave {part.written} out, which gives the same fit")
+        elif part.structure not in ("us", "diag"):
+            advice.append(f"give {part.written} a simpler structure, or leave it out")
         elif part.structure == "us":
             left = part.label.rpartition(" | ")[0]
             advice.append(
-                f"estimate no correlations, ({left} || {part.group}), or take an effect out of ({part.label})"
+                f"estimate no correlations, ({left} || {part.group}), or take an effect out of {part.written}"
             )
         else:
-            advice.append(f"take the effect whose variance is zero out of ({part.label})")
+            advice.append(f"take the effect whose variance is zero out of {part.written}")
     return "; ".join(advice)
 
 
@@ -328,11 +353,22 @@ def theta_names(parts: Sequence[RandomMatrices]) -> list[str]:
     """What each entry of theta stands for, in its order: a standard deviation, or a correlation of two effects."""
     names = []
     for part in parts:
+        if part.structure not in ("us", "diag"):
+            names += _structured_theta_names(part)
+            continue
         for j, first in enumerate(part.names):
             names.append(f"the standard deviation of {first} by {part.group}")
             if part.structure == "us":
                 names += [f"the correlation of {first} and {other} by {part.group}" for other in part.names[j + 1 :]]
     return names
+
+
+def _structured_theta_names(part: RandomMatrices) -> list[str]:
+    own = [part.what] if part.structure in ONE_VARIANCE else part.names
+    names = [f"the standard deviation of {name} by {part.group}" for name in own]
+    pairs = distinct_pairs(part.structure, part.names)
+    far = [f" at distance {lag}" if len(pairs) > 1 else "" for lag in range(1, len(pairs) + 1)]
+    return names + [f"the correlation of {part.what} by {part.group}{distance}" for distance in far]
 
 
 def left_out(fit: Fit) -> tuple[str, ...]:

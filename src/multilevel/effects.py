@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from .digits import significant
+from .formula import smallest_distance
 from .grouped import GroupTable, GroupTables
 from .labelled import Floats
 from .models.estimate import Fit
@@ -89,14 +91,20 @@ def _spreads(fit: Fit, backend: str) -> VarCorr:
     for factor, part in zip(fit.factors, fit.rows.random, strict=True):
         lengths = np.sqrt(np.einsum("ij,ij->i", factor, factor))
         corr = None
-        if part.structure == "us" and len(part.names) > 1:
+        if part.correlated:
             with np.errstate(divide="ignore", invalid="ignore"):
                 unit = factor / lengths[:, None]
             corr = np.clip(unit @ unit.T, -1.0, 1.0)
             np.fill_diagonal(corr, np.where(lengths > 0, 1.0, np.nan))
         scale = np.array([np.sqrt(z.dot(z) / len(z)) for z in part.Z])
-        terms.append(GroupTerm(part.group, part.names, sigma * lengths, corr, scale))
-    return VarCorr(tuple(terms), None if isinstance(fit, GeneralizedFit) else sigma, backend)
+        note = str(part.structure)
+        if note == "ou":
+            note += f", {significant([smallest_distance(part.names)], 3)[0]} apart"
+        made = GroupTerm(part.group, part.names, sigma * lengths, corr, scale, part.structure, part.what, note)
+        terms.append(made)
+    return VarCorr(
+        tuple(terms), None if isinstance(fit, GeneralizedFit) or not fit.estimate.residual else sigma, backend
+    )
 
 
 def variance_shares(fit: Fit) -> list[float]:

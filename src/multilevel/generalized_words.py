@@ -118,7 +118,9 @@ def optimum_words(fit: GeneralizedFit) -> str:
 def shape_lines(fit: GeneralizedFit) -> tuple[str, ...]:
     """The estimated parameters of the family besides the mean, a line each; none for binomial and Poisson."""
     words = SHAPES.get(fit.family.name, fit.family.shape_names)
-    lines = []
+    lines: list[str] = []
+    if not fit.estimate.residual:
+        return ("There are no residuals besides the random effects.",)
     for what, value, given in zip(words, fit.estimate.shape.tolist(), fit.family.given_shape().tolist(), strict=True):
         if value != value:  # it has a model of its own
             continue

@@ -36,7 +36,8 @@ def tidy_mixed(fit: Fit, backend: str, df: str = "satterthwaite") -> Any:
     Fixed effects come first, then `sd__` and `cor__` terms.
     """
     random = [row for term in varcorr(fit, backend).terms for row in random_rows(term)]
-    random.append(("Residual", "sd__Observation", fit.estimate.sigma))
+    if fit.estimate.residual:
+        random.append(("Residual", "sd__Observation", fit.estimate.sigma))
     groups, terms, values = zip(*random, strict=True)
     tests = sampling_of(fit, df).t_tests(np.eye(len(fit.names)))
     p, m = len(fit.names), len(random)

@@ -34,6 +34,9 @@ class GroupTerm:
     corr : (k, k) correlations, NaN where a standard deviation is zero; None for `(days || subject)`.
     scale : (k,) typical size (root mean square) of each column of Z; makes the words about a singular fit
         independent of the units of the covariates. Default: ones.
+    structure : what the correlations follow from: "us" all free, "diag" none, "ar1", "cs" and others; `what` they are
+        of, such as `times`. With few different numbers a page shows these alone.
+    note : what a page says beside the one correlation, "ar1".
 
     >>> corr = np.array([[1, 0.066], [0.066, 1]])
     >>> term = GroupTerm("subject", ("(Intercept)", "days"), np.array([24.741, 5.922]), corr)
@@ -46,6 +49,21 @@ class GroupTerm:
     sd: Floats
     corr: Floats | None
     scale: Floats | None = None
+    structure: str = "us"
+    what: str = ""
+    note: str = ""
+
+    @property
+    def shown(self) -> tuple[tuple[str, float], ...]:
+        """Names and standard deviations as a page has them: one row where all are equal."""
+        if self.structure in ("ar1", "ou", "homcs", "homdiag"):
+            return ((self.what, float(self.sd[0])),)
+        return tuple(zip(self.names, self.sd.tolist(), strict=True))
+
+    @property
+    def one_correlation(self) -> bool:
+        """Whether all correlations follow from one."""
+        return self.structure in ("ar1", "hetar1", "ou", "cs", "homcs")
 
     def __getitem__(self, name: str | tuple[str, str]) -> float:
         """The standard deviation of one effect, or the correlation of two."""
@@ -62,6 +80,8 @@ class GroupTerm:
 
     def degenerate(self, sigma: float) -> list[str]:
         """What is estimated as zero or as perfectly correlated, in words; nothing for an ordinary term."""
+        if self.structure not in ("us", "diag"):
+            return self._degenerate_structure(sigma)
         scale = np.ones(len(self.sd)) if self.scale is None else self.scale
         alive = self.sd * scale >= SINGULAR * (sigma if sigma > 0 else 1.0)
         words = [
@@ -72,6 +92,19 @@ class GroupTerm:
         if self.corr is not None and alive.sum() > 1:
             names = [name for name, lives in zip(self.names, alive, strict=True) if lives]
             words += _perfect(self.group, names, self.corr[np.ix_(alive, alive)], self.sd[alive])
+        return words
+
+    def _degenerate_structure(self, sigma: float) -> list[str]:
+        """The same where few numbers stand for all effects."""
+        zero = self.sd < SINGULAR * (sigma if sigma > 0 else 1.0)
+        if zero.all():
+            return [f"the variance of {self.what} by {self.group} is zero"]
+        words = [f"the variance of {n} by {self.group} is zero" for n, z in zip(self.names, zero, strict=True) if z]
+        if self.corr is None:
+            return words
+        alive = self.corr[np.ix_(~zero, ~zero)]
+        if len(alive) > 1 and np.linalg.eigvalsh(alive)[0] < SINGULAR**2:
+            words.append(f"the correlations of {self.what} by {self.group} ({self.structure}) are at their limit")
         return words
 
     def _correlations(self) -> Floats:
@@ -146,7 +179,7 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
 
         Numbers have `digits` significant digits where most are needed, correlations `decimals` decimals.
         """
-        sd = [*(s for term in self.terms for s in term.sd), *self._residual]
+        sd = [*(s for term in self.terms for _, s in term.shown), *self._residual]
         values = {"Variance": [s * s for s in sd], "Std.Dev.": sd}
         numbers = (TableColumn(head, tuple(significant(values[head], digits)), "left") for head in shown)
         columns = (*self._label_columns(), *numbers, *self._correlation_columns(decimals))
@@ -180,8 +213,8 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
 
     def _label_columns(self) -> tuple[TableColumn, TableColumn]:
         keyed = zip(self, self.terms, strict=True)
-        groups = [cell for key, term in keyed for cell in (key, *[""] * (len(term.names) - 1))]
-        names = [name for term in self.terms for name in term.names]
+        groups = [cell for key, term in keyed for cell in (key, *[""] * (len(term.shown) - 1))]
+        names = [name for term in self.terms for name, _ in term.shown]
         residual = ["Residual"] * len(self._residual)
         return (
             column("Groups", [*groups, *residual], align="left"),
@@ -195,7 +228,7 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
 
     def _correlation_columns(self, decimals: int) -> list[TableColumn]:
         """The lower triangles below each other; one column for each effect but the last of the largest term."""
-        count = max((len(t.names) - 1 for t in self.terms if t.corr is not None), default=0)
+        count = max((1 if t.one_correlation else len(t.names) - 1 for t in self.terms if t.corr is not None), default=0)
         rows = [[*row, *[""] * count][:count] for t in self.terms for row in _lower_triangle(t, decimals)]
         rows += [[""] * count] * len(self._residual)
         heads = ["Corr", *[""] * count][:count]
@@ -204,13 +237,24 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
 
 def _lower_triangle(term: GroupTerm, decimals: int) -> list[list[str]]:
     """Row i holds the correlations with the effects before it, all at one width."""
-    k = len(term.names)
+    k = len(term.shown)
     if term.corr is None:
         return [[] for _ in range(k)]
+    if term.one_correlation:
+        one = float(term.corr[1, 0]) if term.structure != "ou" else _largest(term.corr)
+        return [
+            [f"{significant([round(one, decimals)], min_decimals=decimals)[0]} ({term.note})"],
+            *[[] for _ in range(k - 1)],
+        ]
     rounded = [round(float(r), decimals) for r in term.corr.ravel()]
     cells = significant(rounded, min_decimals=decimals)
     cells = [cell if isfinite(r) else "NaN".rjust(len(cell)) for cell, r in zip(cells, rounded, strict=True)]
     return [cells[i * k : i * k + i] for i in range(k)]
+
+
+def _largest(corr: Floats) -> float:
+    """Of the nearest two: the largest correlation beside the diagonal."""
+    return float(np.max(corr[np.tril_indices(len(corr), -1)]))
 
 
 def _frame_rows(term: GroupTerm) -> Iterator[tuple[str | None, str | None, float, float]]:

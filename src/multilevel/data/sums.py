@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core import LinearMixed
-from ..formula import RandomMatrices
+from .._core import LinearMixed, factor
+from ..errors import FitError
+from ..formula import Covariance, RandomMatrices, RandomPart
 
 Floats = NDArray[np.float64]
-STRUCTURES = {"us": 0, "diag": 1}
 
 
 class Sums:
@@ -27,13 +27,24 @@ class Sums:
     X : p arrays (n,), columns of the fixed effects.
     weights : (n,) prior weights, all positive; None: all one.
     random : random terms, those on the same grouping factor with the same codes. None: least squares.
+    residual : whether rows have residuals; if not, one random term has an effect of its own for every row.
+
+    Raises
+    ------
+    FitError : without residuals, when no term has an effect for every row.
     """
 
-    __slots__ = ("X", "_core", "random", "weights", "y")
+    __slots__ = ("X", "_core", "random", "residual", "weights", "y")
 
     def __init__(
-        self, y: Floats, X: tuple[Floats, ...], weights: Floats | None, random: tuple[RandomMatrices, ...] = ()
+        self,
+        y: Floats,
+        X: tuple[Floats, ...],
+        weights: Floats | None,
+        random: tuple[RandomMatrices, ...] = (),
+        residual: bool = True,
     ) -> None:
+        self.residual = residual
         self.y = y
         self.X = X
         self.weights = weights
@@ -50,14 +61,42 @@ class Sums:
     def _add_up(self) -> LinearMixed:
         places: dict[str, int] = {}
         factors: list[tuple[NDArray[np.int32], int]] = []
-        terms: list[tuple[int, tuple[Floats, ...], int]] = []
+        terms: list[tuple[int, tuple[Floats, ...], Covariance]] = []
         for part in self.random:
             group = part.group
             if group not in places:
                 places[group] = len(factors)
                 factors.append((part.codes, part.n_levels))
-            terms.append((places[group], part.Z, STRUCTURES[part.structure]))
-        return LinearMixed(self.y, self.X, self.weights, factors, terms)
+            terms.append((places[group], part.Z, part.covariance))
+        carrier = -1 if self.residual else _carrier(self.random)
+        return LinearMixed(self.y, self.X, self.weights, factors, terms, carrier)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Sums, (self.y, self.X, self.weights, self.random)
+        return Sums, (self.y, self.X, self.weights, self.random, self.residual)
+
+
+def factor_of(part: RandomMatrices | RandomPart, theta: Floats) -> Floats:
+    """Lambda (k, k) of a random term, lower triangular, from its part of theta."""
+    return factor(np.ascontiguousarray(theta), len(part.names), part.covariance)
+
+
+def _carrier(random: tuple[RandomMatrices, ...]) -> int:
+    """The position of a term with an effect of its own for every row; FitError for none."""
+    for place, part in enumerate(random):
+        if _one_to_a_row(part):
+            return place
+    raise FitError(
+        "without residuals (dispformula='~0') a random term has to have an effect of its own for every row, such as "
+        "(1 | row) or ar1(0 + times | group) with each time once in a group; found none"
+    )
+
+
+def _one_to_a_row(part: RandomMatrices) -> bool:
+    place, total = np.zeros(len(part.codes), np.int64), np.zeros(len(part.codes))
+    for j, z in enumerate(part.Z):
+        if not np.isin(z, (0.0, 1.0)).all():
+            return False
+        place += j * (z == 1.0)
+        total += z
+    cells = part.codes * np.int64(len(part.Z)) + place
+    return bool((total == 1.0).all()) and len(np.unique(cells)) == len(cells)

@@ -34,6 +34,7 @@ def lmer(
     contrasts: Mapping[str, str] | None = None,
     missing: Missing = "drop",
     start: Sequence[float] | Floats | None = None,
+    dispformula: str | None = None,
 ) -> LinearMixedModel:
     """Fit a linear mixed model by REML or maximum likelihood.
 
@@ -49,6 +50,8 @@ def lmer(
         polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
     start : (m,) theta to start from, in the order of `theta`. Default: moment estimates of the variances.
+    dispformula : `"~0"` for a model without residuals, as in glmmTMB: a random term that has an effect of its own for
+        every row, `ar1(0 + times | subject)` with each time once, stands for them. Default: `"~1"`, one variance.
 
     Returns
     -------
@@ -79,7 +82,16 @@ def lmer(
               days         5.9221  0.066
      Residual             25.5918
     """
-    fit = fit_linear_mixed(formula, data, reml=REML, weights=weights, contrasts=contrasts, missing=missing, start=start)
+    fit = fit_linear_mixed(
+        formula,
+        data,
+        reml=REML,
+        weights=weights,
+        contrasts=contrasts,
+        missing=missing,
+        start=start,
+        dispformula=dispformula,
+    )
     warn(fit)
     return LinearMixedModel(fit, data)
 

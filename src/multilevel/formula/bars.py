@@ -1,19 +1,21 @@
-"""Random terms as written: (x | g), (x || g), us(x | g), diag(x | g), and the grouping factors behind the bar."""
+"""Random terms as written: (x | g), (x || g), ar1(0 + f | g) and others, and the grouping factors behind the bar."""
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
+from multilevel.errors import nearest
 from multilevel.formula.parse import Call, Constant, Name, Node, Operation, Parenthesis, fail
+from multilevel.formula.structures import STRUCTURES, Structure
 from multilevel.formula.variables import Variable, make_variable
 
-Structure: TypeAlias = Literal["us", "diag"]
 Group: TypeAlias = tuple[tuple[Variable, ...], str]  # the crossed variables, and the name of the factor they make
-NOT_YET = ("cs", "ar1", "toep", "ou", "homcs", "homdiag", "hetar1", "rr")
+NOT_YET = ("rr", "exp", "gau", "mat")  # glmmTMB's; exp() of anything but a bar is a function
+BY_NAME: dict[str, Structure] = {name: name for name in STRUCTURES}
 
 
 def as_bar(node: Node, source: str) -> tuple[Operation, Structure] | None:
-    """The bar and its covariance structure if a node is a random term: (x | g), (x || g), us(x | g), diag(x | g)."""
+    """The bar and its covariance structure if a node is a random term: (x | g), (x || g), us(x | g), ar1(0 + f | g)."""
     match node:
         case Operation("|" | "||"):
             fail(source, node.at, "put the random term in parentheses: (terms | group)")
@@ -21,16 +23,41 @@ def as_bar(node: Node, source: str) -> tuple[Operation, Structure] | None:
             return bar, "diag" if operator == "||" else "us"
         case Parenthesis(Parenthesis() as inner):
             return as_bar(inner, source)
-        case Call(name, ((None, Parenthesis(inner)),)) if name in ("us", "diag", *NOT_YET):
+        case Call(name, ((None, Parenthesis(inner)),)) if name in (*BY_NAME, *NOT_YET) and _is_bar(inner):
             return as_bar(Call(name, ((None, inner),), node.at), source)
         case Call(name, ((None, Operation("|" | "||" as operator) as bar),)):
             if name in NOT_YET:
-                fail(source, node.at, f"the covariance structure {name}() is not yet available; us() and diag() are")
-            if name == "us" and operator == "||":
-                fail(source, bar.at, "us() asks for correlations and '||' for none; write one of them")
-            if name in ("us", "diag"):
-                return bar, "us" if name == "us" else "diag"
+                known = ", ".join(f"{other}()" for other in STRUCTURES)
+                fail(source, node.at, f"the covariance structure {name}() is not available; expected one of {known}")
+            if name not in BY_NAME:
+                fail(source, node.at, f"{name}() is no covariance structure{nearest(name, BY_NAME)}")
+            if name not in ("diag", "homdiag") and operator == "||":
+                fail(source, bar.at, f"{name}() asks for correlations and '||' for none; write one of them")
+            return bar, BY_NAME[name]
+        case Call(name, ((None, Operation("|" | "||")), _, *_)) if name in BY_NAME:
+            fail(source, node.at, f"{name}() takes one random term, as in {name}(0 + times | group)")
     return None
+
+
+def _is_bar(node: Node) -> bool:
+    match node:
+        case Parenthesis():
+            return _is_bar(node.inner)
+        case Operation("|" | "||"):
+            return True
+    return False
+
+
+def as_levels(node: Node) -> Node:
+    """The left side of ou(0 + t | g), which has an effect for each value of t: that of ou(0 + factor(t) | g)."""
+    match node:
+        case Parenthesis():
+            return Parenthesis(as_levels(node.inner), node.at)
+        case Operation("+" | "-", operands):
+            return Operation(node.operator, tuple(map(as_levels, operands)), node.at)
+        case Name() if node.name != ".":
+            return Call("factor", ((None, node),), node.at)
+    return node
 
 
 def group_factors(node: Node, source: str) -> list[Group]:
@@ -63,7 +90,9 @@ def _crossed(left: Group, right: Group) -> Group:
 def without_bars(node: Node) -> Node | None:
     """The right side without its random terms, or None if nothing is left."""
     match node:
-        case Parenthesis(Operation("|" | "||")) | Call("us" | "diag"):
+        case Parenthesis(Operation("|" | "||")):
+            return None
+        case Call(name) if name in BY_NAME:
             return None
         case Parenthesis():
             inner = without_bars(node.inner)

@@ -24,6 +24,7 @@ from multilevel.formula.formulas import Formula
 from multilevel.formula.levels import LOGICAL, Codes, Crossing, Levels, labelled, learn_crossing, learn_levels
 from multilevel.formula.matrices import Grouped, Matrices, RandomMatrices, Rows, complete_rows
 from multilevel.formula.planning import Coded, Plan, Recipe, Shape, Term, plan_columns
+from multilevel.formula.structures import OF_LEVELS, UNCORRELATED
 from multilevel.formula.terms import Bar
 from multilevel.formula.transforms import Floats
 from multilevel.formula.values import Basis
@@ -48,7 +49,7 @@ class RandomPart(Grouped):
     plan: Plan
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
         """Names of the columns that vary over the levels."""
         return self.plan.names
 
@@ -294,8 +295,26 @@ def _learn_random(bars: Sequence[Bar], rows: Rows, factors: dict[str, Factor]) -
             known[bar.name] = learn_crossing(_group(bar, rows))
         factor, codes = known[bar.name]
         shapes = tuple([_shape(variable, rows, factors, fixed=False) for variable in bar.terms.variables])
-        parts.append((RandomPart(bar, factor, plan_columns(bar.terms, shapes)), codes))
+        part = RandomPart(bar, factor, plan_columns(bar.terms, shapes))
+        _check_structure(part)
+        parts.append((part, codes))
     return sorted(parts, key=lambda part: -len(part[0].factor)) if len(parts) > 1 else parts
+
+
+def _check_structure(part: RandomPart) -> None:
+    """DataError where the effects of a term cannot have its covariance structure."""
+    name, k = part.structure, len(part.names)
+    if name in OF_LEVELS and part.plan.terms[0].codings != ("full",):
+        (text,) = part.plan.terms[0].variables
+        raise DataError(
+            f"{name}() takes the levels of a factor; {text} is a number: "
+            f"write {name}(0 + factor({text}) | {part.group})"
+        )
+    if name not in (*UNCORRELATED, "us") and k < 2:
+        raise DataError(
+            f"{part.written} has one effect, {part.names[0]}, and {name}() is about correlations: write {part.written}"
+        )
+    _ = part.covariance  # of ou(): levels that are numbers
 
 
 def _group(bar: Bar, rows: Rows) -> list[Column]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from multilevel.errors import FormulaError
-from multilevel.formula.bars import without_bars
+from multilevel.formula.bars import BY_NAME, without_bars
 from multilevel.formula.calls import names_in
 from multilevel.formula.parse import Call, Name, Node, Operation, Parenthesis, deparse, fail, parse
 from multilevel.formula.terms import Bar, Sum, Terms
@@ -144,6 +144,6 @@ def _all_names(node: Node) -> list[str]:
             return [name for operand in operands for name in _all_names(operand)]
         case Parenthesis():
             return _all_names(node.inner)
-        case Call("offset" | "us" | "diag", arguments):
+        case Call(name, arguments) if name == "offset" or name in BY_NAME:
             return [name for _, argument in arguments for name in _all_names(argument)]
     return list(names_in(node))

@@ -267,6 +267,7 @@ FUNCTIONS: dict[str, Function] = {
     "bs": Function(_bs, options=("df", "knots", "degree", "intercept", "Boundary.knots")),
     "ns": Function(_ns, options=("df", "knots", "intercept", "Boundary.knots")),
     **_each(("factor", "as.factor"), Function(_factor, options=("levels", "labels", "ordered"))),
+    "numFactor": Function(_factor),  # glmmTMB's, of one coordinate
     **_each(("ordered", "as.ordered"), Function(partial(_factor, ordered=True), options=("levels", "labels"))),
     "droplevels": Function(_coded),
     "C": Function(_coded, options=("contr", "base")),

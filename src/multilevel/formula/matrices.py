@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multilevel.errors import DataError
-from multilevel.formula.bars import Structure
 from multilevel.formula.column import Column
 from multilevel.formula.contrasts import Contrast
 from multilevel.formula.evaluate import Scope, evaluate_variable, missing_rows, refuse_infinite
 from multilevel.formula.levels import Codes, Crossing, Levels
 from multilevel.formula.planning import Recipe
+from multilevel.formula.structures import UNCORRELATED, Covariance, Structure, covariance, n_theta
 from multilevel.formula.terms import Bar
 from multilevel.formula.transforms import Floats
 from multilevel.formula.values import Basis
@@ -40,6 +40,7 @@ class Grouped:
     __slots__ = ()
     bar: Bar
     factor: Levels | Crossing
+    names: tuple[str, ...]
 
     @property
     def group(self) -> str:
@@ -48,13 +49,38 @@ class Grouped:
 
     @property
     def structure(self) -> Structure:
-        """Covariance of the effects: "us" all free, "diag" uncorrelated."""
+        """Covariance of the effects: "us" all free, "diag" uncorrelated, "ar1", "cs", ..."""
         return self.bar.structure
 
     @property
+    def correlated(self) -> bool:
+        """Whether there are correlations between the effects."""
+        return self.structure not in UNCORRELATED and len(self.names) > 1
+
+    @property
+    def covariance(self) -> Covariance:
+        """The structure as the core takes it."""
+        return covariance(self.structure, self.names)
+
+    @property
+    def n_theta(self) -> int:
+        """Entries of theta that belong to this term."""
+        return n_theta(self.structure, len(self.names))
+
+    @property
     def label(self) -> str:
-        """The term as written: "days | subject", "days || subject"."""
+        """What stands inside the parentheses: "days | subject", "days || subject"."""
         return self.bar.label
+
+    @property
+    def written(self) -> str:
+        """The term as it stands in a formula: "(days | subject)", "ar1(0 + times | subject)"."""
+        return self.bar.written
+
+    @property
+    def what(self) -> str:
+        """What varies, without what says that there is no intercept: "times" of ar1(0 + times | subject)."""
+        return " + ".join(self.bar.terms.labels) or "(Intercept)"
 
     @property
     def n_levels(self) -> int:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
-from multilevel.formula.bars import Structure, as_bar, group_factors
+from multilevel.formula.bars import as_bar, as_levels, group_factors
 from multilevel.formula.parse import Call, Constant, Name, Node, Operation, Parenthesis, deparse, fail
+from multilevel.formula.structures import OF_LEVELS, Structure
 from multilevel.formula.variables import Variable, make_variable
 
 FORMULA_OPERATORS = ("+", "-", "*", "/", ":", "^", "%in%")
@@ -43,7 +44,12 @@ class Bar:
     group: tuple[Variable, ...]
     name: str  # of the grouping factor: "subject", "cask:batch"
     structure: Structure
-    label: str  # "days | subject", "days || subject"
+    label: str  # "days | subject", "days || subject", "0 + times | subject"
+
+    @property
+    def written(self) -> str:
+        """The term as it stands in a formula: "(days | subject)", "ar1(0 + times | subject)"."""
+        return f"({self.label})" if self.structure in ("us", "diag") else f"{self.structure}({self.label})"
 
 
 class Sum:
@@ -158,9 +164,12 @@ class Sum:
             fail(self.source, node.at, "a random term can only be added: ... + (terms | group)")
         left, right = node.operands
         inner = Sum(self.source, self.response, inside_bar=True)
-        terms = inner.terms(inner.expand(left, additive=True))
+        terms = inner.terms(inner.expand(as_levels(left) if structure == "ou" else left, additive=True))
         if not terms.terms and not terms.intercept:
             fail(self.source, node.at, "nothing varies in this random term; write (1 | group) for random intercepts")
+        if structure in OF_LEVELS and (terms.intercept or [len(term) for term in terms.terms] != [1]):
+            one = f"{structure}(0 + times | group)"
+            fail(self.source, node.at, f"{structure}() takes the levels of one factor, without an intercept: {one}")
         for group, name in group_factors(right, self.source):
             if any(variable.text == self.response for variable in group):
                 fail(self.source, right.at, f"the response {self.response!r} cannot be a grouping factor")

@@ -61,7 +61,7 @@ def clusters_of(fit: Fit, cluster: Any = None, data: Any = None) -> Clusters:
         if not nested(part.codes, part.n_levels, found.codes):
             raise InferenceError(
                 f"levels of {part.group} have rows in several clusters, so that the clusters are not independent under "
-                f"this model; cluster by a grouping in which {part.group} is nested, or leave ({part.label}) out"
+                f"this model; cluster by a grouping in which {part.group} is nested, or leave {part.written} out"
             )
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.sums import Floats
 from ..errors import InferenceError
-from ..formula import RandomMatrices
+from ..formula import RandomMatrices, special_case
 from ..models.components import component_fit, components, part_texts
 from ..models.estimate import Estimate, Fit
 from ..models.generalized import GeneralizedFit
@@ -247,8 +247,9 @@ def _contained(part: RandomMatrices, larger: Sequence[RandomMatrices]) -> bool:
     """Whether a random term is a special case of one on the same grouping factor."""
     for other in larger:
         if len(part.codes) == len(other.codes) and np.array_equal(part.codes, other.codes):
-            if part.structure == "us" and other.structure != "us" and len(part.Z) > 1:
+            if not special_case(part.structure, other.structure) and len(part.Z) > 1:
                 continue
-            if all(any(_equal(z, w) for w in other.Z) for z in part.Z):
+            several = other.structure not in ("us", "diag") and len(part.Z) != len(other.Z)
+            if not several and all(any(_equal(z, w) for w in other.Z) for z in part.Z):
                 return True
     return False

@@ -120,9 +120,9 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
     """Likelihood ratio tests of the random terms: slopes left out of their term, intercepts with it.
 
     From (x | g) the slope of x is left out, (1 | g) remains; (1 | g) is left out as a whole. Of several slopes each one
-    that no interaction contains. As in lmerTest, (0 + x | g) becomes (1 | g), unless this is there already. Models are
-    fitted anew by the fit's own criterion, REML or maximum likelihood; where the last random term goes, it is that of a
-    linear model.
+    that no interaction contains. As in lmerTest, (0 + x | g) becomes (1 | g), unless this is there already. Terms with a
+    structure, such as ar1(), are left out as a whole. Models are fitted anew by the fit's own criterion, REML or
+    maximum likelihood; where the last random term goes, it is that of a linear model.
 
     Two p-values: of the chi-square distribution, as lme4 has it, too large because a variance cannot be negative; and
     of the mixture that allows for this, see `boundary_p_value`.
@@ -137,6 +137,10 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
     """
     if not fit.design.random:
         raise InferenceError(f"{fit.design.formula.text!r} has no random terms to test")
+    if not fit.estimate.residual:
+        raise InferenceError(
+            "without residuals (dispformula='~0') random terms cannot be left out; fit the models to compare"
+        )
     written = fit.design.formula.random
     order = sorted(range(len(written)), key=lambda t: written.index(fit.design.random[t].bar))
     reductions = [r for t in order for r in _reductions(fit, t)]
@@ -173,6 +177,8 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
 def _reductions(fit: Fit, t: int) -> list[Reduction]:
     """The ways to make one random term smaller."""
     part, rows = fit.design.random[t], fit.rows.random
+    if part.structure not in ("us", "diag"):  # without variance the correlations are nothing: no weights of a mixture
+        return [Reduction(part.written, (*rows[:t], *rows[t + 1 :]), 2 if part.correlated else 1)]
     terms = part.plan.terms
     made = []
     if part.bar.terms.intercept and (part.structure == "diag" or not terms):

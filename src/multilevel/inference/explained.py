@@ -110,7 +110,7 @@ def intra_class(fit: Fit, backend: str) -> IntraClass:
     """Adjusted and unadjusted intra-class correlation, and per random term."""
     fixed, random, residual = _variances(fit)
     within = sum(random) + residual
-    terms = tuple([f"({part.label})" for part in fit.rows.random])
+    terms = tuple([f"{part.written}" for part in fit.rows.random])
     shares = tuple([v / within for v in random])
     return IntraClass(sum(random) / within, sum(random) / (fixed + within), terms, tuple(random), shares, backend)
 

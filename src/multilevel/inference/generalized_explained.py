@@ -108,5 +108,5 @@ def _variances(fit: GeneralizedMixedFit) -> tuple[float, dict[str, float], float
         if part.n_levels == fit.rows.n:
             residual += variance
         else:
-            between[f"({part.label})"] = variance
+            between[f"{part.written}"] = variance
     return float(np.var(mean, ddof=1)), between, residual

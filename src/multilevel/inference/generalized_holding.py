@@ -34,6 +34,8 @@ class GeneralizedHolder:
     def __init__(self, fit: GeneralizedFit) -> None:
         if isinstance(fit.family, Quasi):
             raise InferenceError(f"the {fit.family.name} family has no likelihood to profile; use Wald intervals")
+        if not fit.estimate.residual:
+            raise InferenceError("glmer profiles no models without residuals; fit by lmer(..., dispformula='~0')")
         self.fit, self.likelihood = fit, likelihood_of(fit)
         if self.likelihood.n_agq == 0:
             raise InferenceError("with n_agq=0 the likelihood of beta is not known; fit with n_agq=1 to profile it")
@@ -67,12 +69,17 @@ class GeneralizedHolder:
         if kind == "coefficient":
             coordinates, at = _Plain(x), self.m + i
         else:
-            offset = sum(_entries(part.structure, len(part.names)) for part in self.fit.varying[: p.term])
+            offset = sum(part.n_theta for part in self.fit.varying[: p.term])
             part = self.fit.varying[p.term]
+            if part.structure not in ("us", "diag"):
+                raise InferenceError(
+                    f"profiles of standard deviations and correlations of {part.written} are not there; "
+                    'use method="boot", or names of coefficients'
+                )
             k = len(part.names)
             if part.structure == "us" and k > 1:
                 first = [i] if kind == "sd" else [p.i, p.j]
-                coordinates = _Correlated(x, slice(offset, offset + _entries("us", k)), k, first)
+                coordinates = _Correlated(x, slice(offset, offset + part.n_theta), k, first)
                 at = offset + (0 if kind == "sd" else 1)
             else:
                 coordinates, at = _Plain(x), offset + i
@@ -172,10 +179,6 @@ def _lower(M: Floats) -> Floats:
     signs = np.where(np.diag(R) < 0, -1.0, 1.0)
     lower: Floats = R.T * signs
     return lower
-
-
-def _entries(structure: str, k: int) -> int:
-    return k * (k + 1) // 2 if structure == "us" else k
 
 
 def _inverse(hessian: Floats) -> Floats:

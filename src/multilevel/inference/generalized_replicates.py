@@ -53,6 +53,10 @@ def _drawn(fit: GeneralizedFit, rows: Matrices, rng: np.random.Generator) -> Flo
 def refits_generalized(fit: GeneralizedFit, count: int, seed: Seed, team: int) -> Iterator[tuple[Floats, Any]]:
     """Blocks of responses, a row for each replicate, and what the core made of them."""
     likelihood, e = likelihood_of(fit), fit.estimate
+    if not e.residual:
+        raise InferenceError(
+            "glmer refits no models without residuals; fit by lmer(..., dispformula='~0') for a bootstrap"
+        )
     shape = fit.parameters
     fixed = [False] * len(shape) if fit.modelled else np.isfinite(fit.family.given_shape()).tolist()
     truth = np.concatenate([e.theta, e.beta, shape])

@@ -21,10 +21,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.sums import Floats
+from ..errors import InferenceError
 from ..models.estimate import Fit, estimate_of
 from .sampling import Sampling, pseudo_inverse
 from .satterthwaite import contracted
-from .whitened import Whitened, free, lower, whitened
+from .whitened import Whitened, lower, triangle_of, whitened
 
 STEP = 1e-4  # of a difference, relative to the mean information of a level
 MOMENTLESS = 1e-2  # so near to two denominator degrees of freedom
@@ -83,7 +84,20 @@ class _Direction(NamedTuple):
 
 
 def kenward_roger(fit: Fit) -> KenwardRoger:
-    """The sampling distribution of the fixed effects by Kenward and Roger's method, at the REML estimates."""
+    """The sampling distribution of the fixed effects by Kenward and Roger's method, at the REML estimates.
+
+    InferenceError for structured covariances, in whose parameters Var(y) is not linear.
+    """
+    structured = [part.written for part in fit.rows.random if part.structure not in ("us", "diag")]
+    if not fit.estimate.residual:
+        raise InferenceError(
+            'Kenward-Roger\'s method is not there for models without residuals; use df="satterthwaite"'
+        )
+    if structured:
+        raise InferenceError(
+            f"Kenward-Roger's method needs a covariance that is linear in its parameters, and that of {structured[0]} "
+            'is not; use df="satterthwaite"'
+        )
     note = ""
     if not fit.estimate.reml:
         note = "Kenward-Roger's method is defined for REML: these are the estimates of the model fitted by REML."
@@ -136,7 +150,10 @@ def _directions(fit: Fit) -> list[_Direction]:
 
 
 def _pieces(fit: Fit, factors: tuple[Floats, ...], directions: list[_Direction]) -> _Pieces:
-    theta = [free(factor, part) for factor, part in zip(factors, fit.rows.random, strict=True)]
+    theta = [
+        triangle_of(factor) if part.structure == "us" else np.diag(factor)
+        for factor, part in zip(factors, fit.rows.random, strict=True)
+    ]
     parts = fit.sums.core.contractions(np.concatenate(theta))
     T = np.array([d.v @ parts[d.term][0] @ d.v for d in directions])
     M = np.array([contracted(parts[d.term][1], np.outer(d.v, d.v)) for d in directions])

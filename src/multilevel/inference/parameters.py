@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from ..data.sums import Floats
-from ..formula import RandomMatrices
+from ..data.sums import Floats, factor_of
+from ..formula import ONE_VARIANCE, RandomMatrices, distinct_pairs
 from ..labelled import unknown_name
 from ..models.components import coefficient_names, components, places, positions
 from ..models.estimate import Fit
@@ -63,7 +63,7 @@ def parameters(fit: Fit) -> tuple[Parameter, ...]:
     varying = [(part, own.component) for own in fit.random_parts for part in own.rows.random]
     for t, (part, component) in enumerate(varying):
         found += _of_term(part, t, component)
-    if not isinstance(fit, GeneralizedFit):
+    if _has_sigma(fit):
         found.append(Parameter("sigma", "sigma", "Residual", "sd"))
     for component in components(fit):
         named = zip(coefficient_names(fit, component), places(fit, component).tolist(), strict=True)
@@ -75,12 +75,27 @@ def _of_term(part: RandomMatrices, t: int, component: str) -> Iterator[Parameter
     """Standard deviations and correlations of the t-th random term."""
     names, group = part.names, part.group
     before = "" if component == "cond" else f"{component}: "
+    if part.structure not in ("us", "diag"):
+        yield from _of_structured(part, t, component, before)
+        return
     for j, name in enumerate(names):
         yield Parameter(f"{before}sd_{name}|{group}", "sd", group, f"{before}sd {name}", t, j, j, component)
         for i, other in enumerate(names):
             if part.structure == "us" and i > j:
                 label = f"{before}cor {other}, {name}"
                 yield Parameter(f"{before}cor_{other}.{name}|{group}", "corr", group, label, t, i, j, component)
+
+
+def _of_structured(part: RandomMatrices, t: int, component: str, before: str) -> Iterator[Parameter]:
+    """Those that differ: one standard deviation where all are equal, the first pair of each correlation."""
+    group, called = part.group, f"{part.structure}({part.what})"
+    one = part.structure in ONE_VARIANCE
+    for j, name in enumerate([called] if one else part.names):
+        yield Parameter(f"{before}sd_{name}|{group}", "sd", group, f"{before}sd {name}", t, j, j, component)
+    pairs = distinct_pairs(part.structure, part.names)
+    for n, (i, j) in enumerate(pairs, 1):
+        name = f"{called}.{n}" if len(pairs) > 1 else called
+        yield Parameter(f"{before}cor_{name}|{group}", "corr", group, f"{before}cor {name}", t, i, j, component)
 
 
 def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats, shape: Floats | None = None) -> Floats:
@@ -90,23 +105,26 @@ def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats, shape: Floats |
     With C = sigma Lambda of a term: sd_i = |C_i|, corr_ij = C_i'C_j / (sd_i sd_j); NaN where a sd is zero.
     """
     columns, at = [], 0
-    for part in fit.varying:
+    for t, part in enumerate(fit.varying):
         k = len(part.names)
-        factor = np.zeros((len(sigma), k, k))
-        for j in range(k):
-            size = k - j if part.structure == "us" else 1
-            factor[:, j : j + size, j] = theta[:, at : at + size]
-            at += size
+        own = theta[:, at : at + part.n_theta]
+        factor = np.array([factor_of(part, row) for row in own]).reshape(-1, k, k)
+        at += part.n_theta
         length = np.sqrt(np.einsum("rij,rij->ri", factor, factor))
         with np.errstate(divide="ignore", invalid="ignore"):
             unit = factor / length[:, :, None]
-        for j in range(k):
-            columns.append(sigma * length[:, j])
-            if part.structure == "us":
-                columns += [np.clip(np.einsum("rc,rc->r", unit[:, i], unit[:, j]), -1.0, 1.0) for i in range(j + 1, k)]
+        for p in _of_term(part, t, "cond"):
+            if p.kind == "sd":
+                columns.append(sigma * length[:, p.i])
+            else:
+                columns.append(np.clip(np.einsum("rc,rc->r", unit[:, p.i], unit[:, p.j]), -1.0, 1.0))
     if len(components(fit)) > 1 and shape is not None:
         beta = np.column_stack([beta, shape])[:, positions(fit)]
-    return np.column_stack([*columns, beta] if isinstance(fit, GeneralizedFit) else [*columns, sigma, beta])
+    return np.column_stack([*columns, sigma, beta] if _has_sigma(fit) else [*columns, beta])
+
+
+def _has_sigma(fit: Fit) -> bool:
+    return fit.estimate.residual and not isinstance(fit, GeneralizedFit)
 
 
 def estimates(fit: Fit) -> Floats:

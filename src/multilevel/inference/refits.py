@@ -11,8 +11,7 @@ from ..data.sums import Floats, Sums
 from ..formula import Design, RandomMatrices
 from ..models.estimate import Estimate, Fit, estimate_of
 from ..models.generalized import GeneralizedFit
-from ..models.generalized_mixed import GeneralizedMixedFit
-from ..models.generalized_mixed import estimate_of as likelihood_estimate
+from ..models.generalized_mixed import GeneralizedMixedFit, estimated
 from ..models.likelihood import Likelihood
 from ..models.shape_models import PARTS
 
@@ -36,6 +35,7 @@ def refitted(
         fit.sums.X if X is None else X,
         fit.sums.weights,
         fit.sums.random if random is None else random,
+        fit.sums.residual,
     )
     return estimate_of(sums.core.fit(reml), sums, reml=reml)
 
@@ -53,8 +53,9 @@ def _by_likelihood(
     own = fit.sums.X if X is None or component != "cond" else X
     if X is not None and models is not None and component != "cond":
         models = models.with_columns(PARTS[component], X)
-    likelihood = Likelihood(replace(rows, X=own, random=random), fit.family, n_agq, curvature, models)
-    return likelihood_estimate(likelihood.fit(), likelihood)
+    residual = fit.estimate.residual
+    likelihood = Likelihood(replace(rows, X=own, random=random), fit.family, n_agq, curvature, models, residual)
+    return estimated(likelihood)
 
 
 def without_term(fit: Fit, number: int) -> tuple[Floats, ...]:

@@ -30,8 +30,10 @@ class Whitened(NamedTuple):
     def theta(self, theta: Floats) -> Floats:
         """Theta (m,) of the model as it was, from that in orthogonal columns."""
         there = replace(self.fit, estimate=replace(self.fit.estimate, theta=theta))
-        parts = zip(self.roots, there.factors, self.fit.rows.random, strict=True)
-        return np.concatenate([free(_taken(root, factor, part), part) for root, factor, part in parts])
+        parts = zip(self.roots, there.factors, there.thetas, self.fit.rows.random, strict=True)
+        return np.concatenate([
+            triangle_of(lower(root @ factor)) if _correlated(part) else own for root, factor, own, part in parts
+        ])  # fmt: skip
 
 
 def whitened(fit: Fit) -> Whitened:
@@ -40,12 +42,13 @@ def whitened(fit: Fit) -> Whitened:
     back = _inverse(R)
     X = _times([fit.sums.X[j] for j in fit.kept], back)
     random, theta, roots = [], [], []
-    for part, factor in zip(fit.rows.random, fit.factors, strict=True):
-        C = _scaled_triangle(part.Z) if _correlated(part) else np.eye(len(factor))
+    for part, factor, own in zip(fit.rows.random, fit.factors, fit.thetas, strict=True):
+        free = _correlated(part) and fit.estimate.residual  # else a term keeps its rows of an identity
+        C = _scaled_triangle(part.Z) if free else np.eye(len(factor))
         roots.append(_inverse(C))
-        theta.append(free(_taken(C, factor, part), part))
-        random.append(replace(part, Z=_times(part.Z, roots[-1])) if _correlated(part) else part)
-    sums = Sums(fit.sums.y, X, fit.sums.weights, tuple(random))
+        theta.append(triangle_of(lower(C @ factor)) if free else own)
+        random.append(replace(part, Z=_times(part.Z, roots[-1])) if free else part)
+    sums = Sums(fit.sums.y, X, fit.sums.weights, tuple(random), fit.sums.residual)
     solution = sums.core.solve(np.concatenate(theta), fit.estimate.reml)
     return Whitened(
         replace(
@@ -64,21 +67,14 @@ def _correlated(part: RandomMatrices) -> bool:
     return part.structure == "us" and len(part.Z) > 1
 
 
-def _taken(change: Floats, factor: Floats, part: RandomMatrices) -> Floats:
-    """Lambda in other coordinates of the effects."""
-    return lower(change @ factor) if _correlated(part) else factor
-
-
 def lower(root: Floats) -> Floats:
     """The lower triangular factor (k, k), with a positive diagonal, of root root' for root (k, .)."""
     L = square(root.T).T
     return L * np.where(np.diag(L) < 0, -1.0, 1.0)
 
 
-def free(factor: Floats, part: RandomMatrices) -> Floats:
-    """The free entries of Lambda, column by column."""
-    if part.structure != "us":
-        return np.diag(factor)
+def triangle_of(factor: Floats) -> Floats:
+    """The lower triangle of Lambda, column by column."""
     return np.concatenate([factor[j:, j] for j in range(len(factor))])
 
 

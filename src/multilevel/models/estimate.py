@@ -10,7 +10,7 @@ Fit            everything a linear (mixed) model knows after it was fitted
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import log
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import Solution
-from ..data.sums import Floats, Sums
+from ..data.sums import Floats, Sums, factor_of
 from ..formula import Design, Matrices, RandomMatrices
 
 SINGULAR = 1e-4  # a scale-free singular value of Lambda below this is zero, as in lme4
@@ -62,11 +62,12 @@ class Estimate:
     n: int  # rows that count
     reml: bool
     certificate: Certificate
+    residual: bool = field(default=True, kw_only=True)  # if not, `sigma` is known, hardly anything, and theta's unit
 
     @property
     def n_parameters(self) -> int:
         """Fixed effects, entries of theta, and sigma."""
-        return len(self.beta) + len(self.theta) + 1
+        return len(self.beta) + len(self.theta) + self.residual
 
     @property
     def loglik(self) -> float:
@@ -147,16 +148,13 @@ class Fit:
     @cached_property
     def factors(self) -> tuple[Floats, ...]:
         """Per term (k, k): Lambda, the lower triangular relative covariance factor; sigma^2 Lambda Lambda' is Psi."""
-        theta, made, at = self.estimate.theta, [], 0
-        for part in self.design.random:
-            k = len(part.names)
-            factor = np.zeros((k, k))
-            for j in range(k):
-                size = k - j if part.structure == "us" else 1
-                factor[j : j + size, j] = theta[at : at + size]
-                at += size
-            made.append(factor)
-        return tuple(made)
+        return tuple([factor_of(part, own) for part, own in zip(self.design.random, self.thetas, strict=True)])
+
+    @property
+    def thetas(self) -> tuple[Floats, ...]:
+        """Per term its part of theta."""
+        ends = np.cumsum([part.n_theta for part in self.design.random])
+        return tuple(np.split(self.estimate.theta, ends)[: len(ends)])
 
     @cached_property
     def posterior(self) -> tuple[tuple[Floats, Floats], ...]:
@@ -186,5 +184,5 @@ def estimate_of(solution: Solution, sums: Sums, *, reml: bool) -> Estimate:
     smallest = tuple(solution.smallest.tolist())
     return Estimate(
         theta, beta, unscaled, solution.sigma, solution.criterion, solution.r2, modes, smallest, len(sums.y), reml,
-        certificate,
+        certificate, residual=sums.residual,
     )  # fmt: skip

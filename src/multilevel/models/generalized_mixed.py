@@ -30,6 +30,7 @@ from .part_fits import PartFit, Posterior, n_entries, part_estimates, part_fits
 from .requested import check_groups, check_parts, check_request
 from .separation import separated, suspected
 from .shape_models import PARTS, ShapeModels, learned_models, learned_rows, parsed_part
+from .whole import check_whole, fit_whole
 
 STEP = 1e-4  # of a standard error, for differences of the modes
 
@@ -166,8 +167,11 @@ def fit_generalized_mixed(
     """Parse, learn, check the response, minimise, return. Arguments and errors are those of `glmer`."""
     parsed = Formula.parse(formula)
     check_request(parsed, family, n_agq, curvature)
+    residual = dispformula is None or "".join(str(dispformula).split()) != "~0"
+    if not residual:
+        check_whole(family, n_agq, ziformula, weights)
     inflation = parsed_part(ziformula, "zero inflation", family)
-    dispersion = parsed_part(dispformula, "dispersion", family)
+    dispersion = parsed_part(dispformula, "dispersion", family) if residual else None
     check_parts(inflation, dispersion)
     also = [name for part in (inflation, dispersion) if part for name in part.variables]
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=True, also=also)
@@ -176,14 +180,14 @@ def fit_generalized_mixed(
     rows, paired = given_response(design, rows, family, inflation is not None)
     counted = counted_rows(rows)
     used = rows.taken(counted)
-    check_groups(used, family, design.slip)
+    check_groups(used, family, design.slip, residual=residual)
     models = learned_models(family, inflation, dispersion, inputs.columns, rows)
     for model in models.by_component().values() if models else ():
         check_groups(model.rows.taken(counted), family, model.design.slip, model.part)
-    likelihood = Likelihood(used, family, n_agq, curvature, models and models.taken(counted))
-    solution = likelihood.fit(None if start is None else _checked_start(start, likelihood))
+    likelihood = Likelihood(used, family, n_agq, curvature, models and models.taken(counted), residual)
+    estimate = estimated(likelihood, None if start is None else _checked_start(start, likelihood))
     return GeneralizedMixedFit(
-        design, rows, _no_sums(used), estimate_of(solution, likelihood), tuple(likelihood.core.kept),
+        design, rows, _no_sums(used), estimate, tuple(likelihood.core.kept),
         inputs.weights_column, dropped, counted, family, paired, weights_given(inputs), likelihood, models,
     )  # fmt: skip
 
@@ -191,11 +195,33 @@ def fit_generalized_mixed(
 def refit_generalized_mixed(fit: GeneralizedMixedFit, rows: Matrices) -> GeneralizedMixedFit:
     """The same model for another response, given as the family takes it."""
     counted = counted_rows(rows)
-    likelihood = Likelihood(rows.taken(counted), fit.family, fit.n_agq, fit.likelihood.curvature, fit.likelihood.models)
-    estimate = estimate_of(likelihood.fit(), likelihood)
+    known = fit.likelihood
+    likelihood = Likelihood(
+        rows.taken(counted), fit.family, fit.n_agq, known.curvature, known.models, residual=known.residual
+    )
+    estimate = estimated(likelihood)
     return GeneralizedMixedFit(
         fit.design, rows, _no_sums(likelihood.rows), estimate, tuple(likelihood.core.kept), fit.weights_column,
         fit.missing, counted, fit.family, fit.paired, fit.weighted, likelihood, fit.models,
+    )  # fmt: skip
+
+
+def estimated(likelihood: Likelihood, start: Floats | None = None) -> GeneralizedMixedEstimate:
+    """The maximum of the likelihood."""
+    if likelihood.residual:
+        return estimate_of(likelihood.fit(start), likelihood)
+    whole = fit_whole(likelihood, start)
+    estimate, s = estimate_of(whole.at, likelihood), whole.linear
+    m, p = len(s.theta), len(s.beta)
+    hessian = np.zeros((m + p, m + p))
+    hessian[:m, :m] = 2.0 * np.linalg.pinv(whole.vcov_theta)
+    hessian[m:, m:] = 2.0 * np.linalg.inv(whole.vcov)
+    certificate = Certificate(
+        s.converged, s.decrement, s.lowest_curvature, s.boundary_slope, s.evaluations, whole.engine
+    )  # fmt: skip
+    return replace(
+        estimate, criterion=s.criterion, unscaled_vcov=whole.vcov, n_shape=0, smallest=tuple(s.smallest.tolist()),
+        certificate=certificate, residual=False, hessian=hessian, vcov_rx=s.sigma**2 * s.unscaled_vcov,
     )  # fmt: skip
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import GeneralizedMixed, GeneralizedSolution
-from ..data.sums import STRUCTURES, Floats
+from ..data.sums import Floats
 from ..errors import FitError
 from ..families import Family, NegativeBinomial
-from ..formula import Matrices
+from ..formula import Covariance, Matrices
 from .shape_models import PARTS, ShapeModels
 
 Curvature: TypeAlias = Literal["expected", "observed"]
@@ -37,9 +37,10 @@ class Likelihood:
         Poisson, negative binomial of a given size), as glmmTMB for families whose shape is estimated.
     models : of the dispersion and of inflated zeros, on these rows; None: without. Random terms of one of them come
         last in theta and among the modes.
+    residual : False for gaussian responses without residuals, see `whole`.
     """
 
-    __slots__ = ("_core", "curvature", "family", "models", "n_agq", "rows")
+    __slots__ = ("_core", "curvature", "family", "models", "n_agq", "residual", "rows")
 
     def __init__(
         self,
@@ -48,7 +49,9 @@ class Likelihood:
         n_agq: int,
         curvature: Curvature | None,
         models: ShapeModels | None = None,
+        residual: bool = True,
     ) -> None:
+        self.residual = residual
         self.models = models
         self.rows = rows
         self.family = family
@@ -88,7 +91,7 @@ class Likelihood:
     def _given_rows(self) -> GeneralizedMixed:
         places: dict[str, int] = {}
         factors: list[tuple[NDArray[np.int32], int]] = []
-        terms: list[tuple[int, tuple[Floats, ...], int]] = []
+        terms: list[tuple[int, tuple[Floats, ...], Covariance]] = []
         inflating, dispersing = [self.models.random(part) if self.models else () for part in PARTS.values()]
         if self.models and self.models.sign < 0:
             dispersing = tuple([replace(part, Z=tuple([-z for z in part.Z])) for part in dispersing])
@@ -96,7 +99,7 @@ class Likelihood:
             if part.group not in places:
                 places[part.group] = len(factors)
                 factors.append((part.codes, part.n_levels))
-            terms.append((places[part.group], part.Z, STRUCTURES[part.structure]))
+            terms.append((places[part.group], part.Z, part.covariance))
         y, name = self.rows.y, self.family.name
         assert y is not None
         return GeneralizedMixed(
@@ -112,4 +115,4 @@ class Likelihood:
         return self.family.parameters(np.where(np.isfinite(given), given, spread if spread > 0 else 1.0))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Likelihood, (self.rows, self.family, self.n_agq, self.curvature, self.models)
+        return Likelihood, (self.rows, self.family, self.n_agq, self.curvature, self.models, self.residual)

@@ -35,6 +35,7 @@ def fit_linear_mixed(
     contrasts: Mapping[str, str] | None = None,
     missing: Missing = "drop",
     start: Sequence[float] | Floats | None = None,
+    dispformula: str | None = None,
 ) -> Fit:
     """Parse, learn, add up, minimise, return. Arguments and errors are those of `lmer`."""
     parsed = Formula.parse(formula)
@@ -42,16 +43,19 @@ def fit_linear_mixed(
         raise FormulaError(f"{parsed.text!r} has no random term, such as (1 | group); add one, or use lm")
     if not isinstance(reml, bool | np.bool_):
         raise FitError(f"REML is {reml!r}; expected True (restricted maximum likelihood) or False (maximum likelihood)")
+    residual = has_residual(dispformula)
+    if not residual and weights is not None:
+        raise FitError("dispformula='~0' leaves no residuals that weights could be about; give one of them")
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=False)
     design, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=inputs.extra)
     dropped = inputs.missing(rows, missing)
-    check_groups(rows, design.slip)
-    return _minimised(design, rows, inputs.weights_column, dropped, bool(reml), start)
+    check_groups(rows, design.slip, residual)
+    return _minimised(design, rows, inputs.weights_column, dropped, bool(reml), start, residual)
 
 
 def refit_linear_mixed(fit: Fit, rows: Matrices) -> Fit:
     """The same model for another response."""
-    return _minimised(fit.design, rows, fit.weights_column, fit.missing, fit.estimate.reml, None)
+    return _minimised(fit.design, rows, fit.weights_column, fit.missing, fit.estimate.reml, None, fit.sums.residual)
 
 
 def _minimised(
@@ -61,12 +65,13 @@ def _minimised(
     missing: dict[str, int],
     reml: bool,
     start: Sequence[float] | Floats | None,
+    residual: bool,
 ) -> Fit:
-    sums = add_up(rows)
+    sums = add_up(rows, residual)
     check_response(design, sums)
     solution = sums.core.fit(reml, None if start is None else _checked_theta(start, "start", sums))
     fit = Fit(design, rows, sums, estimate_of(solution, sums, reml=reml), tuple(sums.core.kept), weights, missing, None)
-    if not solution.sigma > SUSPICIOUS * sums.core.residual_scale:
+    if residual and not solution.sigma > SUSPICIOUS * sums.core.residual_scale:
         check_residuals(fit)
     return fit
 
@@ -76,25 +81,39 @@ def criterion_at(fit: Fit, theta: Sequence[float] | Floats) -> float:
     return fit.sums.core.criterion(_checked_theta(theta, "theta", fit.sums), fit.estimate.reml)
 
 
-def add_up(rows: Matrices) -> Sums:
+def has_residual(dispformula: str | None) -> bool:
+    """Whether rows have residuals; FitError for a model of their variance."""
+    plain = None if dispformula is None else "".join(str(dispformula).split())
+    if plain not in (None, "~1", "~0"):
+        raise FitError(
+            f"dispformula is {dispformula!r}; lmer knows '~1' (one residual variance) and '~0' (no residuals): for a "
+            "model of the residual variance use glmer(..., family='gaussian', dispformula=...)"
+        )
+    return plain != "~0"
+
+
+def add_up(rows: Matrices, residual: bool = True) -> Sums:
     """The sums of all complete rows."""
     y = response_of(rows)
-    return Sums(y if rows.offset is None else y - rows.offset, rows.X, rows.extra.get("weights"), rows.random)
+    return Sums(y if rows.offset is None else y - rows.offset, rows.X, rows.extra.get("weights"), rows.random, residual)
 
 
-def check_groups(rows: Matrices, slip: str) -> None:
-    """FitError for a grouping factor with one level, or as many random effects as rows, which `slip` may explain."""
+def check_groups(rows: Matrices, slip: str, residual: bool = True) -> None:
+    """FitError for a grouping factor with one level, or as many random effects as rows that have residuals too.
+
+    `slip` may explain it.
+    """
     for part in rows.random:
         levels, effects = part.n_levels, len(part.names) if part.structure == "us" else 1
         if levels == 1:
             raise FitError(
                 f"the grouping factor {part.group} has a single level, {part.levels[0]!r}; how groups vary can only be "
-                f"estimated from two or more: leave ({part.label}) out"
+                f"estimated from two or more: leave {part.written} out"
             )
-        if levels * effects >= rows.n:
+        if residual and levels * effects >= rows.n:
             each = f" ({levels} levels of {part.group}, {effects} effects each)" if effects > 1 else ""
             raise FitError(
-                f"({part.label}) has {levels * effects} random effects{each} for {rows.n} rows; with as many effects "
+                f"{part.written} has {levels * effects} random effects{each} for {rows.n} rows; with as many effects "
                 "as rows they cannot be told from the residuals: use another grouping factor, or simplify the term"
                 + slip
             )

@@ -74,5 +74,4 @@ def part_fits(
 
 def n_entries(parts: Sequence[RandomMatrices]) -> int:
     """Entries of theta that these terms have."""
-    sizes = [(len(part.names), part.structure) for part in parts]
-    return sum(k * (k + 1) // 2 if structure == "us" else k for k, structure in sizes)
+    return sum(part.n_theta for part in parts)

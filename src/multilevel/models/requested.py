@@ -25,11 +25,11 @@ def check_request(formula: Formula, family: Family, n_agq: int, curvature: Curva
         raise FitError(f"curvature is {curvature!r}; expected 'expected', 'observed' or None")
 
 
-def check_groups(rows: Matrices, family: Family, slip: str, where: str = "") -> None:
+def check_groups(rows: Matrices, family: Family, slip: str, where: str = "", *, residual: bool = True) -> None:
     """FitError for a grouping factor with one level, or more random effects than rows.
 
     As many as rows are allowed, but for responses whose residuals they could not be told from. `slip`: why there may be
-    so many; `where`: in which model beside that of the mean.
+    so many; `where`: in which model beside that of the mean; `residual`: whether there are residuals.
     """
     inside = f" in the model of {where}" if where else ""
     for part in rows.random:
@@ -37,13 +37,13 @@ def check_groups(rows: Matrices, family: Family, slip: str, where: str = "") -> 
         if levels == 1:
             raise FitError(
                 f"the grouping factor {part.group} has a single level, {part.levels[0]!r}; how groups vary can only be "
-                f"estimated from two or more: leave ({part.label}) out{inside}"
+                f"estimated from two or more: leave {part.written} out{inside}"
             )
-        alike = not where and family.name in ("gaussian", "student_t") and levels * effects == rows.n
+        alike = residual and not where and family.name in ("gaussian", "student_t") and levels * effects == rows.n
         if levels * effects > rows.n or alike:
             each = f" ({levels} levels of {part.group}, {effects} effects each)" if effects > 1 else ""
             raise FitError(
-                f"({part.label}){inside} has {levels * effects} random effects{each} for {rows.n} rows; "
+                f"{part.written}{inside} has {levels * effects} random effects{each} for {rows.n} rows; "
                 + ("they cannot be told from the residuals" if alike else "so many cannot be told apart")
                 + f": use another grouping factor, or simplify the term{slip}"
             )

@@ -298,7 +298,7 @@ def _refuse_correlations(group: Group, name: str, parts: Sequence[RandomMatrices
     for i, j in np.argwhere(np.triu(group.corr, 1)):
         pair = {effects[i], effects[j]}
         if not any(part.structure == "us" and pair <= set(part.names) for part in parts):
-            terms = " + ".join(f"({part.label})" for part in parts)
+            terms = " + ".join(f"{part.written}" for part in parts)
             raise DataError(
                 f"the truth has the correlation {group.corr[i, j]:g} of {effects[i]} and {effects[j]} by {name}, which "
                 f"{terms} does not allow; leave it out, or write the two in one term with a single bar"

@@ -233,26 +233,28 @@ std::vector<std::int64_t> sorted_by_levels(const Combinations& c, int factors, c
 //
 //     z'Pz = z_v'(X'MX + R'P_SS R) z_v + 2 z_v'R'P_SS z_S + z_S'P_SS z_S
 //
-// whose first matrices are the same for all rows with the same v. R'P_SS is computed where it is asked for.
+// whose first matrices are the same for all rows with the same v. R'P_SS is computed where some row asks for it, for many
+// groups of rows together, so that a column of P_SS is read once for all of them.
 struct Elimination::Passed {
-  int k = 0;                               // effects in v
-  Vec x, y, own;                           // q x k of which `reached` are not zero; K x k; k x k
-  std::set<std::int64_t> levels;           // to be passed, by their first effect, in the order of elimination
-  std::vector<std::int64_t> reached, seen; // in the core
-  std::vector<char> known;
-  const double* P = nullptr;               // P_SS, core x core
-  Vec R, RP;                               // k rows of `reached`; core x k
+  struct Group {
+    int k = 0;                                 // effects in v
+    Vec own, R, RP;                            // k x k; k rows of `reached`; `needed` x k
+    std::vector<std::int64_t> reached, needed; // in the core, in order
+  };
+  std::vector<Group> groups;
+  std::size_t at = 0;                          // the group that is passed
+  Vec x, y;                                    // q x k, zero but for what is on its way; K x k
+  std::set<std::int64_t> levels;               // to be passed, by their first effect, in the order of elimination
+  std::vector<std::size_t> place;              // of an effect of the core in `needed`
+  const double* P = nullptr;                   // P_SS, core x core
 };
 
 void Elimination::pass_forward(const std::vector<std::int64_t>& effects, Passed& w) const {
-  const int k = w.k = static_cast<int>(effects.size());
-  for (std::int64_t e : w.seen) w.known[e] = 0;
-  w.seen.clear();
-  w.reached.clear();
-  w.own.assign(static_cast<std::size_t>(k) * k, 0.0);
+  Passed::Group& g = w.groups[w.at];
+  const int k = g.k = static_cast<int>(effects.size());
+  g.reached.clear();
+  g.own.assign(static_cast<std::size_t>(k) * k, 0.0);
   w.x.resize(static_cast<std::size_t>(q_) * std::max(k, 1), 0.0);
-  w.known.resize(core_, 0);
-  w.RP.resize(static_cast<std::size_t>(core_) * std::max(k, 1));
   const auto meet = [&](std::int64_t effect) {
     const int f = factor_at(effect);
     w.levels.insert(effect - (effect - shape_[f].offset) % shape_[f].K);
@@ -274,62 +276,71 @@ void Elimination::pass_forward(const std::vector<std::int64_t>& effects, Passed&
         for (int a = 0; a < k; ++a) w.y[i * k + a] += M[i * K + b] * xv[b * k + a];
     for (int i = 0; i < K; ++i)
       for (int a = 0; a < k; ++a)
-        for (int b = 0; b < k; ++b) w.own[a * k + b] += xv[i * k + a] * w.y[i * k + b];
+        for (int b = 0; b < k; ++b) g.own[a * k + b] += xv[i * k + a] * w.y[i * k + b];
     std::fill_n(xv, static_cast<std::size_t>(K) * k, 0.0);
     const SparsePattern& s = pattern_->factors[f];
     for (std::int64_t r = s.ptr[v]; r < s.ptr[v + 1]; ++r) {
       const std::int64_t e = s.row[r];
       double* xe = w.x.data() + e * k;
       const bool core = core_ && e >= core_offset_;
-      if (core && std::all_of(xe, xe + k, [](double x) { return x == 0.0; })) w.reached.push_back(e);
+      if (core && std::all_of(xe, xe + k, [](double x) { return x == 0.0; })) g.reached.push_back(e);
       for (int i = 0; i < K; ++i)
         for (int a = 0; a < k; ++a) xe[a] -= sparse_[f].val[r * K + i] * w.y[i * k + a];
       if (!core) meet(e);
     }
   }
-  std::sort(w.reached.begin(), w.reached.end());
-  w.reached.erase(std::unique(w.reached.begin(), w.reached.end()), w.reached.end());
-  w.R.resize(w.reached.size() * k);
-  for (int a = 0; a < k; ++a)
-    for (std::size_t i = 0; i < w.reached.size(); ++i) w.R[a * w.reached.size() + i] = w.x[w.reached[i] * k + a];
-  for (std::int64_t& e : w.reached) e -= core_offset_;
-  for (std::int64_t e : w.reached) {
-    const double *RP = through_core(e, w);
-    double* xe = w.x.data() + (core_offset_ + e) * k;
-    for (int a = 0; a < k; ++a)
-      for (int b = 0; b < k; ++b) w.own[a * k + b] += xe[a] * RP[b];
+  std::sort(g.reached.begin(), g.reached.end());
+  g.reached.erase(std::unique(g.reached.begin(), g.reached.end()), g.reached.end());
+  g.R.resize(g.reached.size() * k);
+  for (std::size_t i = 0; i < g.reached.size(); ++i) {
+    double* xe = w.x.data() + g.reached[i] * k;
+    for (int a = 0; a < k; ++a) g.R[a * g.reached.size() + i] = xe[a];
     std::fill_n(xe, k, 0.0);
+    g.reached[i] -= core_offset_;
   }
+  g.needed.insert(g.needed.end(), g.reached.begin(), g.reached.end());
+  std::sort(g.needed.begin(), g.needed.end());
+  g.needed.erase(std::unique(g.needed.begin(), g.needed.end()), g.needed.end());
+  if (!k) g.needed.clear();
+  g.RP.resize(g.needed.size() * k);
 }
 
-// R'P_SS of one effect of the core (k), after select_core.
-const double* Elimination::through_core(std::int64_t effect, Passed& w) const {
-  double* RP = w.RP.data() + effect * w.k;
-  if (w.known[effect]) return RP;
-  w.known[effect] = 1;
-  w.seen.push_back(effect);
-  const double* P = w.P + effect * core_;
-  const std::size_t n = w.reached.size();
-  const std::int64_t* at = w.reached.data();
-  for (int a = 0; a < w.k; ++a) {
-    const double* r = w.R.data() + a * n;
-    double s[4] = {};
-    std::size_t i = 0;
-    for (; i + 4 <= n; i += 4)
-      for (int j = 0; j < 4; ++j) s[j] += P[at[i + j]] * r[i + j];
-    for (; i < n; ++i) s[0] += P[at[i]] * r[i];
-    RP[a] = (s[0] + s[1]) + (s[2] + s[3]);
+// R'P_SS of the effects of the core that each group needs, after select_core.
+void Elimination::pass_core(Passed& w, std::size_t groups) const {
+  std::vector<std::size_t> next(groups, 0);
+  for (std::int64_t effect = 0; effect < core_; ++effect) {
+    const double* P = w.P + effect * core_;
+    for (std::size_t t = 0; t < groups; ++t) {
+      Passed::Group& g = w.groups[t];
+      if (next[t] == g.needed.size() || g.needed[next[t]] != effect) continue;
+      double* RP = g.RP.data() + next[t]++ * g.k;
+      const std::size_t n = g.reached.size();
+      const std::int64_t* at = g.reached.data();
+      for (int a = 0; a < g.k; ++a) {
+        const double* r = g.R.data() + a * n;
+        double s[4] = {};
+        std::size_t i = 0;
+        for (; i + 4 <= n; i += 4)
+          for (int j = 0; j < 4; ++j) s[j] += P[at[i + j]] * r[i + j];
+        for (; i < n; ++i) s[0] += P[at[i]] * r[i];
+        RP[a] = (s[0] + s[1]) + (s[2] + s[3]);
+      }
+    }
   }
-  return RP;
 }
 
 void Elimination::variances_of(const Combinations& c, const std::int64_t* begin, const std::int64_t* end, Passed& w, Vec& out) const {
-  std::vector<std::int64_t> effects, at_core;
+  Passed::Group& g = w.groups[w.at];
+  const int k = g.k;
+  w.place.resize(core_);
+  for (std::size_t i = 0; i < g.needed.size(); ++i) w.place[g.needed[i]] = i;
+  for (std::size_t i = 0; i < g.reached.size(); ++i) {
+    const double* RP = g.RP.data() + w.place[g.reached[i]] * k;
+    for (int a = 0; a < k; ++a)
+      for (int b = 0; b < k; ++b) g.own[a * k + b] += g.R[a * g.reached.size() + i] * RP[b];
+  }
+  std::vector<std::int64_t> at_core;
   Vec zv, zs;
-  for (int f = 0; f < pattern_->sparse; ++f)
-    for (int a = 0; c.level[f][*begin] >= 0 && a < shape_[f].K; ++a)
-      effects.push_back(shape_[f].offset + static_cast<std::int64_t>(c.level[f][*begin]) * shape_[f].K + a);
-  pass_forward(effects, w);
   for (const std::int64_t* row = begin; row != end; ++row) {
     const std::int64_t i = *row;
     zv.clear();
@@ -339,18 +350,18 @@ void Elimination::variances_of(const Combinations& c, const std::int64_t* begin,
       const int K = shape_[f].K;
       for (int a = 0; c.level[f][i] >= 0 && a < K; ++a) {
         (f < pattern_->sparse ? zv : zs).push_back(c.z[f][i * K + a]);
-        if (f >= pattern_->sparse) at_core.push_back(shape_[f].offset - core_offset_ + static_cast<std::int64_t>(c.level[f][i]) * K + a);
+        if (f >= pattern_->sparse) at_core.push_back(in_core(f, c.level[f][i]) + a);
       }
     }
     double sum = 0.0;
-    for (int a = 0; a < w.k; ++a)
-      for (int b = 0; b < w.k; ++b) sum += zv[a] * w.own[a * w.k + b] * zv[b];
+    for (int a = 0; a < k; ++a)
+      for (int b = 0; b < k; ++b) sum += zv[a] * g.own[a * k + b] * zv[b];
     for (std::size_t s = 0; s < zs.size(); ++s) {
       const double* P = w.P + at_core[s] * core_;
       for (std::size_t t = 0; t < zs.size(); ++t) sum += zs[s] * P[at_core[t]] * zs[t];
-      if (!w.k) continue;
-      const double* RP = through_core(at_core[s], w);
-      for (int a = 0; a < w.k; ++a) sum += 2.0 * zs[s] * RP[a] * zv[a];
+      if (!k) continue;
+      const double* RP = g.RP.data() + w.place[at_core[s]] * k;
+      for (int a = 0; a < k; ++a) sum += 2.0 * zs[s] * RP[a] * zv[a];
     }
     out[i] = sum;
   }
@@ -379,12 +390,36 @@ Vec Elimination::variances(const Combinations& c) {
   const std::int64_t groups = static_cast<std::int64_t>(start.size()) - 1;
   const int jobs = static_cast<int>((groups + kTargets - 1) / kTargets);
   std::vector<Passed> work(thread_count());
-  for (Passed& w : work) w.P = P.data();
+  for (Passed& w : work) {
+    w.P = P.data();
+    w.groups.resize(kTargets);
+  }
   Vec out(c.n, 0.0);
   parallel_for(jobs, 100.0 * c.n, [&](int job, int thread) {
-    const std::int64_t last = std::min<std::int64_t>(groups, (job + 1LL) * kTargets);
-    for (std::int64_t g = static_cast<std::int64_t>(job) * kTargets; g < last; ++g)
-      variances_of(c, order.data() + start[g], order.data() + start[g + 1], work[thread], out);
+    Passed& w = work[thread];
+    const std::int64_t first = static_cast<std::int64_t>(job) * kTargets, last = std::min<std::int64_t>(groups, first + kTargets);
+    std::vector<std::int64_t> effects;
+    for (std::int64_t g = first; g < last; ++g) {
+      w.at = g - first;
+      effects.clear();
+      w.groups[w.at].needed.clear();
+      for (int f = 0; f < static_cast<int>(shape_.size()); ++f) {
+        const int K = shape_[f].K;
+        if (f < pattern_->sparse) {
+          const std::int32_t level = c.level[f][order[start[g]]];
+          for (int a = 0; level >= 0 && a < K; ++a) effects.push_back(shape_[f].offset + static_cast<std::int64_t>(level) * K + a);
+        } else {
+          for (std::int64_t row = start[g]; row < start[g + 1]; ++row)
+            for (int a = 0; c.level[f][order[row]] >= 0 && a < K; ++a) w.groups[w.at].needed.push_back(in_core(f, c.level[f][order[row]]) + a);
+        }
+      }
+      pass_forward(effects, w);
+    }
+    pass_core(w, last - first);
+    for (std::int64_t g = first; g < last; ++g) {
+      w.at = g - first;
+      variances_of(c, order.data() + start[g], order.data() + start[g + 1], w, out);
+    }
   });
   return out;
 }

@@ -205,7 +205,7 @@ class Elimination final : public Engine {
   // variances of combinations
   struct Passed;
   void pass_forward(const std::vector<std::int64_t>& effects, Passed& w) const;
-  const double* through_core(std::int64_t effect, Passed& w) const;
+  void pass_core(Passed& w, std::size_t groups) const;
   void variances_of(const Combinations& c, const std::int64_t* begin, const std::int64_t* end, Passed& w, Vec& out) const;
   // panel by panel (dense_core.cpp)
   void eliminate_core(Mat& cross, LogProduct& det);

@@ -708,7 +708,7 @@ def test_new_responses_are_predicted_as_in_emmeans(
         (lambda m: m.predict(0.0), "sigma is 0.0; expected a positive standard deviation"),
         (lambda m: m.predict(np.inf), "sigma is inf"),
         (lambda m: m.predict(1.0, 2.0), "level"),
-        (lambda m: m.pairs().predict(1.0), "for means of gaussian responses, not contrasts"),
+        (lambda m: m.pairs().predict(1.0), "for means of gaussian responses, not for contrasts"),
     ],
 )
 def test_what_cannot_be_predicted(ask: Any, words: str) -> None:

@@ -60,7 +60,7 @@ def fitted(formula: str, data: Any, arguments: argparse.Namespace, *, reml: bool
     if not _is_mixed(formula):
         return glm(formula, data, family, weights=weights) if family else lm(formula, data, weights=weights)
     if not family:
-        return lmer(formula, data, REML=reml, weights=weights)
+        return lmer(formula, data, REML=reml, weights=weights, dispformula=arguments.dispformula)
     given = {"n_agq": arguments.agq, "ziformula": arguments.ziformula, "dispformula": arguments.dispformula}
     return glmer(
         formula, data, family, weights=weights, **{name: value for name, value in given.items() if value is not None}
@@ -71,7 +71,8 @@ def check_options(formulas: Sequence[str], arguments: argparse.Namespace, *, ml:
     """FormulaError for an option that none of the formulas has a use for."""
     mixed, family = any(map(_is_mixed, formulas)), arguments.family
     for name in OF_GLMER:
-        if getattr(arguments, name) is not None and not (mixed and family):
+        asked = getattr(arguments, name) is not None and not (name == "dispformula" and mixed)
+        if asked and not (mixed and family):
             raise FormulaError(
                 f"--{name} is for generalized models with random effects: give --family and a term like (1 | g)"
             )

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from reference_data import load
+from test_structures import CASES, check_agreement
 
 from multilevel import families, glm, glmer
 from multilevel.errors import MultilevelWarning, SeparationWarning, SingularFitWarning
@@ -277,6 +278,12 @@ def test_more_of_glmm_tmb(reference):
         none = "gamma" in reference["family"] and "disp" in reference and reference["disp"]
         if not none and not any(name in reference["family"] for name in ("beta", "truncated")):
             np.testing.assert_allclose(m.residuals("pearson")[:5], reference["pearson"], rtol=2e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("reference", "engine"), CASES, ids=[f"{r['id']} {e.__name__}" for r, e in CASES])
+def test_structures(reference, engine, verdict):
+    check_agreement(reference, engine)
+    verdict()
 
 
 # ---- optima known from several engines -------------------------------------------------------------------------------

@@ -64,7 +64,9 @@ def fitted(formula: str, data: Any, arguments: argparse.Namespace, *, reml: bool
     family, weights = arguments.family, arguments.weights
     mixed, parts = _is_mixed(formula), {name: getattr(arguments, name) for name in PARTS}
     if not family:
-        return lmer(formula, data, REML=reml, weights=weights) if mixed else lm(formula, data, weights=weights)
+        if mixed:
+            return lmer(formula, data, REML=reml, weights=weights, dispformula=arguments.dispformula)
+        return lm(formula, data, weights=weights)
     if not mixed:
         return glm(formula, data, family, weights=weights, **parts)
     return glmer(formula, data, family, weights=weights, n_agq=1 if arguments.agq is None else arguments.agq, **parts)
@@ -76,7 +78,7 @@ def check_options(formulas: Sequence[str], arguments: argparse.Namespace, *, ml:
     if arguments.agq is not None and not (mixed and family):
         raise FormulaError("--agq is for generalized models with random effects: give --family and a term like (1 | g)")
     for name in PARTS:
-        if getattr(arguments, name) is not None and not family:
+        if getattr(arguments, name) is not None and not family and not (name == "dispformula" and mixed):
             raise FormulaError(f"--{name} is for generalized models: give --family")
     if ml and family:
         raise FormulaError("generalized models are always fitted by maximum likelihood; leave --ml out")

@@ -30,7 +30,9 @@ def as_bar(node: Node, source: str) -> tuple[Operation, Structure] | None:
                 known = ", ".join(f"{other}()" for other in STRUCTURES)
                 fail(source, node.at, f"the covariance structure {name}() is not available; expected one of {known}")
             if name not in BY_NAME:
-                fail(source, node.at, f"{name}() is no covariance structure{nearest(name, BY_NAME)}")
+                if meant := nearest(name, BY_NAME):
+                    fail(source, node.at, f"{name}() is no covariance structure{meant}")
+                return None
             if name not in ("diag", "homdiag") and operator == "||":
                 fail(source, bar.at, f"{name}() asks for correlations and '||' for none; write one of them")
             return bar, BY_NAME[name]

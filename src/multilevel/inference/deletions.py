@@ -120,8 +120,8 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
     """Likelihood ratio tests of the random terms: slopes left out of their term, intercepts with it.
 
     From (x | g) the slope of x is left out, (1 | g) remains; (1 | g) is left out as a whole. Of several slopes each one
-    that no interaction contains. As in lmerTest, (0 + x | g) becomes (1 | g), unless this is there already. Terms with a
-    structure, such as ar1(), are left out as a whole. Models are fitted anew by the fit's own criterion, REML or
+    that no interaction contains. As in lmerTest, (0 + x | g) becomes (1 | g), unless this is there already. Terms with
+    a structure, such as ar1(), are left out as a whole. Models are fitted anew by the fit's own criterion, REML or
     maximum likelihood; where the last random term goes, it is that of a linear model.
 
     Two p-values: of the chi-square distribution, as lme4 has it, too large because a variance cannot be negative; and

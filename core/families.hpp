@@ -126,6 +126,8 @@ class Likelihood {
   double own_rows(std::int64_t n, const double* y, const double* omega, const double* eta, const Vec& row_shape, Detail detail, RowDerivatives& out) const;
   double modelled_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const;
   void mix(std::int64_t n, const double* y, const double* omega, const Vec& logit, Detail detail, RowDerivatives& own, RowDerivatives& out) const;
+  bool weights_multiply() const;  // or are trials, or divide the dispersion
+  void inflate(std::int64_t n, const double* y, const double* omega, Detail detail, RowDerivatives& own) const;
   void disperse(std::int64_t n, Detail detail, RowDerivatives& own, RowDerivatives& out) const;
   void spread_over_columns(RowDerivatives& d) const;
   void own_start(double mean, double variance, double* log_shape) const;

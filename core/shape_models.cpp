@@ -15,23 +15,11 @@
 #include "families.hpp"
 #include "mixture.hpp"
 #include "refused.hpp"
+#include "views.hpp"
 
 namespace multilevel {
 
 namespace {
-
-// Weights of the others are trials, or divide the dispersion.
-bool weights_multiply(Family family) {
-  switch (family) {
-    case Family::binomial:
-    case Family::beta_binomial:
-    case Family::gaussian:
-    case Family::gamma:
-    case Family::inverse_gaussian:
-    case Family::tweedie: return false;
-    default: return true;
-  }
-}
 
 // Coefficients whose predictors are nearest to one number.
 void nearest(const ShapeModel& model, double value, Vec& out) {
@@ -54,6 +42,18 @@ void nearest(const ShapeModel& model, double value, Vec& out) {
 }
 
 }  // namespace
+
+bool Likelihood::weights_multiply() const {
+  switch (family_) {
+    case Family::binomial:
+    case Family::beta_binomial:
+    case Family::gaussian:
+    case Family::gamma:
+    case Family::inverse_gaussian:
+    case Family::tweedie: return false;
+    default: return true;
+  }
+}
 
 bool Likelihood::has_zeros() const {
   switch (family_) {
@@ -80,8 +80,7 @@ void Likelihood::set_models(std::vector<ShapeModel> models, std::int64_t n, Seco
   if (given != own && given != own + 1) throw Refused("one model for each shape of the family, and one for zero inflation, expected");
   inflated_ = given == own + 1;
   if (second == Second::inflation && !inflated_) throw Refused("random effects in the zero inflation go with a model of it");
-  if (second == Second::dispersion && (own == 0 || inflated_))
-    throw Refused("random effects in the dispersion go with a family that has one, and without zero inflation");
+  if (second == Second::dispersion && own == 0) throw Refused("random effects in the dispersion go with a family that has one");
   if ((inflated_ || second == Second::dispersion) && !same_)
     throw Refused("zero inflation, and random effects in the dispersion, go with the observed information only: use curvature=\"observed\"");
   models_ = std::move(models);
@@ -126,27 +125,6 @@ Vec Likelihood::start_shape(double mean, double variance, double zeros) const {
   return out;
 }
 
-namespace {
-
-// Where the derivatives of row i go: into one row, or into the views of two predictors.
-void put(bool both, Vec& out, std::int64_t i, double e, double g) {
-  if (!both) {
-    out[i] = e;
-    return;
-  }
-  out[kViews * i] = e, out[kViews * i + 1] = g, out[kViews * i + 2] = 0.0;
-}
-
-void put(bool both, Vec& out, std::int64_t i, double ee, double eg, double gg) {
-  if (!both) {
-    out[i] = ee;
-    return;
-  }
-  out[kViews * i] = ee - eg, out[kViews * i + 1] = gg - eg, out[kViews * i + 2] = eg;
-}
-
-}  // namespace
-
 void RowDerivatives::slope(const Vec& c, Vec& a) const {
   const auto n = static_cast<std::int64_t>(c.size());
   a.assign(n, 0.0);
@@ -164,7 +142,7 @@ void RowDerivatives::slope(const Vec& c, Vec& a) const {
 // The derivatives of the mixture from the family's own; its logit comes as one more shape.
 void Likelihood::mix(std::int64_t n, const double* y, const double* omega, const Vec& logit, Detail detail, RowDerivatives& own, RowDerivatives& out) const {
   // weights that multiply the log-likelihood multiply that of the mixture
-  const bool multiplies = weights_multiply(family_);
+  const bool multiplies = weights_multiply();
   const bool slopes = detail != Detail::value, full = detail == Detail::full;
   const std::size_t all = n * (both() ? kViews : 1), own_count = own.r_shape.size();
   out.l.resize(n);
@@ -201,36 +179,6 @@ void Likelihood::mix(std::int64_t n, const double* y, const double* omega, const
   }
 }
 
-// Two predictors, eta and the log-dispersion d. For a step that has to go down, -l_dd may be negative; |l_dd| + |l_d| is not.
-void Likelihood::disperse(std::int64_t n, Detail detail, RowDerivatives& own, RowDerivatives& out) const {
-  const std::size_t all = n * kViews, s = own_shapes();
-  out.l.swap(own.l);
-  if (detail == Detail::value) return;
-  const bool full = detail == Detail::full;
-  const std::vector<Vec>& in = own.dispersed;
-  out.r.resize(all), out.observed.resize(all);
-  if (full) {
-    out.w.resize(all), out.third.resize(4 * n);
-    out.l_shape_row.swap(own.l_shape_row);
-    out.r_shape.resize(s), out.w_shape.resize(s);
-    for (std::size_t j = 0; j < s; ++j) out.r_shape[j].resize(all), out.w_shape[j].resize(all);
-  }
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double d = in[0][i], dd = in[1][i], ddd = in[2][i], ed = in[3][i], edd = in[4][i];
-    put(true, out.r, i, own.r[i], d);
-    if (detail == Detail::scoring) put(true, out.observed, i, own.observed[i], 0.0, std::abs(dd) + std::abs(d));
-    else put(true, out.observed, i, own.observed[i], -ed, -dd);
-    if (!full) continue;
-    put(true, out.w, i, own.observed[i], -ed, -dd);
-    out.third[4 * i] = own.dw[i], out.third[4 * i + 1] = own.w_shape[0][i], out.third[4 * i + 2] = -edd, out.third[4 * i + 3] = -ddd;
-    put(true, out.r_shape[0], i, ed, dd);
-    put(true, out.w_shape[0], i, own.w_shape[0][i], -edd, -ddd);
-    if (s < 2) continue;
-    put(true, out.r_shape[1], i, own.r_shape[1][i], in[5][i]);
-    put(true, out.w_shape[1], i, own.w_shape[1][i], -in[7][i], -in[6][i]);
-  }
-}
-
 double Likelihood::modelled_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const {
   RowDerivatives own;
   own.by_row = true;
@@ -256,8 +204,10 @@ double Likelihood::modelled_rows(std::int64_t n, const double* y, const double* 
   }
   if (dispersed && detail != Detail::value) own.dispersed.assign(kDispersed, Vec(n));
   own_rows(n, stand_in.empty() ? y : stand_in.data(), omega, eta, dispersed ? moved : row_shape_, detail, own);
-  if (dispersed) disperse(n, detail, own, out);
-  else if (inflated_) mix(n, y, omega, logit, detail, own, out);
+  if (dispersed) {
+    if (inflated_) inflate(n, y, omega, detail, own);
+    disperse(n, detail, own, out);
+  } else if (inflated_) mix(n, y, omega, logit, detail, own, out);
   else {
     out.r.swap(own.r), out.observed.swap(own.observed), out.l.swap(own.l);
     if (detail == Detail::full)

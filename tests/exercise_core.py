@@ -200,7 +200,7 @@ def exercise_shape_models(core: Any, design: Design, columns: list[np.ndarray], 
 
 
 def exercise_second_predictors(core: Any, design: Design, columns: list[np.ndarray], terms: list[Any]) -> None:
-    """The terms once more, in the zero inflation or the dispersion, of all families that have them."""
+    """The terms once more, in the dispersion beside inflated zeros, or in the inflation of families without a shape."""
     n = len(design.factors[0][0])
     small = [c / np.abs(c).max() if np.abs(c).max() else c for c in columns]
     trials, share = np.full(n, 4.0), rng.uniform(0.1, 0.9, n)
@@ -214,7 +214,7 @@ def exercise_second_predictors(core: Any, design: Design, columns: list[np.ndarr
         ("truncated_negative_binomial_1", "log", counts + 1.0, 1), ("poisson", "log", counts, 0),
         ("truncated_poisson", "log", np.where(zeros > 0, counts + 1.0, 0.0), 0),
     ):  # fmt: skip
-        models = [predictor] * max(own, 1) if own else [predictor]
+        models = [predictor] * (own + 1)  # zero inflation last
         second = {"dispersion_terms" if own else "inflation_terms": len(terms)}
         weights = trials if family == "beta_binomial" else design.weights
         model = core.GeneralizedMixed(

@@ -177,17 +177,19 @@ def evaluate(
 
 def evaluate_both(
     theta, beta, shape, y, X, terms: list[Term], second_terms: list[Term], family, link, *,
-    weights, offset, models, second="inflation",
+    weights, offset, models, second="inflation", zeros=False,
 ):  # fmt: skip
     """-2 log-likelihood by the Laplace approximation where a second linear predictor has random effects too.
 
     `second`: the logit of the zero inflation, or the logarithm of the first shape ("dispersion"). `models`: designs of
-    the shapes, and of inflation. Returns the linear predictor and the second one at the modes beside. A row's second
-    derivatives are those along eta, along the second, and along both at once.
+    the shapes, and of inflation, which has fixed effects beside such a dispersion if `zeros`. Returns the linear
+    predictor and the second one at the modes beside. A row's second derivatives are those along eta, along the second,
+    and along both at once.
     """
     n = len(y)
     predictors = by_row(shape, models, n)
     other = predictors.pop(-1 if second == "inflation" else 0)
+    logit = predictors.pop() if zeros else None
     s = [np.exp(p) for p in predictors]
     fixed = X @ beta + offset
     lam = lambda_blocks([*terms, *second_terms], theta)
@@ -199,6 +201,8 @@ def evaluate_both(
         mu, at = INVERSE[link](fixed + U @ u + eta), other + V @ u + g
         if second == "inflation":
             return inflated(family, y, weights, mu, s, at)
+        if zeros:
+            return inflated(family, y, weights, mu, [np.exp(at), *s], logit)
         return log_density(family, y, weights, mu, [np.exp(at), *s])
 
     def joint(u):

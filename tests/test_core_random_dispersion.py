@@ -25,7 +25,7 @@ STRUCTURES = ["same factor", "slopes", "crossed", "nested", "dispersion alone"]
 class Case:
     """A model with random effects in mean and dispersion, and parameters to look at."""
 
-    def __init__(self, family, link, structure):
+    def __init__(self, family, link, structure, zeros=False):
         rng = np.random.default_rng(6)
         a = np.concatenate([np.arange(LEVELS), rng.integers(0, LEVELS, N - LEVELS)]).astype(np.int32)
         b = rng.integers(0, 5, N).astype(np.int32)
@@ -45,7 +45,10 @@ class Case:
         }[structure]
         self.family, self.link = family, link
         own = SHAPES.get(family, [-0.5])
-        self.models = [D, *[None for _ in own[1:]]]
+        self.models = [D, *[None for _ in own[1:]], *([D] if zeros else [])]
+        self.zeros = zeros
+        if zeros:
+            self.y = np.where(rng.uniform(size=N) < 0.3, 0.0, self.y)
         self.model = _core.GeneralizedMixed(
             self.y, [np.broadcast_to(1.0, (N,)), x], self.weights, self.offset,
             *core_terms([*self.terms, *self.second_terms]), family, link,
@@ -53,7 +56,11 @@ class Case:
             dispersion_terms=len(self.second_terms),
         )  # fmt: skip
         theta = 0.3 * np.resize([0.8, 0.2, 1.5, 0.4, 1.1], self.model.n_theta)
-        self.at = (theta, np.array([centre + 0.02, 0.15]), np.array([own[0], 0.3, *own[1:]]))
+        self.at = (
+            theta,
+            np.array([centre + 0.02, 0.15]),
+            np.array([own[0], 0.3, *own[1:], *([-0.7, 0.4] if zeros else [])]),
+        )
 
     def objective(self, parameters, n_agq=1):
         m = len(self.at[0])
@@ -63,7 +70,7 @@ class Case:
     def oracle(self):
         return evaluate_both(
             *self.at, self.y, self.X, self.terms, self.second_terms, self.family, self.link,
-            weights=self.weights, offset=self.offset, models=self.models, second="dispersion",
+            weights=self.weights, offset=self.offset, models=self.models, second="dispersion", zeros=self.zeros,
         )  # fmt: skip
 
 
@@ -89,6 +96,18 @@ def test_objective_and_gradient(family, link, structure):
     assert_gradient(case)
 
 
+@pytest.mark.parametrize("structure", ["same factor", "crossed"])
+@pytest.mark.parametrize(("family", "link"), CASES)
+def test_zeros_beside(family, link, structure):
+    """A model of zero inflation with fixed effects in the same likelihood."""
+    case = Case(family, link, structure, zeros=True)
+    if family != "tweedie":
+        assert case.model.solve(*case.at).criterion == pytest.approx(case.oracle()[0], rel=1e-8)
+    assert_gradient(case)
+    if structure == "same factor":
+        assert_gradient(case, 5)
+
+
 @pytest.mark.parametrize("structure", ["same factor", "dispersion alone"])
 @pytest.mark.parametrize(("family", "link"), CASES)
 def test_gradient_of_quadrature(family, link, structure):
@@ -110,7 +129,5 @@ def test_refused():
         _core.GeneralizedMixed(*given, "gaussian", "identity", "observed", [[one]], 1, 1)
     with pytest.raises(FitError, match="go with a family that has one"):
         _core.GeneralizedMixed(*given, "poisson", "log", "observed", [[one]], dispersion_terms=1)
-    with pytest.raises(FitError, match="without zero inflation"):
-        _core.GeneralizedMixed(*given, "gaussian", "identity", "observed", [[one], [one]], dispersion_terms=1)
     with pytest.raises(FitError, match="observed information only"):
         _core.GeneralizedMixed(*given, "gamma", "log", "expected", [[one]], dispersion_terms=1)

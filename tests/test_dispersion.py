@@ -180,6 +180,22 @@ def test_families(family, shape, dispersion):
     assert set(m.truth().fixed) == set(fixed)
 
 
+def test_zeros_beside_a_dispersion_that_varies():
+    fixed = {"(Intercept)": 1.5, "x": 0.3, "zi: (Intercept)": -1.0, "zi: x": 0.7, "disp: (Intercept)": 0.8}
+    truth = Truth(fixed, {"g": Group(sd=0.4), "disp: g": Group(sd=0.9)}, family="negative_binomial")
+    given = {"ziformula": "~ x", "dispformula": "~ 1 + (1 | g)"}
+    m = glmer(FORMULA, made(levels=40, each=40, truth=truth, **given), "negative_binomial", **given)
+    assert m.convergence.certified
+    estimates = np.concatenate([np.asarray(part) for part in (m.fixef, m.zero_inflation, m.dispersion)])
+    assert np.abs((estimates - list(fixed.values())) / np.sqrt(np.diag(m.joint_vcov))).max() < 3
+    np.testing.assert_allclose(m.theta, [0.4, 0.9], atol=0.4)
+    y = m.simulate(300, groups="same", seed=1)
+    np.testing.assert_allclose(y.mean(axis=1), m.fitted(), atol=6 * (y.std(axis=1) / np.sqrt(300)).max())
+    assert set(m.truth().fixed) == set(fixed)
+    assert "Dispersion model:" in str(m.summary())
+    assert m.predict(type="disp", groups="population")[0] == pytest.approx(np.exp(m.dispersion["(Intercept)"]))
+
+
 def test_page(scales):
     page = str(scales.summary())
     heads = ["Dispersion: ~ x + (1 | g)", "Conditional model:\n Groups", "Dispersion model:\n Groups", "Fixed effects:"]
@@ -326,7 +342,7 @@ def glmer_quietly(d):
         ({"dispformula": "~ (1 | one)"}, FitError, "single level.*in the model of dispersion"),
         ({"dispformula": "~ (1 + x | row)"}, FitError, r"\(1 \+ x \| row\) in the model of dispersion has 1440"),
         ({"dispformula": "~ (1 | k)", "n_agq": 5}, FitError, "needs exactly one grouping factor"),
-        ({"dispformula": DISP, "ziformula": "~ 1"}, FitError, "together with a model of zero inflation: not yet"),
+        ({"dispformula": DISP, "ziformula": "~ (1 | g)"}, FitError, "random terms in both: not yet"),
         ({"dispformula": DISP, "start": [0.1]}, FitError, "2 finite numbers"),
         ({"dispformula": DISP, "family": "gaussian(log)", "curvature": "expected"}, FitError, "observed"),
         ({"dispformula": DISP, "family": "poisson"}, FitError, "no dispersion"),

@@ -84,8 +84,8 @@ def glmer(
     dispformula : a model `"~ x"` or `"~ x + (1 | g)"` of the logarithm of the family's first shape parameter:
         `dispersion`, `size`, `precision` or `scale`; for gaussian responses of the variance, and for gamma ones of the
         shape, one over the dispersion, as in glmmTMB. Random effects there make a location-scale model (Hedeker,
-        Mermelstein & Demirtas 2008); they are independent of those of the mean, and not together with zero inflation.
-        Default: one number for all rows.
+        Mermelstein & Demirtas 2008); they are independent of those of the mean, and not together with random effects
+        of the zero inflation. Default: one number for all rows.
 
     A categorical response is coded as in R: its first level is a failure, all others are successes. Standard deviations
     of the random effects are in units of the linear predictor, for families with a dispersion too (as in glmmTMB; lme4

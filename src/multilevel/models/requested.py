@@ -50,9 +50,9 @@ def check_groups(rows: Matrices, family: Family, slip: str, where: str = "", *, 
 
 
 def check_parts(inflation: Formula | None, dispersion: Formula | None) -> None:
-    """FitError for random effects of the dispersion beside inflated zeros."""
-    if dispersion and dispersion.random and inflation:
+    """FitError for random effects of zero inflation and dispersion at once."""
+    if dispersion and dispersion.random and inflation and inflation.random:
         raise FitError(
-            f"dispformula is {dispersion.text!r}; random terms in it together with a model of zero inflation: not yet, "
-            "leave one of the two out"
+            f"ziformula is {inflation.text!r} and dispformula {dispersion.text!r}; random terms in both: not yet, "
+            "leave those of one out"
         )

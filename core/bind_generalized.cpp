@@ -23,7 +23,7 @@ class Generalized {
  public:
   Generalized(InColumn y, std::vector<InColumn> X, std::optional<InVector> weights, std::optional<InVector> offset, Factors factors,
               Terms terms, const std::string& family, const std::string& link, const std::optional<std::string>& curvature,
-              const std::vector<std::vector<InColumn>>& shape_models, int inflation_terms)
+              const std::vector<std::vector<InColumn>>& shape_models, int inflation_terms, int dispersion_terms)
       : arrays_(std::move(y), std::move(X), std::move(weights), std::move(factors), std::move(terms)) {
     const auto fs = arrays_.factors();
     multilevel::Rows rows = arrays_.rows();
@@ -31,9 +31,12 @@ class Generalized {
     const multilevel::Family f = multilevel::family_named(family);
     const multilevel::Link l = multilevel::link_named(link);
     const bool exponential = f == multilevel::Family::binomial || f == multilevel::Family::poisson;
-    if (inflation_terms < 0 || inflation_terms > static_cast<int>(rows.terms.size()) || (inflation_terms && shape_models.empty()))
-      throw nb::value_error("inflation_terms: how many of the terms, the last ones, belong to a model of zero inflation");
-    for (int t = 0; t < inflation_terms; ++t) rows.terms[rows.terms.size() - 1 - t].inflates = true;
+    const int second_terms = inflation_terms + dispersion_terms;
+    if (std::min(inflation_terms, dispersion_terms) != 0 || second_terms > static_cast<int>(rows.terms.size()) || (second_terms && shape_models.empty()))
+      throw nb::value_error("inflation_terms, dispersion_terms: how many of the terms, the last ones, belong to a model of zero inflation, or of dispersion");
+    for (int t = 0; t < second_terms; ++t) rows.terms[rows.terms.size() - 1 - t].second = true;
+    using multilevel::Second;
+    const Second second = inflation_terms ? Second::inflation : dispersion_terms ? Second::dispersion : Second::none;
     if (curvature && *curvature != "expected" && *curvature != "observed") throw nb::value_error("curvature: 'expected' or 'observed'");
     const bool expected = curvature ? *curvature == "expected" : exponential && shape_models.empty();
     std::vector<multilevel::ShapeModel> models(shape_models.size());
@@ -46,7 +49,7 @@ class Generalized {
     nb::gil_scoped_release release;
     model_ = std::make_unique<multilevel::GeneralizedMixed>(std::move(rows), fs, offset ? offset->data() : nullptr, f, l,
                                                             expected ? multilevel::Curvature::expected : multilevel::Curvature::observed,
-                                                            std::move(models));
+                                                            std::move(models), second);
   }
 
   GeneralizedSolution fit(int n_agq, std::optional<InVector> theta, std::optional<InVector> beta, std::optional<InVector> shape, const Fixed& fixed) {
@@ -218,9 +221,9 @@ void bind_generalized(nb::module_& m) {
 
   nb::class_<Generalized>(m, "GeneralizedMixed")
       .def(nb::init<InColumn, std::vector<InColumn>, std::optional<InVector>, std::optional<InVector>, Factors, Terms, const std::string&,
-                    const std::string&, const std::optional<std::string>&, const std::vector<std::vector<InColumn>>&, int>(),
+                    const std::string&, const std::optional<std::string>&, const std::vector<std::vector<InColumn>>&, int, int>(),
            "y"_a, "X"_a, "weights"_a.none(), "offset"_a.none(), "factors"_a, "terms"_a, "family"_a, "link"_a, "curvature"_a.none() = nb::none(),
-           "shape_models"_a = std::vector<std::vector<InColumn>>(), "inflation_terms"_a = 0)
+           "shape_models"_a = std::vector<std::vector<InColumn>>(), "inflation_terms"_a = 0, "dispersion_terms"_a = 0)
       .def("fit", &Generalized::fit, "n_agq"_a = 1, "start_theta"_a.none() = nb::none(), "start_beta"_a.none() = nb::none(),
            "start_shape"_a.none() = nb::none(), "fixed_shape"_a = false)
       .def("solve", &Generalized::solve, "theta"_a, "beta"_a, "shape"_a, "n_agq"_a = 1, "hessian"_a = false)

@@ -21,7 +21,7 @@ struct Term {
   int factor;  // as the caller numbers factors
   std::vector<Column> Z;
   Structure structure;
-  bool inflates = false;  // belongs to the logit of the zero inflation (generalized models)
+  bool second = false;  // belongs to the zero inflation or the dispersion (generalized models)
   int k() const { return static_cast<int>(Z.size()); }
 };
 

@@ -4,11 +4,9 @@
 #include <limits>
 #include <utility>
 
-#include "densities.hpp"
+#include "dispersed.hpp"
 #include "links.hpp"
 #include "refused.hpp"
-#include "truncated.hpp"
-#include "tweedie.hpp"
 #include "vector_rows.hpp"
 
 namespace multilevel {
@@ -63,6 +61,7 @@ struct Likelihood::Chunk {
   double *r, *w, *dw, *observed, *r_shape[kMostShapes], *w_shape[kMostShapes];
   double l_shape[kMostShapes];
   double *l, *l_shape_row[kMostShapes];  // or null
+  std::vector<double*> dispersed;        // or none
 };
 
 Likelihood::Likelihood(Family family, Link link, Curvature curvature) : family_(family), link_(link), curvature_(curvature) {
@@ -143,6 +142,12 @@ double Likelihood::by_mean(Chunk& c, Detail detail) const {
       if (detail == Detail::value) continue;
       const double m1 = means.m1[i], m2 = means.m2[i];
       c.r[i] = o.f1 * m1;
+      if (!c.dispersed.empty()) {
+        ByDispersion d;
+        Dispersed<decltype(family)>::at(c.y[i], c.omega[i], means.mu[i], means.nu[i], c.shape + i * c.stride, o, d);
+        const double all_of[] = {d.d, d.dd, d.ddd, d.d1 * m1, d.dd1 * m1, d.dt, d.ddt, d.dt1 * m1};
+        for (int j = 0; j < kDispersed; ++j) c.dispersed[j][i] = all_of[j];
+      }
       const double observed = -(o.f2 * m1 * m1 + o.f1 * m2), scoring = o.info * m1 * m1;
       c.observed[i] = detail == Detail::scoring ? scoring : observed;
       if (detail != Detail::full) continue;
@@ -178,10 +183,11 @@ double Likelihood::by_mean(Chunk& c, Detail detail) const {
 }
 
 double Likelihood::evaluate(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const {
-  return models_.empty() ? own_rows(n, y, omega, eta, detail, out) : modelled_rows(n, y, omega, eta, detail, out);
+  return models_.empty() ? own_rows(n, y, omega, eta, row_shape_, detail, out) : modelled_rows(n, y, omega, eta, detail, out);
 }
 
-double Likelihood::own_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const {
+// `row_shape`: kMostShapes for each row, or none where all rows share them.
+double Likelihood::own_rows(std::int64_t n, const double* y, const double* omega, const double* eta, const Vec& row_shape, Detail detail, RowDerivatives& out) const {
   const int s = own_shapes();
   if (detail != Detail::value) out.r.resize(n), out.observed.resize(n);
   if (detail == Detail::full) {
@@ -200,8 +206,10 @@ double Likelihood::own_rows(std::int64_t n, const double* y, const double* omega
     c.n = static_cast<int>(std::min<std::int64_t>(kRows, n - at));
     c.y = y + at, c.omega = omega + at, c.eta = eta + at;
     c.r = out.r.data() + at, c.observed = out.observed.data() + at, c.w = out.w.data() + at, c.dw = out.dw.data() + at;
-    c.shape = row_shape_.empty() ? shape_ : row_shape_.data() + at * kMostShapes;
-    c.stride = row_shape_.empty() ? 0 : kMostShapes;
+    c.shape = row_shape.empty() ? shape_ : row_shape.data() + at * kMostShapes;
+    c.stride = row_shape.empty() ? 0 : kMostShapes;
+    c.dispersed.clear();
+    for (Vec& v : out.dispersed) c.dispersed.push_back(v.data() + at);
     c.l = out.by_row ? out.l.data() + at : nullptr;
     for (int j = 0; j < s; ++j) c.l_shape_row[j] = out.by_row ? out.l_shape_row[j].data() + at : nullptr;
     for (int j = 0; detail == Detail::full && j < s; ++j) c.r_shape[j] = out.r_shape[j].data() + at, c.w_shape[j] = out.w_shape[j].data() + at, c.l_shape[j] = 0.0;

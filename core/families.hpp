@@ -44,7 +44,10 @@ Family family_named(const std::string& name);  // Refused when there is none
 Link link_named(const std::string& name);
 
 constexpr int kMostShapes = 2;
+constexpr int kDispersed = 8;  // derivatives of a row in its log-dispersion: l_d, l_dd, l_ddd, l_ed, l_edd, l_dt, l_ddt, l_edt
 constexpr int kViews = 3;  // rows that stand for one with two linear predictors (shape_models.cpp)
+// What has random effects besides the mean: the logit of the inflation, or the logarithm of the first shape.
+enum class Second { none, inflation, dispersion };
 
 // Per row. `observed` is -d2l/deta2; w the weight of Omega, dw = dw/deta; by shape: d2l/deta dshape and dw/dshape.
 struct RowDerivatives {
@@ -55,6 +58,7 @@ struct RowDerivatives {
   Vec l;
   std::vector<Vec> l_shape_row;
   Vec third;            // two predictors, instead of dw: -l_eee, -l_eeg, -l_egg, -l_ggg of each row
+  std::vector<Vec> dispersed;  // kDispersed, filled where whoever asks has made them
 
   // a = dlog|Omega|/dpredictor, given c = dlog|Omega|/dw
   void slope(const Vec& c, Vec& a) const;
@@ -81,10 +85,11 @@ class Likelihood {
   Link link() const { return link_; }
   int shapes() const;      // parameters besides those of the mean: coefficients of all shape models
   // Linear predictors (shape_models.cpp) for the family's shapes in their order, and one more for zero inflation, which
-  // goes with the observed information only. Columns of every row, or none; before the rows are merged. `both`: the logit
-  // of the inflation has random effects, and what comes and goes by row does so by view.
-  void set_models(std::vector<ShapeModel> models, std::int64_t n, bool both);
-  bool both() const { return both_; }
+  // goes with the observed information only. Columns of every row, or none; before the rows are merged. `second`: which of
+  // them has random effects, so that what comes and goes by row does so by view.
+  void set_models(std::vector<ShapeModel> models, std::int64_t n, Second second);
+  Second second() const { return second_; }
+  bool both() const { return second_ != Second::none; }
   void arrange(const std::vector<std::int32_t>& row_of);  // the rows of the columns as Observations has them
   // A zero that is not a draw from the family, for the family has none: the zero inflation of a continuous or truncated response.
   bool stands_apart(double y) const { return inflated_ && y == 0.0 && !has_zeros(); }
@@ -110,16 +115,18 @@ class Likelihood {
   bool same_;
   double shape_[kMostShapes] = {1.0, 1.0};
   std::vector<ShapeModel> models_;  // none: numbers for all rows
-  bool inflated_ = false, both_ = false;
+  bool inflated_ = false;
+  Second second_ = Second::none;
   std::int64_t rows_ = 0;
   Vec row_shape_, inflation_;       // kMostShapes for each row; logits
 
   struct Chunk;
   int own_shapes() const;
   bool has_zeros() const;
-  double own_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const;
+  double own_rows(std::int64_t n, const double* y, const double* omega, const double* eta, const Vec& row_shape, Detail detail, RowDerivatives& out) const;
   double modelled_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const;
   void mix(std::int64_t n, const double* y, const double* omega, const Vec& logit, Detail detail, RowDerivatives& own, RowDerivatives& out) const;
+  void disperse(std::int64_t n, Detail detail, RowDerivatives& own, RowDerivatives& out) const;
   void spread_over_columns(RowDerivatives& d) const;
   void own_start(double mean, double variance, double* log_shape) const;
   double canonical(Chunk& c, Detail detail) const;

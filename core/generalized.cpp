@@ -78,14 +78,13 @@ Mat orthogonal(std::vector<ShapeModel>& models, std::int64_t n) {
 }  // namespace
 
 GeneralizedMixed::GeneralizedMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors, const double* offset,
-                                   Family family, Link link, Curvature curvature, std::vector<ShapeModel> models)
+                                   Family family, Link link, Curvature curvature, std::vector<ShapeModel> models, Second second)
     : rows_(std::move(rows)), offset_(offset ? Vec(offset, offset + rows_.n) : Vec()), has_offset_(offset != nullptr) {
   Likelihood likelihood(family, link, curvature);
   if (!models.empty()) {
     shape_map_ = orthogonal(models, rows_.n);
     if (!inverse(shape_map_, shape_to_inner_)) throw Refused("the columns of a model of zero inflation or dispersion cannot be told apart");
-    const bool both = std::any_of(rows_.terms.begin(), rows_.terms.end(), [](const Term& t) { return t.inflates; });
-    likelihood.set_models(std::move(models), rows_.n, both);
+    likelihood.set_models(std::move(models), rows_.n, second);
   }
   prepare(rows_, factors);
   cov_ = Covariances(rows_);
@@ -137,7 +136,7 @@ void GeneralizedMixed::check_nodes(int n_agq) const {
   if (n_agq > 100) throw Refused("n_agq is above 100; adaptive quadrature has converged long before");
   if (n_agq <= 1) return;
   if (laplace_->family().both())
-    throw Refused("adaptive quadrature (n_agq > 1) does not go with random effects in the model of zero inflation: use n_agq=1, the Laplace approximation");
+    throw Refused("adaptive quadrature (n_agq > 1) does not go with random effects in the model of zero inflation or dispersion: use n_agq=1, the Laplace approximation");
   if (rows_.factors.size() != 1)
     throw Refused("adaptive quadrature (n_agq > 1) needs exactly one grouping factor; found " + std::to_string(rows_.factors.size()) +
                   ": use n_agq=1, the Laplace approximation");

@@ -176,17 +176,17 @@ Vec GeneralizedMixed::theta_scale() const {
   return out;
 }
 
-// Random effects of mean and zero inflation compete for the zeros, and the approximation can fall without bound where one
-// explanation gives way to the other (Laplace::spread_out). A search that ends there starts again, from inflation that
-// varies much or little between the groups.
+// Random effects of mean and zero inflation compete for the zeros, those of mean and dispersion for what is far off, and the
+// approximation can fall without bound where one explanation gives way to the other (Laplace::spread_out). A search that
+// ends there starts again, from a second predictor that varies much or little between the groups.
 GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& start, bool full) {
   check_nodes(n_agq);
   if (!laplace_->family().both()) return search(n_agq, start, full);
   GeneralizedSolution out;
   bool found = false;
   int evaluations = 0;
-  for (const auto& [mean, inflation] : {std::pair{0.0, 0.0}, {0.1, 2.0}, {1.0, 0.1}, {0.1, 0.5}}) {
-    const Vec theta = spreads(mean, inflation);
+  for (const auto& [mean, second] : {std::pair{0.0, 0.0}, {0.1, 2.0}, {1.0, 0.1}, {0.1, 0.5}}) {
+    const Vec theta = spreads(mean, second);
     GeneralizedStart from = start;
     if (mean > 0.0) from.theta = &theta;
     try {
@@ -200,16 +200,18 @@ GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& sta
     }
   }
   if (!found)
-    throw Refused("no maximum of the likelihood found: the random effects of the mean and of the zero inflation explain the same zeros; leave one of them out, or give another start");
+    throw Refused(laplace_->family().second() == Second::inflation
+                      ? "no maximum of the likelihood found: the random effects of the mean and of the zero inflation explain the same zeros; leave one of them out, or give another start"
+                      : "no maximum of the likelihood found: the random effects of the mean and of the dispersion explain the same responses; leave one of them out, or give another start");
   return out;
 }
 
 // Uncorrelated effects with these standard deviations.
-Vec GeneralizedMixed::spreads(double mean, double inflation) const {
+Vec GeneralizedMixed::spreads(double mean, double second) const {
   std::vector<Mat> L;
   for (std::size_t t = 0; t < cov_.terms().size(); ++t) {
     L.push_back(Mat::identity(cov_.terms()[t].k));
-    for (double& x : L.back().a) x *= rows_.terms[t].inflates ? inflation : mean;
+    for (double& x : L.back().a) x *= rows_.terms[t].second ? second : mean;
   }
   return cov_.theta_of(cov_.user_lambda(L));
 }

@@ -123,7 +123,7 @@ Observations observe(const Rows& rows, const double* offset, const Likelihood& f
       rows.z_row(f, first[r / o.views], z);
       if (o.views == 1 || r % o.views == 2) continue;
       for (std::size_t t = 0; t < f.terms.size(); ++t)  // effects of the other predictor
-        if (rows.terms[f.terms[t]].inflates != (r % o.views == 1)) std::fill_n(z + f.first[t], rows.terms[f.terms[t]].k(), 0.0);
+        if (rows.terms[f.terms[t]].second != (r % o.views == 1)) std::fill_n(z + f.first[t], rows.terms[f.terms[t]].k(), 0.0);
     }
     o.sides.push_back(std::move(s));
   }

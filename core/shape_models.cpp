@@ -3,11 +3,12 @@
 //
 //   log shape_i = d_i'delta,   logit pi_i = g_i = w_i'gamma + z_i'b,   the mixture: mixture.hpp
 //
-// Where the logit has random effects, a row has two linear predictors, eta and g, and a 2 x 2 matrix of weights. As
+// Where the logit has random effects, a row has two linear predictors, eta and g, and a 2 x 2 matrix of weights; so it has
+// where the logarithm of the first shape does, then in the place of g. As
 //   [a c; c b] = (a - c) (1, 0)(1, 0)' + (b - c) (0, 1)(0, 1)' + c (1, 1)(1, 1)'
 // it is three rows of one weight each, whose predictors are eta, g and eta + g: the views of Observations. Sums over views
 // are sums over rows with that matrix, so elimination, modes and gradient know nothing of a second predictor. Its
-// fixed part, w_i'gamma, is kept here, for the logit counts as a shape.
+// fixed part, w_i'gamma or d_i'delta, is kept here, for the logit counts as a shape.
 #include <algorithm>
 #include <cmath>
 
@@ -74,15 +75,18 @@ int Likelihood::shapes() const {
   return total;
 }
 
-void Likelihood::set_models(std::vector<ShapeModel> models, std::int64_t n, bool both) {
+void Likelihood::set_models(std::vector<ShapeModel> models, std::int64_t n, Second second) {
   const int own = own_shapes(), given = static_cast<int>(models.size());
   if (given != own && given != own + 1) throw Refused("one model for each shape of the family, and one for zero inflation, expected");
   inflated_ = given == own + 1;
-  if (both && !inflated_) throw Refused("random effects in the zero inflation go with a model of it");
-  if (inflated_ && !same_) throw Refused("zero inflation goes with the observed information only: use curvature=\"observed\"");
+  if (second == Second::inflation && !inflated_) throw Refused("random effects in the zero inflation go with a model of it");
+  if (second == Second::dispersion && (own == 0 || inflated_))
+    throw Refused("random effects in the dispersion go with a family that has one, and without zero inflation");
+  if ((inflated_ || second == Second::dispersion) && !same_)
+    throw Refused("zero inflation, and random effects in the dispersion, go with the observed information only: use curvature=\"observed\"");
   models_ = std::move(models);
   rows_ = n;
-  both_ = both;
+  second_ = second;
 }
 
 void Likelihood::arrange(const std::vector<std::int32_t>& row_of) {
@@ -162,11 +166,11 @@ void Likelihood::mix(std::int64_t n, const double* y, const double* omega, const
   // weights that multiply the log-likelihood multiply that of the mixture
   const bool multiplies = weights_multiply(family_);
   const bool slopes = detail != Detail::value, full = detail == Detail::full;
-  const std::size_t all = n * (both_ ? kViews : 1), own_count = own.r_shape.size();
+  const std::size_t all = n * (both() ? kViews : 1), own_count = own.r_shape.size();
   out.l.resize(n);
   if (slopes) out.r.resize(all), out.observed.resize(all);
   if (full) {
-    out.w.resize(all), out.dw.resize(both_ ? 0 : all), out.third.resize(both_ ? 4 * n : 0);
+    out.w.resize(all), out.dw.resize(both() ? 0 : all), out.third.resize(both() ? 4 * n : 0);
     out.l_shape_row.resize(own_count + 1), out.r_shape.resize(own_count + 1), out.w_shape.resize(own_count + 1);
     for (std::size_t j = 0; j <= own_count; ++j) out.l_shape_row[j].resize(n), out.r_shape[j].resize(all), out.w_shape[j].resize(all);
   }
@@ -178,18 +182,18 @@ void Likelihood::mix(std::int64_t n, const double* y, const double* omega, const
     const Mixture m(row, logit[i], own.l[i] / k, f1, f2, full && !apart ? -own.dw[i] / k : 0.0);
     out.l[i] = k * m.l;
     if (!slopes) continue;
-    put(both_, out.r, i, k * m.e, k * m.g);
+    put(both(), out.r, i, k * m.e, k * m.g);
     // information of the complete data, in which it is known where a zero comes from: the step of the EM algorithm
-    if (detail == Detail::scoring) put(both_, out.observed, i, -k * m.q * f2, 0.0, k * m.p1);
-    else put(both_, out.observed, i, -k * m.ee, -k * m.eg, -k * m.gg);
+    if (detail == Detail::scoring) put(both(), out.observed, i, -k * m.q * f2, 0.0, k * m.p1);
+    else put(both(), out.observed, i, -k * m.ee, -k * m.eg, -k * m.gg);
     if (!full) continue;
-    put(both_, out.w, i, -k * m.ee, -k * m.eg, -k * m.gg);
-    if (both_) out.third[4 * i] = -k * m.eee, out.third[4 * i + 1] = -k * m.eeg, out.third[4 * i + 2] = -k * m.egg, out.third[4 * i + 3] = -k * m.ggg;
+    put(both(), out.w, i, -k * m.ee, -k * m.eg, -k * m.gg);
+    if (both()) out.third[4 * i] = -k * m.eee, out.third[4 * i + 1] = -k * m.eeg, out.third[4 * i + 2] = -k * m.egg, out.third[4 * i + 3] = -k * m.ggg;
     else out.dw[i] = -k * m.eee;
     const auto shape = [&](std::size_t j, const Mixture::Shape& d) {
       out.l_shape_row[j][i] = k * d.s;
-      put(both_, out.r_shape[j], i, k * d.es, k * d.gs);
-      put(both_, out.w_shape[j], i, -k * d.ees, -k * d.egs, -k * d.ggs);
+      put(both(), out.r_shape[j], i, k * d.es, k * d.gs);
+      put(both(), out.w_shape[j], i, -k * d.ees, -k * d.egs, -k * d.ggs);
     };
     for (std::size_t j = 0; j < own_count; ++j)
       shape(j, apart ? Mixture::Shape{} : m.in_shape(own.l_shape_row[j][i] / k, own.r_shape[j][i] / k, -own.w_shape[j][i] / k));
@@ -197,18 +201,52 @@ void Likelihood::mix(std::int64_t n, const double* y, const double* omega, const
   }
 }
 
+// Two predictors, eta and the log-dispersion d. For a step that has to go down, -l_dd may be negative; |l_dd| + |l_d| is not.
+void Likelihood::disperse(std::int64_t n, Detail detail, RowDerivatives& own, RowDerivatives& out) const {
+  const std::size_t all = n * kViews, s = own_shapes();
+  out.l.swap(own.l);
+  if (detail == Detail::value) return;
+  const bool full = detail == Detail::full;
+  const std::vector<Vec>& in = own.dispersed;
+  out.r.resize(all), out.observed.resize(all);
+  if (full) {
+    out.w.resize(all), out.third.resize(4 * n);
+    out.l_shape_row.swap(own.l_shape_row);
+    out.r_shape.resize(s), out.w_shape.resize(s);
+    for (std::size_t j = 0; j < s; ++j) out.r_shape[j].resize(all), out.w_shape[j].resize(all);
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double d = in[0][i], dd = in[1][i], ddd = in[2][i], ed = in[3][i], edd = in[4][i];
+    put(true, out.r, i, own.r[i], d);
+    if (detail == Detail::scoring) put(true, out.observed, i, own.observed[i], 0.0, std::abs(dd) + std::abs(d));
+    else put(true, out.observed, i, own.observed[i], -ed, -dd);
+    if (!full) continue;
+    put(true, out.w, i, own.observed[i], -ed, -dd);
+    out.third[4 * i] = own.dw[i], out.third[4 * i + 1] = own.w_shape[0][i], out.third[4 * i + 2] = -edd, out.third[4 * i + 3] = -ddd;
+    put(true, out.r_shape[0], i, ed, dd);
+    put(true, out.w_shape[0], i, own.w_shape[0][i], -edd, -ddd);
+    if (s < 2) continue;
+    put(true, out.r_shape[1], i, own.r_shape[1][i], in[5][i]);
+    put(true, out.w_shape[1], i, own.w_shape[1][i], -in[7][i], -in[6][i]);
+  }
+}
+
 double Likelihood::modelled_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const {
   RowDerivatives own;
   own.by_row = true;
-  Vec seen[3], logit = inflation_;
-  if (both_) {  // the first view of each row has its response, weight and predictor, the second the random part of the logit
+  Vec seen[3], logit = inflation_, moved;
+  const bool dispersed = second_ == Second::dispersion;
+  if (both()) {  // the first view of each row has its response, weight and predictor, the second the random part of the other one
     n /= kViews;
     const double* from[] = {y, omega, eta};
     for (int j = 0; j < 3; ++j) {
       seen[j].resize(n);
       for (std::int64_t i = 0; i < n; ++i) seen[j][i] = from[j][kViews * i];
     }
-    for (std::int64_t i = 0; i < n; ++i) logit[i] += eta[kViews * i + 1];
+    if (dispersed) moved = row_shape_;
+    for (std::int64_t i = 0; i < n; ++i)
+      if (dispersed) moved[i * kMostShapes] *= std::exp(eta[kViews * i + 1]);
+      else logit[i] += eta[kViews * i + 1];
     y = seen[0].data(), omega = seen[1].data(), eta = seen[2].data();
   }
   Vec stand_in;
@@ -216,8 +254,10 @@ double Likelihood::modelled_rows(std::int64_t n, const double* y, const double* 
     stand_in.assign(y, y + n);
     for (double& v : stand_in) v = v == 0.0 ? 0.5 : v;
   }
-  own_rows(n, stand_in.empty() ? y : stand_in.data(), omega, eta, detail, own);
-  if (inflated_) mix(n, y, omega, logit, detail, own, out);
+  if (dispersed && detail != Detail::value) own.dispersed.assign(kDispersed, Vec(n));
+  own_rows(n, stand_in.empty() ? y : stand_in.data(), omega, eta, dispersed ? moved : row_shape_, detail, own);
+  if (dispersed) disperse(n, detail, own, out);
+  else if (inflated_) mix(n, y, omega, logit, detail, own, out);
   else {
     out.r.swap(own.r), out.observed.swap(own.observed), out.l.swap(own.l);
     if (detail == Detail::full)
@@ -231,7 +271,7 @@ double Likelihood::modelled_rows(std::int64_t n, const double* y, const double* 
 
 // Derivatives in the predictors of the shapes become those in their coefficients.
 void Likelihood::spread_over_columns(RowDerivatives& d) const {
-  const int s = shapes(), views = both_ ? kViews : 1;
+  const int s = shapes(), views = both() ? kViews : 1;
   const std::vector<Vec> l = std::move(d.l_shape_row), r = std::move(d.r_shape), w = std::move(d.w_shape);
   d.l_shape.assign(s, 0.0);
   d.l_shape_row.assign(s, {}), d.r_shape.assign(s, {}), d.w_shape.assign(s, {});

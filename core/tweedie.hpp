@@ -12,27 +12,55 @@
 
 namespace multilevel {
 
-struct Series {
-  double log_w = 0, j = 0, by_a = 0;  // log W, mean of j, mean of d log term / da without j d log z / da
-};
+constexpr double kNothing = -37.0;  // e^-37 of the largest is below the rounding of the sum
 
-inline Series tweedie_series(double log_z, double a, double peak, bool slopes) {
-  constexpr double kNothing = -37.0;  // e^-37 of the largest is below the rounding of the sum
-  if (!(peak < 1e7)) return {std::numeric_limits<double>::quiet_NaN(), 0.0, 0.0};  // next to no dispersion: too many terms
+// each(j, log of a term over the largest) for all terms that count; the logarithm of the largest. NaN: too many of them.
+template <class Each>
+double tweedie_terms(double log_z, double a, double peak, const Each& each) {
+  if (!(peak < 1e7)) return std::numeric_limits<double>::quiet_NaN();  // next to no dispersion
   const auto term = [&](double j) { return j * log_z - log_gamma(1.0 + j) - log_gamma(a * j); };
   const double start = std::max(1.0, std::floor(peak + 0.5)), top = term(start);
-  double sum = 0.0, sum_j = 0.0, sum_psi = 0.0;
   const auto add = [&](double j) {
-    const double l = term(j) - top, e = std::exp(l);
-    sum += e;
-    if (slopes) sum_j += j * e, sum_psi -= j * digamma(a * j) * e;
+    const double l = term(j) - top;
+    each(j, std::exp(l));
     return l > kNothing;
   };
   for (double j = start; add(j); ++j) {
   }
   for (double j = start - 1.0; j >= 1.0 && add(j); --j) {
   }
+  return top;
+}
+
+struct Series {
+  double log_w = 0, j = 0, by_a = 0;  // log W, mean of j, mean of d log term / da without j d log z / da
+};
+
+inline Series tweedie_series(double log_z, double a, double peak, bool slopes) {
+  double sum = 0.0, sum_j = 0.0, sum_psi = 0.0;
+  const double top = tweedie_terms(log_z, a, peak, [&](double j, double e) {
+    sum += e;
+    if (slopes) sum_j += j * e, sum_psi -= j * digamma(a * j) * e;
+  });
   return {top + std::log(sum), sum_j / sum, sum_psi / sum};
+}
+
+// Mean and central moments among the terms of j, and of s = j (slope - digamma(a j)), the derivative of a log term in a.
+struct Cumulants {
+  double j = 0, jj = 0, jjj = 0, js = 0, jjs = 0;
+};
+
+inline Cumulants tweedie_cumulants(double log_z, double a, double slope, double peak) {
+  const double near = std::floor(peak + 0.5);  // moments about a number nearby keep their digits
+  double sum = 0.0, m1 = 0.0, m2 = 0.0, m3 = 0.0, s0 = 0.0, s1 = 0.0, s2 = 0.0;
+  const auto by_a = [&](double j) { return j * (slope - digamma(a * j)); };
+  const double s_near = by_a(std::max(1.0, near));
+  tweedie_terms(log_z, a, peak, [&](double j, double e) {
+    const double x = j - near, s = by_a(j) - s_near;
+    sum += e, m1 += e * x, m2 += e * x * x, m3 += e * x * x * x, s0 += e * s, s1 += e * x * s, s2 += e * x * x * s;
+  });
+  for (double* m : {&m1, &m2, &m3, &s0, &s1, &s2}) *m /= sum;
+  return {near + m1, m2 - m1 * m1, m3 - 3.0 * m1 * m2 + 2.0 * m1 * m1 * m1, s1 - m1 * s0, s2 - 2.0 * m1 * s1 - s0 * m2 + 2.0 * m1 * m1 * s0};
 }
 
 struct Tweedie {

@@ -21,6 +21,8 @@ from multilevel.models.estimate import Fit, estimate_of
 
 REFERENCE = Path(__file__).parent / "reference"
 TESTS: dict[str, Any] = {t["id"]: t for t in json.loads((REFERENCE / "tests.json").read_text("utf-8"))}
+# of models where lme4 stops short: lmerTest after a tight optimiser; of weighted ones: pbkrtest of rows times sqrt(w)
+TIGHT: dict[str, Any] = {t["id"]: t for t in json.loads((REFERENCE / "tight.json").read_text("utf-8"))}
 MODELS = {f["id"]: f for f in FITS}
 
 
@@ -43,12 +45,17 @@ def as_lmertest(found: Fit) -> Fit:
     return found
 
 
-@lru_cache(maxsize=8)
-def lmertest_fit(name: str) -> Fit:
+def lme4s_fit(name: str) -> Fit:
     """The model of a reference fit at the theta where lme4 stopped; its terms may stand in another order there."""
     m = fit(MODELS[name])
     theta = dict(zip(MODELS[name]["theta_names"], TESTS[name]["theta"], strict=True))
-    return as_lmertest(at_theta(m._fit, [theta[entry] for entry in theta_names(m)]))
+    return at_theta(m._fit, [theta[entry] for entry in theta_names(m)])
+
+
+@lru_cache(maxsize=8)
+def lmertest_fit(name: str) -> Fit:
+    """That fit with lmerTest's degrees of freedom."""
+    return as_lmertest(lme4s_fit(name))
 
 
 def plain_names(found: Fit) -> list[str]:

@@ -155,6 +155,8 @@ def exercise(core: Any, design: Design) -> None:
     if len(design.X.T) and n <= 10_000:
         exercise_generalized(core, design, columns, terms)
         exercise_shape_models(core, design, columns, terms)
+        if n <= 150:
+            exercise_second_predictors(core, design, columns, terms)
 
 
 def exercise_generalized(core: Any, design: Design, columns: list[np.ndarray], terms: list[Any]) -> None:
@@ -195,6 +197,33 @@ def exercise_shape_models(core: Any, design: Design, columns: list[np.ndarray], 
         assert len(model.posterior(theta, beta, shape)) == len(terms)
         if len(design.factors) == 1 and design.terms[0][1].shape[1] <= 2:
             assert np.isfinite(model.solve(theta, beta, shape, 5).criterion)
+
+
+def exercise_second_predictors(core: Any, design: Design, columns: list[np.ndarray], terms: list[Any]) -> None:
+    """The terms once more, in the zero inflation or the dispersion, of all families that have them."""
+    n = len(design.factors[0][0])
+    small = [c / np.abs(c).max() if np.abs(c).max() else c for c in columns]
+    trials, share = np.full(n, 4.0), rng.uniform(0.1, 0.9, n)
+    counts, drawn, predictor = rng.poisson(rng.gamma(2.0, 1.0, n)).astype(float), rng.gamma(2.0, 1.0, n), [np.ones(n)]
+    zeros = np.where(rng.uniform(size=n) < 0.3, 0.0, drawn)
+    for family, link, y, own in (
+        ("tweedie", "log", zeros, 2), ("gamma", "log", drawn, 1), ("inverse_gaussian", "log", drawn, 1),
+        ("gaussian", "identity", drawn, 1), ("student_t", "identity", drawn, 2), ("beta", "logit", share, 1),
+        ("beta_binomial", "logit", rng.binomial(4, share) / 4.0, 1), ("negative_binomial_2", "log", counts, 1),
+        ("negative_binomial_1", "log", counts, 1), ("truncated_negative_binomial_2", "log", counts + 1.0, 1),
+        ("truncated_negative_binomial_1", "log", counts + 1.0, 1), ("poisson", "log", counts, 0),
+        ("truncated_poisson", "log", np.where(zeros > 0, counts + 1.0, 0.0), 0),
+    ):  # fmt: skip
+        models = [predictor] * max(own, 1) if own else [predictor]
+        second = {"dispersion_terms" if own else "inflation_terms": len(terms)}
+        weights = trials if family == "beta_binomial" else design.weights
+        model = core.GeneralizedMixed(
+            y, small, weights, None, design.factors, terms * 2, family, link, "observed", models, **second
+        )
+        theta, beta, shape = np.full(model.n_theta, 0.05), np.full(model.p, 0.1), np.full(model.n_shape, 0.2)
+        value = model.solve(theta, beta, shape).criterion
+        assert np.isclose(model.objective(theta, beta, shape), value, rtol=1e-10)
+        assert len(model.posterior(theta, beta, shape)) == 2 * len(terms)
 
 
 def hold(model: Any, design: Design) -> None:

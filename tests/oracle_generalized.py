@@ -175,24 +175,30 @@ def evaluate(
 
 
 def evaluate_both(
-    theta, beta, shape, y, X, terms: list[Term], zero_terms: list[Term], family, link, *, weights, offset, models
+    theta, beta, shape, y, X, terms: list[Term], second_terms: list[Term], family, link, *,
+    weights, offset, models, second="inflation",
 ):  # fmt: skip
-    """-2 log-likelihood with random effects in the logit of the zero inflation too, by the Laplace approximation.
+    """-2 log-likelihood by the Laplace approximation where a second linear predictor has random effects too.
 
-    `models`: designs of the shapes, and of inflation. Returns the linear predictor and the logit at the modes beside.
-    A row's second derivatives are those along eta, along the logit, and along both at once.
+    `second`: the logit of the zero inflation, or the logarithm of the first shape ("dispersion"). `models`: designs of
+    the shapes, and of inflation. Returns the linear predictor and the second one at the modes beside. A row's second
+    derivatives are those along eta, along the second, and along both at once.
     """
     n = len(y)
     predictors = by_row(shape, models, n)
-    logit, s = predictors.pop(), [np.exp(p) for p in predictors]
+    other = predictors.pop(-1 if second == "inflation" else 0)
+    s = [np.exp(p) for p in predictors]
     fixed = X @ beta + offset
-    lam = lambda_blocks([*terms, *zero_terms], theta)
-    blocks = [t.dense() @ np.kron(np.eye(t.levels), L) for t, L in zip([*terms, *zero_terms], lam, strict=True)]
+    lam = lambda_blocks([*terms, *second_terms], theta)
+    blocks = [t.dense() @ np.kron(np.eye(t.levels), L) for t, L in zip([*terms, *second_terms], lam, strict=True)]
     U = np.hstack([*blocks[: len(terms)], *[np.zeros_like(block) for block in blocks[len(terms) :]]])
     V = np.hstack([*[np.zeros_like(block) for block in blocks[: len(terms)]], *blocks[len(terms) :]])
 
     def density(u, eta=0.0, g=0.0):
-        return inflated(family, y, weights, INVERSE[link](fixed + U @ u + eta), s, logit + V @ u + g)
+        mu, at = INVERSE[link](fixed + U @ u + eta), other + V @ u + g
+        if second == "inflation":
+            return inflated(family, y, weights, mu, s, at)
+        return log_density(family, y, weights, mu, [np.exp(at), *s])
 
     def joint(u):
         return density(u).sum() - u @ u / 2
@@ -217,4 +223,4 @@ def evaluate_both(
             break
     omega = derivatives(u)[1]
     assert np.linalg.eigvalsh(omega)[0] > 0
-    return -2 * joint(u) + np.linalg.slogdet(omega)[1], fixed + U @ u, logit + V @ u
+    return -2 * joint(u) + np.linalg.slogdet(omega)[1], fixed + U @ u, other + V @ u

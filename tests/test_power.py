@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import warnings
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
@@ -484,3 +485,43 @@ def test_a_curve_cannot_be_drawn_from_anything() -> None:
         plots.power(3)
     with pytest.raises(mlm.DataError, match="simulated over 0 axes; a curve runs along one"):
         plots.power(power(PAIRED, design, truth, "condition", n=10))
+
+
+ZEROS = Truth({"(Intercept)": 1, "x": 0.15, "zi: (Intercept)": -1}, {"g": Group(sd=0.4)}, family="poisson")
+SCALES = {"(Intercept)": 1, "x": 0.15, "disp: (Intercept)": -1, "disp: x": 0.5}
+PLACES = mlm.expand_grid(g=20, k=8).assign(x=np.random.default_rng(1).normal(size=160))
+
+
+@pytest.mark.parametrize(
+    ("formula", "truth", "parts"),
+    [
+        ("y ~ x + (1 | g)", ZEROS, {"ziformula": "~ 1"}),
+        (
+            "y ~ x + (1 | g)",
+            Truth(SCALES, {"g": Group(sd=0.4), "disp: g": Group(sd=0.6)}),
+            {"dispformula": "~ x + (1 | g)"},
+        ),
+        ("y ~ x", Truth(SCALES), {"dispformula": "~ x"}),
+    ],
+)
+def test_models_of_zeros_and_dispersion(formula: str, truth: Truth, parts: dict[str, str]) -> None:
+    """The decisions are those of the fits one by one."""
+    found = power(formula, PLACES, truth, ["x", "lr(x)"], n=12, seed=3, **parts)
+    fit = mlm.glmer if "|" in formula else mlm.glm
+    by_z, by_ratio = [], []
+    for child in np.random.SeedSequence(3).spawn(12):
+        d = mlm.simulate(formula, PLACES, truth, np.random.Generator(np.random.PCG64(child)), **parts)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", mlm.MultilevelWarning)
+            m, less = (fit(f, d, truth.family, **parts) for f in (formula, formula.replace("x", "1")))
+        by_z.append(abs(m.fixef["x"] / np.asarray(m.se)[1]) > stats.norm.isf(0.025))
+        by_ratio.append(less.criterion - m.criterion > stats.chi2.isf(0.05, 1))
+    assert [found[test][0].power for test in ("x", "lr(x)")] == pytest.approx([np.mean(by_z), np.mean(by_ratio)])
+    assert found["x"][0].mean != 0.15
+    assert next(iter(parts.values())) in str(found)
+
+
+def test_a_curve_over_the_zeros() -> None:
+    at = {"zi: (Intercept)": [-3, 1]}
+    few, many = power("y ~ x + (1 | g)", PLACES, ZEROS, "x", n=10, seed=1, ziformula="~ 1", at=at)["x"]
+    assert few.sd < many.sd

@@ -228,7 +228,6 @@ def test_a_term_left_out_keeps_the_inflation(crossed, salamanders):
         ({"ziformula": "~ (1 | site)", "start": [0.1]}, FitError, "2 finite numbers"),
         ({"ziformula": "~ (1 | site)", "family": "poisson(sqrt)", "curvature": "expected"}, FitError, "observed"),
         ({"formula": "count ~ mined", "ziformula": "~ (1 | site)"}, FormulaError, "no random term"),
-        ({"dispformula": "~ (1 | site)", "family": "negative_binomial"}, FormulaError, "not yet"),
     ],
 )
 def test_bad_input(salamanders, options, error, words):

@@ -197,7 +197,7 @@ def test_the_truth_of_a_fit_is_the_distribution_it_simulates_from(formula: str, 
                     assert group.corr[tuple(place)] == pytest.approx(term.corr[i, j])
     assert truth == pickle.loads(pickle.dumps(truth))
     simulation = prepare(formula, d, truth)
-    np.testing.assert_allclose(simulation.mean, m.predict(**({"groups": "population"} if truth.groups else {})))
+    np.testing.assert_allclose(simulation.mean.known, m.predict(**({"groups": "population"} if truth.groups else {})))
 
 
 @pytest.mark.filterwarnings("ignore::multilevel.MultilevelWarning")
@@ -210,7 +210,7 @@ def test_effects_in_two_terms_of_one_factor_add_up() -> None:
     assert list(group.sd) == ["(Intercept)", "days"]
     covariance = group.corr * np.outer(*[list(group.sd.values())] * 2)
     np.testing.assert_allclose(covariance, one.vcov + np.diag([two.vcov[0, 0], 0]))
-    (drawn,) = prepare(formula, d, truth_of(m._fit)).groups
+    (drawn,) = prepare(formula, d, truth_of(m._fit)).mean.groups
     np.testing.assert_allclose(drawn.factor @ drawn.factor.T, covariance)
     assert len(drawn.Z) == 2
 
@@ -222,7 +222,7 @@ def test_coefficients_that_are_not_identified_are_zero() -> None:
         m = mlm.lm("y ~ x + twice", d)
     truth = truth_of(m._fit)
     assert truth.fixed["twice"] == 0
-    np.testing.assert_allclose(prepare("y ~ x + twice", d, truth).mean, m.fitted())
+    np.testing.assert_allclose(prepare("y ~ x + twice", d, truth).mean.known, m.fitted())
 
 
 def test_a_singular_fit_is_a_truth() -> None:

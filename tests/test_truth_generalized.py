@@ -65,7 +65,7 @@ def test_the_truth_of_a_fit_has_the_moments_of_its_simulations(family: str) -> N
     np.testing.assert_allclose(truth.parameters, list(m.shape.values()))
     assert truth == pickle.loads(pickle.dumps(truth))
     simulation = prepare(FORMULA, d, truth, weights=weights)
-    np.testing.assert_allclose(simulation.mean, m.predict(groups="population"))
+    np.testing.assert_allclose(simulation.mean.known, m.predict(groups="population"))
     rng = np.random.default_rng(3)
     n = 600
     y = np.column_stack([simulation.draw(rng) for _ in range(n)])
@@ -207,9 +207,89 @@ def test_designs_that_cannot_be(
         simulate(formula, design, Truth({"(Intercept)": value}, None, None, family, shape), 1, weights=weights)
 
 
+ZEROS = {"(Intercept)": 0.9, "x": 0.4, "zi: (Intercept)": -1.0, "zi: x": 0.8, "disp: (Intercept)": 0.7, "disp: x": 0.9}
+VARYING = {"g": Group({"(Intercept)": 0.3}), "zi: g": Group({"(Intercept)": 0.6}), "disp: g": Group(sd=0.4)}
+PARTS = {"ziformula": "~ x + (1 | g)", "dispformula": "~ x + (1 | g)"}
+
+
+def test_zeros_and_dispersions_are_drawn_as_stated() -> None:
+    """Shares of zeros, means and variances of the others, each a mixture over the groups, by many draws."""
+    of_shape = {"disp: (Intercept)": 1.0, "disp: x": -0.9}  # of which the dispersion is one over
+    truth = Truth({**ZEROS, **of_shape}, VARYING, family="gamma(log)")
+    d = simulate(FORMULA, expand_grid(g=2500, x=[0.0, 1.0], k=12), truth, seed=1, **PARTS)
+    z = np.random.default_rng(2).standard_normal((3, 400_000))
+    for x in (0.0, 1.0):
+        y = d["y"][d["x"] == x].to_numpy().reshape(2500, 12)
+        chance = 1 / (1 + np.exp(1.0 - 0.8 * x - 0.6 * z[1]))
+        share = (y == 0).mean(axis=1)
+        assert share.mean() == pytest.approx(chance.mean(), abs=4 * share.std() / 50)
+        assert share.var() == pytest.approx(chance.var() + (chance * (1 - chance)).mean() / 12, rel=0.1)
+        mu = np.exp(0.9 + 0.4 * x + 0.3 * z[0])
+        positive = y[y > 0]
+        assert positive.mean() == pytest.approx(mu.mean(), rel=0.03)
+        spread = (mu**2 * np.exp(-1.0 + 0.9 * x + 0.4 * z[2])).mean()
+        assert positive.var() == pytest.approx(mu.var() + spread, rel=0.15)
+
+
+def test_what_was_drawn_before_does_not_change() -> None:
+    """The numbers of mean and response come from streams of their own, whatever inflates zeros."""
+    plain = Truth({"(Intercept)": 0.9, "x": 0.4}, {"g": VARYING["g"]}, family="poisson")
+    zeros = {name: value for name, value in ZEROS.items() if "disp" not in name}
+    more = Truth(zeros, {"g": VARYING["g"], "zi: g": VARYING["zi: g"]}, family="poisson")
+    before = simulate(FORMULA, DESIGN, plain, seed=4)["y"]
+    after = simulate(FORMULA, DESIGN, more, seed=4, ziformula="~ x + (1 | g)")["y"]
+    assert ((after == before) | (after == 0)).all()
+    assert (after != before).any()
+
+
+@pytest.mark.parametrize("which", ["zi", "disp"])
+def test_the_truth_of_a_fit_with_such_models(which: str) -> None:
+    stated = {name: value for name, value in ZEROS.items() if name.startswith(which) or ":" not in name}
+    groups = {name: group for name, group in VARYING.items() if name in ("g", f"{which}: g")}
+    truth = Truth(stated, groups, family="negative_binomial", shape={} if which == "disp" else {"size": 3.0})
+    given = {f"{which}formula": "~ x + (1 | g)"} if which == "zi" else {"dispformula": "~ x + (1 | g)"}
+    d = simulate(FORMULA, expand_grid(g=60, x=[0.0, 1.0], k=12), truth, seed=2, **given)
+    m = mlm.glmer(FORMULA, d, "negative_binomial", **given)
+    found = m.truth()
+    part = m.zero_inflation if which == "zi" else m.dispersion
+    own = {name.partition(": ")[2]: value for name, value in found.fixed.items() if ":" in name}
+    assert own == pytest.approx(dict(part))
+    assert set(found.groups) == set(groups)
+    assert found.groups[f"{which}: g"].sd["(Intercept)"] == pytest.approx(m.theta[1])
+    assert dict(found.shape) == pytest.approx(m.shape)
+    again = simulate(FORMULA, d, found, seed=3, **given)["y"]
+    other = m.simulate(300, seed=4)
+    assert abs(np.mean(again == 0) - (other == 0).mean()) < 4 * (other == 0).mean(axis=0).std()
+    assert f"{'Zero-inflation' if which == 'zi' else 'Dispersion'} model, random effects:" in str(found)
+    assert found.replace(fixed={f"{which}: x": 0}).fixed[f"{which}: x"] == 0
+    glm = mlm.glm("y ~ x", d, "negative_binomial", **dict.fromkeys(given, "~ x")).truth()
+    assert not glm.groups
+    assert set(glm.fixed) == set(stated)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ({"fixed": ZEROS, "groups": VARYING}, {"dispformula": "~ x + (1 | g)"}, "has no formula; give ziformula="),
+        ({"fixed": FIXED | {"zi: z": 1}, "shape": {"dispersion": 1}}, {"ziformula": "~ x"}, "coefficient 'z', which"),
+        (
+            {"fixed": FIXED, "shape": {"dispersion": 1}},
+            {"ziformula": "~ x"},
+            "nothing of the coefficient '(Intercept)'",
+        ),
+        ({"fixed": ZEROS}, {"ziformula": "~ x", "dispformula": "~ x + (1 | g)"}, "says nothing of the group 'g'"),
+        ({"fixed": ZEROS, "shape": {"dispersion": 1}}, {}, "has no shape 'dispersion' to state"),
+        ({"fixed": ZEROS, "family": "gaussian", "sigma": 1}, {}, "sigma and a model of the dispersion"),
+        ({"fixed": ZEROS, "family": "poisson"}, {}, "the poisson family has no dispersion that a model"),
+        ({"fixed": FIXED, "shape": {"dispersion": 1}}, {"ziformula": "~ zz"}, "'zz' not found"),
+    ],
+)
+def test_parts_that_cannot_be(arguments: dict[str, Any], options: dict[str, str], message: str) -> None:
+    with pytest.raises(mlm.DataError, match=re.escape(message)):
+        simulate("y ~ x", DESIGN, Truth(**{"family": "gamma(log)", **arguments}), seed=1, **options)
+
+
 def test_fits_without_a_truth() -> None:
     d = simulate(FORMULA, DESIGN, truth_for("negative_binomial"), seed=1)
     with pytest.raises(mlm.InferenceError, match="the quasipoisson family names no distribution, so there is no truth"):
         mlm.glm("y ~ x", d, "quasipoisson").truth()
-    with pytest.raises(mlm.InferenceError, match="a truth with a model of zero inflation or dispersion: not yet"):
-        mlm.glmer(FORMULA, d, "negative_binomial", dispformula="~ x").truth()

@@ -153,7 +153,7 @@ def test_a_term_left_out_keeps_the_other_models(salamanders):
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"dispformula": "~ (1 | site)"}, FormulaError, "not yet"),
+        ({"dispformula": "~ (1 | sight)"}, DataError, "'site'"),
         ({"ziformula": "count ~ mined"}, FormulaError, "without response"),
         ({"ziformula": "~ offset(DOY)"}, FormulaError, "offsets"),
         ({"ziformula": "~ mine"}, DataError, "'mined'"),

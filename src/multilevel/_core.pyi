@@ -236,8 +236,8 @@ class GeneralizedMixed:
     shape_models: columns of linear predictors for each shape, in the order above, and then, if zeros are inflated, of
     logit P(zero not drawn from the family); no columns: one number. `shape` holds all coefficients one after the other;
     `curvature` has to be observed with inflation. Continuous families have no zeros but the inflated ones.
-    inflation_terms: so many of the terms, the last ones, are random effects of that logit. Effects of the two
-    predictors are independent. Laplace only.
+    inflation_terms, dispersion_terms (one of them): so many of the terms, the last ones, are random effects of that
+    logit, or of the logarithm of the first shape. Effects of the two predictors are independent. Laplace only.
     """
 
     def __init__(
@@ -253,6 +253,7 @@ class GeneralizedMixed:
         curvature: str | None = None,
         shape_models: Sequence[Sequence[Floats]] = (),
         inflation_terms: int = 0,
+        dispersion_terms: int = 0,
     ) -> None: ...
     def fit(
         self,

@@ -14,6 +14,7 @@ from .labelled import Floats
 from .layout import Page, Prose, Section
 from .models.estimate import Fit
 from .models.predictor import fitted
+from .models.shape_models import PARTS
 from .predict import residuals
 
 STRAIGHT = 0.98  # correlation of a normal quantile plot below which its line is bent
@@ -139,9 +140,9 @@ def _of_the_residuals(fit: Fit) -> Iterator[Check]:
 
 
 def group_checks(fit: Fit) -> Iterator[Check]:
-    """Number of levels, and the shape of each random effect, of the mean and of the zero inflation."""
+    """Number of levels, and the shape of each random effect, of the mean and of other parts."""
     for own in fit.random_parts:
-        yield from _term_checks(own, "" if own is fit else "zero inflation, ")
+        yield from _term_checks(own, "" if own is fit else f"{PARTS[own.component]}, ")
 
 
 def _term_checks(fit: Fit, where: str) -> Iterator[Check]:

@@ -19,10 +19,10 @@ def random_effects(fit: Fit, backend: str) -> GroupTables:
     """Conditional modes b and their conditional standard deviations, terms on one factor side by side.
 
     The standard deviations, sigma sqrt(diag(P)), are those of b given the data and the estimates, lme4's `condVar`.
-    Random effects of the zero inflation beside.
+    Random effects of the zero inflation or the dispersion beside.
     """
-    own, *others = [_modes(part, backend) for part in fit.random_parts]
-    return replace(own, zero_inflation=others[0]) if others else own
+    found = {part.component: _modes(part, backend) for part in fit.random_parts}
+    return replace(found["cond"], zero_inflation=found.get("zi"), dispersion=found.get("disp"))
 
 
 def _modes(fit: Fit, backend: str) -> GroupTables:
@@ -42,10 +42,10 @@ def coefficients(fit: Fit, backend: str) -> GroupTables:
 
     For an effect that varies, Var(beta_hat + b_hat - beta - b) = sigma^2 (Q^-1 + P + F Q^-1 F' - Q^-1 F' - F Q^-1), of
     which the diagonal is taken (Henderson 1975, Biometrics 31, 423-447). A random effect without a fixed counterpart
-    stands alone, after the fixed effects. Coefficients of the zero inflation per group beside, where they vary.
+    stands alone, after the fixed effects. Coefficients of zero inflation or dispersion beside, where they vary.
     """
-    own, *others = [_per_group(part, backend) for part in fit.random_parts]
-    return replace(own, zero_inflation=others[0]) if others else own
+    found = {part.component: _per_group(part, backend) for part in fit.random_parts}
+    return replace(found["cond"], zero_inflation=found.get("zi"), dispersion=found.get("disp"))
 
 
 def _per_group(fit: Fit, backend: str) -> GroupTables:
@@ -77,10 +77,10 @@ def _per_group(fit: Fit, backend: str) -> GroupTables:
 def varcorr(fit: Fit, backend: str) -> VarCorr:
     """Standard deviations and correlations of the random effects, and sigma where a residual variance scales them.
 
-    Those of the zero inflation beside.
+    Those of the zero inflation or the dispersion beside.
     """
-    own, *others = [_spreads(part, backend) for part in fit.random_parts]
-    return replace(own, zero_inflation=others[0]) if others else own
+    found = {part.component: _spreads(part, backend) for part in fit.random_parts}
+    return replace(found["cond"], zero_inflation=found.get("zi"), dispersion=found.get("disp"))
 
 
 def _spreads(fit: Fit, backend: str) -> VarCorr:

@@ -46,7 +46,7 @@ def generalized_linear_summary(fit: GeneralizedLinearFit, data: Any) -> Generali
         estimates=spread(fit, e.beta),
         errors=spread(fit, errors),
         p_values=spread(fit, p),
-        letter="t" if fit.family.estimates_dispersion else "z",
+        letter="t" if fit.pearson else "z",
         residuals=r if fit.counted is None else r[fit.counted],
         dispersion=e.dispersion,
         null_deviance=e.null_deviance,
@@ -55,7 +55,7 @@ def generalized_linear_summary(fit: GeneralizedLinearFit, data: Any) -> Generali
         df_residual=residual_df(fit),
         aic=e.aic,
         iterations=e.iterations,
-        shape=() if fit.family.estimates_dispersion else shape_lines(fit),
+        shape=() if fit.pearson else shape_lines(fit),
         data=source_words(data),
         weights=weights_words(fit) if fit.weighted else "",
         n_missing=fit.n_missing,
@@ -130,7 +130,7 @@ def wald(fit: GeneralizedFit) -> tuple[Floats, Floats, Floats, Floats]:
     errors = np.sqrt(np.diag(fit.estimate.vcov))
     with np.errstate(divide="ignore", invalid="ignore"):
         statistics = beta / errors
-    if isinstance(fit, GeneralizedLinearFit) and fit.family.estimates_dispersion:
+    if fit.pearson:
         return beta, errors, statistics, t_p_values(statistics, fit.estimate.n - len(fit.kept))
     return beta, errors, statistics, z_p_values(statistics)
 
@@ -168,7 +168,9 @@ def tidy_generalized_mixed(fit: GeneralizedMixedFit, backend: str, exponentiate:
     names, of_part, numbers = coefficient_rows(fit, exponentiate)
     found = [v for _, v in varcorr(fit, backend).by_model()]
     random = [row for v in found for term in v.terms for row in random_rows(term)]
-    of_row = [name for v, name in zip(found, ("cond", "zi"), strict=False) for t in v.terms for _ in random_rows(t)]
+    of_row = [
+        own.component for v, own in zip(found, fit.random_parts, strict=True) for t in v.terms for _ in random_rows(t)
+    ]
     groups, terms, values = zip(*random, strict=True)
     p, m = len(names), len(random)
     none = np.full(m, np.nan)

@@ -145,7 +145,7 @@ def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
     e = fit.estimate
     df = e.n - len(fit.kept)
     method = "quasi-likelihood" if e.aic != e.aic else "maximum likelihood"
-    shape = [f"{line}." for line in shape_lines(fit)] if not fit.family.estimates_dispersion else []
+    shape = [f"{line}." for line in shape_lines(fit)] if not fit.pearson else []
     estimated = [
         _mean_sentence(fit, "coefficient"),
         f"It was estimated by {method} from {e.n} rows.",
@@ -153,7 +153,7 @@ def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
         *_model_sentences(fit),
         *limit_words(fit),
     ]
-    if fit.family.estimates_dispersion:
+    if fit.pearson:
         estimated.append(
             f"The dispersion, Pearson's X^2 over its {df} degrees of freedom, is {significant([e.dispersion], 4)[0]}."
         )
@@ -210,12 +210,13 @@ def _model_sentences(fit: GeneralizedFit) -> Iterator[str]:
     if fit.models and fit.models.inflation:
         text = fit.models.inflation.design.formula.text
         yield f"The probability that a row is zero whatever its mean follows {text}, on the scale of the logit."
-        yield from [f"In it, {term_words(part)}" for part in fit.models.random]
+        yield from [f"In it, {term_words(part)}" for part in fit.models.random("zero inflation")]
     if fit.models and fit.models.dispersion:
         text = fit.models.dispersion.design.formula.text
         what = f"{fit.family.shape_names[0]} of the {fit.family.name} family"
         part = "One over the" if fit.family.modelled_reciprocal else "The"
         yield f"{part} {what} follows {text}, on the scale of the logarithm."
+        yield from [f"In it, {term_words(part)}" for part in fit.models.random("dispersion")]
 
 
 def _mean_sentence(fit: GeneralizedFit, what: str) -> str:

@@ -116,12 +116,14 @@ class GroupTables(Page, Mapping[str, GroupTable]):
     ----------
     tables : the tables, in the order of the printed page.
     backend : library of the frame that `to_frame()` gives.
-    zero_inflation : those of the model of zero inflation, on the scale of its logit; None without random effects there.
+    zero_inflation, dispersion : those of such a model, on the scale of its logit or logarithm; None without random
+        effects there.
     """
 
     tables: tuple[GroupTable, ...]
     backend: str = "pandas"
     zero_inflation: GroupTables | None = None
+    dispersion: GroupTables | None = None
 
     def __getitem__(self, group: str) -> GroupTable:
         for table in self.tables:
@@ -141,21 +143,23 @@ class GroupTables(Page, Mapping[str, GroupTable]):
     def sections(self) -> tuple[Section, ...]:
         """The tables, one below the other."""
         own = tuple(section for table in self.tables for section in table.sections())
-        if self.zero_inflation is None:
-            return own
-        titled = [("Conditional model", own), ("Zero-inflation model", self.zero_inflation.sections())]
-        return tuple(
-            [replace(section, title=f"{title}: {section.title}") for title, part in titled for section in part]
+        parts = (("Zero-inflation model", self.zero_inflation), ("Dispersion model", self.dispersion))
+        others = [(title, part.sections()) for title, part in parts if part is not None]
+        titled = [("Conditional model", own), *others]
+        return (
+            tuple([replace(section, title=f"{title}: {section.title}") for title, part in titled for section in part])
+            if others
+            else own
         )
 
     def to_frame(self) -> Any:
         """A frame with a row for each level and effect: `group`, `level`, `term`, `estimate`, `std_error`.
 
-        With random effects of the zero inflation a column `component` comes first, "cond" or "zi".
+        With random effects of zero inflation or dispersion a column `component` comes first, "cond", "zi" or "disp".
         """
         rows: dict[str, list[Any]] = {"component": [], "group": [], "level": [], "term": []}
-        others = self.zero_inflation.tables if self.zero_inflation else ()
-        tables = [*[("cond", table) for table in self.tables], *[("zi", table) for table in others]]
+        parts = (("cond", self), ("zi", self.zero_inflation), ("disp", self.dispersion))
+        tables = [(name, table) for name, part in parts if part is not None for table in part.tables]
         for component, table in tables:
             size = len(table.levels) * len(table.names)
             rows["component"] += [component] * size
@@ -166,7 +170,7 @@ class GroupTables(Page, Mapping[str, GroupTable]):
             "estimate": _stacked([t.estimates for _, t in tables]),
             "std_error": _stacked([t.errors for _, t in tables]),
         }
-        if not others:
+        if self.zero_inflation is None and self.dispersion is None:
             del rows["component"]
         return frame({**rows, **values}, self.backend)
 

@@ -18,7 +18,7 @@ from .predict import NewLevels, aligned, new_columns, one_of, predict
 from .seeds import Seed, generator
 from .simulation import SimulatedGroups, drawn_predictors, new_weights, simulated_rows
 
-Scale: TypeAlias = Literal["link", "response", "conditional", "zprob"]
+Scale: TypeAlias = Literal["link", "response", "conditional", "zprob", "disp"]
 MeanGroups: TypeAlias = Literal["same", "population", "average"]
 GeneralizedResiduals: TypeAlias = Literal["deviance", "pearson", "scaled", "working", "response", "quantile"]
 KINDS = ("deviance", "pearson", "scaled", "working", "response", "quantile")
@@ -40,32 +40,36 @@ def predict_generalized(
     "average" is the mean over the distribution of the random effects, by quadrature; "same" and "population" are at
     the conditional modes and at random effects of zero.
     """
-    one_of(
-        "type", type, ("link", "response") if fit.inflation is None else ("link", "response", "conditional", "zprob")
-    )
+    one_of("type", type, scales(fit))
     one_of("groups", groups, ("same", "population", "average"))
     if type == "zprob":
-        return _zero_probability(fit, newdata, groups, new_levels, seed)
+        return _of_part(fit.inflating, newdata, groups, new_levels, seed)
+    if type == "disp":
+        return _of_part(fit.dispersing, newdata, groups, new_levels, seed)
     if groups == "average":
         mean = _average(fit, newdata, type)
     else:
         eta = predict(fit, newdata, groups=groups, new_levels=new_levels, seed=seed)
         if type == "link":
             return eta
-        mean = fit.family.mean_at(eta, shape_of_means(fit, newdata))
+        mean = fit.family.mean_at(eta, shape_of_means(fit, newdata, groups, new_levels, seed))
     inflated = type == "response" and fit.inflation is not None
-    return mean * (1 - _zero_probability(fit, newdata, groups, new_levels, seed)) if inflated else mean
+    return mean * (1 - _of_part(fit.inflating, newdata, groups, new_levels, seed)) if inflated else mean
 
 
-def _zero_probability(
-    fit: GeneralizedFit, newdata: Any, groups: MeanGroups, new_levels: NewLevels, seed: Seed
+def scales(fit: GeneralizedFit) -> tuple[str, ...]:
+    """What can be predicted from a fit."""
+    zeros = () if fit.inflating is None else ("conditional", "zprob")
+    return "link", "response", *zeros, *(() if fit.dispersing is None else ("disp",))
+
+
+def _of_part(
+    part: GeneralizedFit | None, newdata: Any, groups: MeanGroups, new_levels: NewLevels, seed: Seed
 ) -> Floats:
-    """(n_total,) probability of a zero that the family has no part in; its effects are drawn apart from the mean's."""
-    assert fit.inflating is not None
+    """(n_total,) probabilities of an inflated zero, or first shapes; their effects are drawn apart from the mean's."""
+    assert part is not None
     apart = generator(seed).spawn(1)[0] if new_levels == "draw" else None
-    return predict_generalized(
-        fit.inflating, newdata, type="response", groups=groups, new_levels=new_levels, seed=apart
-    )
+    return predict_generalized(part, newdata, type="response", groups=groups, new_levels=new_levels, seed=apart)
 
 
 def inflation_columns(fit: GeneralizedFit, newdata: Any) -> Floats:
@@ -150,12 +154,13 @@ def simulate_generalized(
 ) -> Floats:
     """(rows, n) simulated responses; successes where the response is cbind(successes, failures)."""
     columns, rows = simulated_rows(fit, newdata)
-    factor, shape = row_parts(fit, newdata, rows)
+    factor = row_weights(fit, newdata, rows)
     rng = generator(seed)
     drawn = []
-    zeros = _drawn_inflation(fit, n, groups, newdata, rows, rng)
+    zeros, first = (_drawn_part(part, n, groups, newdata, rows, rng) for part in (fit.inflating, fit.dispersing))
     for eta in drawn_predictors(fit, n, groups, columns, rows, rng):
         mu = fit.family.link.inverse(eta)
+        shape = fit.models.by_row(fit.parameters, next(first)) if fit.models and fit.dispersing else fit.shape
         y = fit.family.simulate(mu, np.where(factor > 0, factor, 1.0), shape, rng)
         if fit.inflating is not None:
             y = np.where(rng.random(len(y)) < next(zeros), 0.0, y)
@@ -163,12 +168,12 @@ def simulate_generalized(
     return aligned(np.column_stack(drawn), rows)
 
 
-def row_parts(fit: GeneralizedFit, newdata: Any, rows: Matrices, *, groups: bool = True) -> tuple[Floats, Floats]:
-    """Prior weights and shapes of the rows of the fit (None) or of new ones."""
+def row_weights(fit: GeneralizedFit, newdata: Any, rows: Matrices, *, groups: bool = True) -> Floats:
+    """(n,) prior weights of the rows of the fit (None) or of new ones."""
     if newdata is None:
-        return fit.weights, fit.shape
+        return fit.weights
     weights = _new_trials(fit, newdata, rows, groups)
-    return np.ones(rows.n) if weights is None else weights, _new_shape(fit, newdata, rows)
+    return np.ones(rows.n) if weights is None else weights
 
 
 def zero_chance(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats | None:
@@ -181,21 +186,20 @@ def zero_chance(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats | N
     return kept
 
 
-def _drawn_inflation(
-    fit: GeneralizedFit, n: int, groups: SimulatedGroups, newdata: Any, rows: Matrices, rng: np.random.Generator
+def _drawn_part(
+    part: GeneralizedFit | None, n: int, groups: SimulatedGroups, newdata: Any, rows: Matrices, rng: np.random.Generator
 ) -> Iterator[Floats]:
-    """n times the probabilities of an inflated zero (n_rows,); none without a model of zero inflation."""
-    part = fit.inflating
+    """n times the probabilities of an inflated zero, or the first shapes, (n_rows,); none without such a part."""
     if part is None:
         return
     columns, own = simulated_rows(part, newdata)
     kept = slice(None) if newdata is None or rows.kept is None else rows.kept
-    for logit in drawn_predictors(part, n, groups, columns, own, rng):
-        zero = part.family.link.inverse(logit)
+    for eta in drawn_predictors(part, n, groups, columns, own, rng):
+        values = part.family.link.inverse(eta)
         if newdata is not None:
-            zero = aligned(zero, own)[kept]
-        _refuse_missing(zero)
-        yield zero
+            values = aligned(values, own)[kept]
+        _refuse_missing(values)
+        yield values
 
 
 def measured(fit: GeneralizedFit) -> Floats:
@@ -210,10 +214,12 @@ def _part_rows(newdata: Any, design: Design) -> tuple[tuple[Floats, ...], Any, i
     return part.X, slice(None) if part.kept is None else part.kept, part.n_total
 
 
-def _new_shape(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats:
-    """Shapes of new rows without missing values."""
+def row_shapes(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats:
+    """Shapes of the rows of the fit (None), or of new ones without missing values."""
+    if newdata is None:
+        return fit.shape
     shape = shape_of_rows(fit, newdata)
-    if fit.models is not None and fit.models.dispersion is not None:
+    if fit.dispersing is not None:
         shape = shape[:, slice(None) if rows.kept is None else rows.kept]
     _refuse_missing(shape)
     return shape
@@ -227,22 +233,30 @@ def _refuse_missing(values: Floats) -> None:
         )
 
 
-def shape_of_rows(fit: GeneralizedFit, newdata: Any) -> Floats:
+def shape_of_rows(
+    fit: GeneralizedFit,
+    newdata: Any,
+    groups: MeanGroups = "same",
+    new_levels: NewLevels = "error",
+    seed: Seed = None,
+) -> Floats:
     """(s,) shapes, or (s, n_total) where the dispersion has a model; NaN in rows with a missing predictor of it."""
-    models = fit.models
-    if models is None or models.dispersion is None:
+    if fit.models is None or fit.dispersing is None:
         return fit.shape
-    if newdata is None:
-        return aligned(fit.shape.T, fit.rows).T
-    X, present, n = _part_rows(newdata, models.dispersion.design)
-    every = np.full((models.n_own, n), np.nan)
-    every[:, present] = models.by_row(fit.parameters, X)
-    return every
+    return fit.models.by_row(fit.parameters, _of_part(fit.dispersing, newdata, groups, new_levels, seed))
 
 
-def shape_of_means(fit: GeneralizedFit, newdata: Any) -> Floats:
+def shape_of_means(
+    fit: GeneralizedFit,
+    newdata: Any,
+    groups: MeanGroups = "same",
+    new_levels: NewLevels = "error",
+    seed: Seed = None,
+) -> Floats:
     """Those of rows where means depend on them, as in truncated families; else without a look at the rows."""
-    return shape_of_rows(fit, newdata) if isinstance(fit.family, Truncated) else fit.estimate.shape
+    if not isinstance(fit.family, Truncated):
+        return fit.estimate.shape
+    return shape_of_rows(fit, newdata, groups, new_levels, seed)
 
 
 def _new_trials(fit: GeneralizedFit, newdata: Any, rows: Matrices, groups: bool) -> Floats | None:
@@ -276,7 +290,12 @@ def _average(fit: GeneralizedFit, newdata: Any, type: Scale) -> Floats:
     variance = np.zeros(rows.n)
     for added in random_variances(fit, rows):
         variance += fit.estimate.sigma**2 * added
-    shape = shape_of_rows(fit, newdata)
+    if isinstance(fit.family, Truncated) and fit.dispersing and fit.dispersing.design.random:
+        raise DataError(
+            f"means of the {fit.family.name} family depend on its {fit.family.shape_names[0]}, whose random effects "
+            'are not averaged over yet; groups="population" predicts for random effects of zero'
+        )
+    shape = shape_of_rows(fit, newdata, "population")
     kept = slice(None) if rows.kept is None else rows.kept
     shape = shape if shape.ndim == 1 else shape[:, kept]
 

@@ -92,7 +92,7 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
     terms : one `GroupTerm` for each term, in the order of the page.
     sigma : residual standard deviation; None where the family of the responses has none.
     backend : library of the frame that `to_frame()` gives.
-    zero_inflation : those of the model of zero inflation, on the scale of its logit; None without.
+    zero_inflation, dispersion : those of such a model, on the scale of its logit or logarithm; None without.
 
     Keys are the grouping factors; the second term of one factor is `"subject.1"`, as in lme4.
 
@@ -108,6 +108,7 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
     sigma: float | None
     backend: str = "pandas"
     zero_inflation: VarCorr | None = None
+    dispersion: VarCorr | None = None
 
     def __getitem__(self, group: str) -> GroupTerm:
         keyed = dict(zip(self, self.terms, strict=True))
@@ -135,10 +136,10 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
         ])  # fmt: skip
 
     def by_model(self) -> list[tuple[str, VarCorr]]:
-        """Titles and parts: of the mean, and of the zero inflation; no title where there is one part."""
-        if self.zero_inflation is None:
-            return [("", self)]
-        return [("Conditional model:", self), ("Zero-inflation model:", self.zero_inflation)]
+        """Titles and parts: of the mean, the zero inflation, the dispersion; no title where there is one part."""
+        parts = [("Zero-inflation model:", self.zero_inflation), ("Dispersion model:", self.dispersion)]
+        others = [(title, part) for title, part in parts if part is not None]
+        return [("Conditional model:", self), *others] if others else [("", self)]
 
     def table(self, shown: tuple[str, ...], digits: int, decimals: int) -> Table:
         """The random-effects table: of `"Variance"` and `"Std.Dev."` what is `shown`, then correlations.
@@ -155,23 +156,24 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
         """What is estimated as zero or as perfectly correlated, in words."""
         unit = 1.0 if self.sigma is None else self.sigma
         found = [words for term in self.terms for words in term.degenerate(unit)]
-        others = self.zero_inflation.degenerate() if self.zero_inflation else []
-        return [*found, *[f"in the model of zero inflation, {words}" for words in others]]
+        for what, part in (("zero inflation", self.zero_inflation), ("dispersion", self.dispersion)):
+            found += [f"in the model of {what}, {words}" for words in (part.degenerate() if part else [])]
+        return found
 
     def to_frame(self) -> Any:
         """A frame with the rows and columns of R's `as.data.frame(VarCorr(m))`.
 
         Columns: `group`, `term1`, `term2` (None for a variance), `vcov` (variance or covariance), `sdcor`
         (standard deviation or correlation). The residual variance, if there is one, is the last row, with `term1` None.
-        With random effects of the zero inflation a column `component` comes first, "cond" or "zi".
+        With random effects of zero inflation or dispersion a column `component` comes first, "cond", "zi" or "disp".
         """
         rows = [("cond", *row) for term in self.terms for row in _frame_rows(term)]
         rows += [("cond", "Residual", None, None, sigma**2, sigma) for sigma in self._residual]
-        if self.zero_inflation is not None:
-            rows += [("zi", *row) for term in self.zero_inflation.terms for row in _frame_rows(term)]
+        for name, part in (("zi", self.zero_inflation), ("disp", self.dispersion)):
+            rows += [(name, *row) for term in (part.terms if part else ()) for row in _frame_rows(term)]
         heads = ("component", "group", "term1", "term2", "vcov", "sdcor")
         columns = dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True))
-        if self.zero_inflation is None:
+        if len(self.by_model()) == 1:
             del columns["component"]
         return frame(columns, self.backend)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import DataError, FormulaError, nearest
 
-OF_GLMER = ("agq", "ziformula", "dispformula")
+PARTS = ("ziformula", "dispformula")
 
 
 def add_fitting(parser: argparse.ArgumentParser) -> None:
@@ -18,9 +18,14 @@ def add_fitting(parser: argparse.ArgumentParser) -> None:
         "--family", metavar="NAME", help='of a generalized model: binomial, "binomial(probit)", poisson, ...'
     )
     parser.add_argument("--agq", metavar="N", type=int, help="nodes of adaptive quadrature; default 1, Laplace")
+    add_parts(parser)
+    parser.add_argument("--weights", metavar="COL", help="column of prior weights")
+
+
+def add_parts(parser: argparse.ArgumentParser) -> None:
+    """--ziformula, --dispformula."""
     parser.add_argument("--ziformula", metavar="FORMULA", help='model of zero inflation, "~ x"')
     parser.add_argument("--dispformula", metavar="FORMULA", help='model of the dispersion of the family, "~ x"')
-    parser.add_argument("--weights", metavar="COL", help="column of prior weights")
 
 
 def add_ml(parser: argparse.ArgumentParser) -> None:
@@ -57,24 +62,22 @@ def fitted(formula: str, data: Any, arguments: argparse.Namespace, *, reml: bool
     from ..fit import glm, glmer, lm, lmer
 
     family, weights = arguments.family, arguments.weights
-    if not _is_mixed(formula):
-        return glm(formula, data, family, weights=weights) if family else lm(formula, data, weights=weights)
+    mixed, parts = _is_mixed(formula), {name: getattr(arguments, name) for name in PARTS}
     if not family:
-        return lmer(formula, data, REML=reml, weights=weights)
-    given = {"n_agq": arguments.agq, "ziformula": arguments.ziformula, "dispformula": arguments.dispformula}
-    return glmer(
-        formula, data, family, weights=weights, **{name: value for name, value in given.items() if value is not None}
-    )
+        return lmer(formula, data, REML=reml, weights=weights) if mixed else lm(formula, data, weights=weights)
+    if not mixed:
+        return glm(formula, data, family, weights=weights, **parts)
+    return glmer(formula, data, family, weights=weights, n_agq=1 if arguments.agq is None else arguments.agq, **parts)
 
 
 def check_options(formulas: Sequence[str], arguments: argparse.Namespace, *, ml: bool = False) -> None:
     """FormulaError for an option that none of the formulas has a use for."""
     mixed, family = any(map(_is_mixed, formulas)), arguments.family
-    for name in OF_GLMER:
-        if getattr(arguments, name) is not None and not (mixed and family):
-            raise FormulaError(
-                f"--{name} is for generalized models with random effects: give --family and a term like (1 | g)"
-            )
+    if arguments.agq is not None and not (mixed and family):
+        raise FormulaError("--agq is for generalized models with random effects: give --family and a term like (1 | g)")
+    for name in PARTS:
+        if getattr(arguments, name) is not None and not family:
+            raise FormulaError(f"--{name} is for generalized models: give --family")
     if ml and family:
         raise FormulaError("generalized models are always fitted by maximum likelihood; leave --ml out")
     if ml and not mixed:

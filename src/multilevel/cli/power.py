@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .designs import add_design, design_of, stated, values_of
-from .fitting import add_df
+from .fitting import add_df, add_parts
 from .parsers import add_command, add_formula, add_json
 from .printed import rows_of, to_json, to_text
 from .simulate import add_truth
@@ -64,6 +64,7 @@ def add(commands: Commands) -> None:
     )
     add_df(parser, "satterthwaite")
     parser.add_argument("--weights", metavar="COL", help="column of prior weights")
+    add_parts(parser)
     parser.add_argument(
         "--seed", metavar="N", type=int, help="of the random numbers; default: another one each time, which is said"
     )
@@ -87,6 +88,8 @@ def run(arguments: argparse.Namespace) -> str:
         along=_numbers(arguments.along, "such as participant=10,20,40"),
         at=_numbers(arguments.at, "such as days=5,10"),
         weights=arguments.weights,
+        ziformula=arguments.ziformula,
+        dispformula=arguments.dispformula,
         seed=seed,
         backend="dict",
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DataError, MultilevelWarning
 from .designs import add_design, design_of
+from .fitting import PARTS, add_parts
 from .parsers import add_command, add_formula, add_json
 from .printed import rows_of, to_json
 
@@ -50,6 +51,7 @@ def add(commands: Commands) -> None:
         "--seed", metavar="N", type=int, help="of the random numbers; default: another one each time, which is said"
     )
     parser.add_argument("--weights", metavar="COL", help="column of weights: the residual variance is sigma^2 / weight")
+    add_parts(parser)
     parser.add_argument("--out", metavar="FILE", help="a .csv, .csv.gz or .parquet file to be written")
     add_json(parser)
 
@@ -74,7 +76,8 @@ def run(arguments: argparse.Namespace) -> str:
     truth = read_truth(arguments.truth)
     design = read_columns(design_of(arguments.design))
     seed = secrets.randbelow(2**31) if arguments.seed is None else arguments.seed
-    made = read_columns(simulate(arguments.formula, design, truth, seed, weights=arguments.weights))
+    parts = {name: getattr(arguments, name) for name in PARTS}
+    made = read_columns(simulate(arguments.formula, design, truth, seed, weights=arguments.weights, **parts))
     given = _written(made, arguments, seed) if arguments.out else _shown(made, arguments, seed)
     if arguments.seed is None:
         print(f"note: drawn with --seed {seed}", file=sys.stderr)

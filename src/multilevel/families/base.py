@@ -93,6 +93,10 @@ class Family(ABC):
         low, high = self.means
         return (mu > low) & (mu < high)
 
+    def first_shape(self, modelled: Floats) -> Floats:
+        """(n,) the first shape from what a model of the dispersion is of: itself, or one over it."""
+        return 1 / modelled if self.modelled_reciprocal else modelled
+
     def scale(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         """(n,) what scaled residuals are measured in: the standard deviation of y, where it is finite for sure."""
         return np.sqrt(self.variance(mu, weights, shape))

@@ -13,9 +13,10 @@ from ..families import Family, Quasi
 from ..generalized_checks import generalized_check
 from ..generalized_summary import augment_generalized
 from ..generalized_words import generalized_doubts
-from ..labelled import Covariance
-from ..models.components import whole
+from ..labelled import Coefficients, Covariance
+from ..models.components import estimated_part, whole
 from ..models.generalized import GeneralizedFit
+from ..models.shape_models import Part
 from ..paper import Equation, equation
 from ..predict import Seed, aligned
 from ..responses import GeneralizedResiduals, residuals_generalized
@@ -43,6 +44,23 @@ class GeneralizedModel(Model):
     def deviance(self) -> float:
         """Twice the log-likelihood lost against a mean for each row, times the dispersion; at the conditional modes."""
         return self._fit.deviance
+
+    @property
+    def zero_inflation(self) -> Coefficients:
+        """(k,) coefficients of the model of zero inflation, on the scale of the logit. InferenceError without one."""
+        return self._part("zero inflation")
+
+    def _part(self, part: Part) -> Coefficients:
+        names, estimates, _ = estimated_part(self._fit, part)
+        return Coefficients(names, estimates, "estimate", self._backend)
+
+    def part_vcov(self, part: Part) -> Covariance:
+        """(k, k) covariance of the coefficients of `"zero inflation"` or `"dispersion"`.
+
+        InferenceError for a fit without that model, and for another name.
+        """
+        names, _, vcov = estimated_part(self._fit, part)
+        return Covariance(names, vcov, self._backend)
 
     @property
     def joint_vcov(self) -> Covariance:

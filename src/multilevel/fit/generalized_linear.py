@@ -20,7 +20,6 @@ from ..generalized_words import explain_generalized_linear
 from ..inference.generalized_prediction import predict_generalized_interval
 from ..inference.prediction import Interval
 from ..labelled import Coefficients
-from ..models.components import component_fit
 from ..models.generalized import another_response
 from ..models.generalized_linear import GeneralizedLinearFit, fit_generalized_linear, refit_generalized_linear
 from ..models.inputs import Missing, Weights
@@ -39,6 +38,7 @@ def glm(
     contrasts: Mapping[str, str] | None = None,
     missing: Missing = "drop",
     ziformula: str | None = None,
+    dispformula: str | None = None,
 ) -> GeneralizedLinearModel:
     """Fit a generalized linear model by Fisher scoring.
 
@@ -55,9 +55,11 @@ def glm(
         response is a proportion, else the factor by which a row counts. Rows of weight zero do not count. Default: one.
     contrasts : coding of factors, `{"period": "sum"}`. Default: treatment, for ordered factors polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
-    ziformula : a model `"~ x"` of the logit of the probability that a row is zero whatever its mean, as in `glmer`;
-        all is then estimated by maximum likelihood. Not for families whose dispersion is taken from Pearson's
-        residuals. Default: no such zeros.
+    ziformula : a model `"~ x"` of the logit of the probability that a row is zero whatever its mean, as in `glmer`.
+        Default: no such zeros.
+    dispformula : a model `"~ x"` of the logarithm of what shapes the family, its dispersion (of gaussian responses the
+        variance), size, precision or scale, as in `glmer`. Default: one number. With either all is estimated by maximum
+        likelihood, a dispersion too that otherwise is Pearson's.
 
     A categorical response is coded as in R: its first level is a failure, all others are successes.
 
@@ -87,8 +89,9 @@ def glm(
     (114.102, 52)
     """
     fit = fit_generalized_linear(
-        formula, data, family_of(family), weights=weights, contrasts=contrasts, missing=missing, ziformula=ziformula
-    )
+        formula, data, family_of(family), weights=weights, contrasts=contrasts, missing=missing, ziformula=ziformula,
+        dispformula=dispformula,
+    )  # fmt: skip
     warn(fit)
     return GeneralizedLinearModel(fit, data)
 
@@ -107,15 +110,12 @@ class GeneralizedLinearModel(UnmixedModel, GeneralizedModel):
         return generalized_linear_summary(self._fit, self._data)
 
     @property
-    def dispersion(self) -> float:
-        """The factor of the variance: Pearson's X^2 over its degrees of freedom, or 1 where the family has none."""
-        return self._fit.estimate.dispersion
+    def dispersion(self) -> float | Coefficients:
+        """The factor of the variance: Pearson's X^2 over its degrees of freedom, or 1 where the family has none.
 
-    @property
-    def zero_inflation(self) -> Coefficients:
-        """(k,) coefficients of the model of zero inflation, on the scale of the logit. InferenceError without one."""
-        part = component_fit(self._fit, "zi")
-        return Coefficients(part.names, part.estimate.beta, "estimate", self._backend)
+        With dispformula the (k,) coefficients of its model, on the log scale, as those of `glmer`.
+        """
+        return self._part("dispersion") if self._fit.dispersing else self._fit.estimate.dispersion
 
     @property
     def null_deviance(self) -> float:
@@ -142,7 +142,9 @@ class GeneralizedLinearModel(UnmixedModel, GeneralizedModel):
         ----------
         newdata : a table with the columns of the formula, the response excepted. Default: the rows of the fit.
         type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean; with a model of zero
-            inflation also `"conditional"`, the mean without inflated zeros, and `"zprob"`, the probability of these.
+            inflation also `"conditional"`, the mean without inflated zeros, and `"zprob"`, the probability of these;
+            with dispformula `"disp"`, what that describes: dispersion (of gaussian responses the variance, of gamma
+            ones the shape, one over it), size, ...
         interval : `"confidence"` for the predicted mean. For the response, limits are those of the link transformed,
             and the standard error is by the delta method. `"prediction"` (with `type="response"`) for a response that
             is yet to come: quantiles of the family over a normal distribution of the linear predictor, the shape taken

@@ -19,18 +19,16 @@ from ..inference.explained import IntraClass, RSquared
 from ..inference.generalized_explained import intra_class_generalized, r_squared_generalized
 from ..inference.generalized_prediction import predict_generalized_interval
 from ..inference.prediction import Interval
-from ..labelled import Coefficients, Covariance
+from ..labelled import Coefficients
 from ..models.generalized import another_response
 from ..models.generalized_mixed import (
     GeneralizedMixedFit,
     criterion_at,
     fit_generalized_mixed,
-    part_estimates,
     refit_generalized_mixed,
 )
 from ..models.inputs import Missing, Weights
 from ..models.likelihood import Curvature
-from ..models.shape_models import Part
 from ..predict import NewLevels, Seed
 from ..responses import MeanGroups, Scale, predict_generalized, simulate_generalized
 from ..simulation import SimulatedGroups
@@ -156,31 +154,15 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         return {name: value for name, value in named if value == value}  # NaN: it has a model
 
     @property
-    def zero_inflation(self) -> Coefficients:
-        """(k,) coefficients of the model of zero inflation, on the scale of the logit. InferenceError without one."""
-        return self._part("zero inflation")
-
-    @property
     def dispersion(self) -> Coefficients:
         """(k,) coefficients of the model of the dispersion, on the log scale. InferenceError without one."""
         return self._part("dispersion")
 
-    def _part(self, part: Part) -> Coefficients:
-        names, estimates, _ = part_estimates(self._fit, part)
-        return Coefficients(names, estimates, "estimate", self._backend)
-
-    def part_vcov(self, part: Part) -> Covariance:
-        """(k, k) covariance of the coefficients of `"zero inflation"` or `"dispersion"`.
-
-        InferenceError for a fit without that model, and for another name.
-        """
-        names, _, vcov = part_estimates(self._fit, part)
-        return Covariance(names, vcov, self._backend)
-
     def ranef(self) -> GroupTables:
         """Conditional modes of the random effects with conditional standard deviations, a table per grouping factor.
 
-        Those of the zero inflation are `ranef().zero_inflation`; `coef()` and `varcorr()` have theirs likewise.
+        Those of the zero inflation are `ranef().zero_inflation`, those of the dispersion `ranef().dispersion`; `coef()`
+        and `varcorr()` have theirs likewise.
         """
         return random_effects(self._fit, self._backend)
 
@@ -192,7 +174,7 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
     def theta(self) -> Floats:
         """(m,) free entries of the covariance factors, in lme4's order and units of the linear predictor.
 
-        Those of the terms of the zero inflation come last.
+        Those of the terms of the zero inflation or the dispersion come last.
         """
         return self._fit.estimate.theta
 
@@ -235,7 +217,9 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         ----------
         newdata : a table with the columns of the formula, the response excepted. Default: the rows of the fit.
         type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean; with a model of zero
-            inflation also `"conditional"`, the mean without inflated zeros, and `"zprob"`, the probability of these.
+            inflation also `"conditional"`, the mean without inflated zeros, and `"zprob"`, the probability of these;
+            with dispformula `"disp"`, what that describes: dispersion (of gaussian responses the variance, of gamma
+            ones the shape, one over it), size, ...
         groups : `"same"` adds the random effects of known levels; `"population"` leaves all random effects out, which
             for the response is the mean of a group in the middle; `"average"` is the mean of the response over all
             groups, the random effects integrated out by quadrature. `"population"` and `"average"` need no grouping

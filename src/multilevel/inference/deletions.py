@@ -9,12 +9,13 @@ import numpy as np
 
 from ..errors import InferenceError, nearest
 from ..formula import RandomMatrices
-from ..models.components import PARTS, Component, component_fit, part_texts
+from ..models.components import Component, component_fit, part_texts
 from ..models.estimate import Estimate, Fit
 from ..models.generalized import GeneralizedFit
+from ..models.shape_models import PARTS
 from .anova import AnovaTable, anova
 from .likelihoods import boundary_p_value, chi_square_p_value
-from .refits import droppable, refitted, without_term
+from .refits import droppable, only_factors, refitted, without_term
 from .sampling import Sampling
 from .tabled import Numbers, TestTable
 
@@ -44,9 +45,7 @@ def drop1(
     ------
     InferenceError : `test` or `df` is none of these, `df` is given for likelihood ratios, or there is no fixed term.
     """
-    least_squares = not fit.design.random and not (
-        isinstance(fit, GeneralizedFit) and not fit.family.estimates_dispersion
-    )
+    least_squares = not fit.design.random and not (isinstance(fit, GeneralizedFit) and not fit.pearson)
     test = test or ("F" if least_squares or isinstance(df, Sampling) else "Chisq")
     if test not in TESTS:
         raise InferenceError(f'test is {test!r}; expected "Chisq" or "F"{nearest(test, TESTS)}')
@@ -106,19 +105,24 @@ def _f_tests(fit: Fit, scope: list[int], df: str | Sampling | None, backend: str
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """One random term made smaller: the row of the table, the random terms that are left, how many effects went."""
+    """One random term made smaller: the row of the table, the random terms that are left, how many effects went.
+
+    `nested`: the model that is left is a special case of the larger one.
+    """
 
     label: str
     random: tuple[RandomMatrices, ...]
     effects: int
+    nested: bool
 
 
 def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
     """Likelihood ratio tests of the random terms: slopes left out of their term, intercepts with it.
 
     From (x | g) the slope of x is left out, (1 | g) remains; (1 | g) is left out as a whole. Of several slopes each one
-    that no interaction contains. Models are fitted anew by the fit's own criterion, REML or maximum likelihood; where
-    the last random term goes, it is that of a linear model.
+    that no interaction contains. As in lmerTest, (0 + x | g) becomes (1 | g), unless this is there already. Models are
+    fitted anew by the fit's own criterion, REML or maximum likelihood; where the last random term goes, it is that of a
+    linear model.
 
     Two p-values: of the chi-square distribution, as lme4 has it, too large because a variance cannot be negative; and
     of the mixture that allows for this, see `boundary_p_value`.
@@ -139,8 +143,11 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
     full, reml = fit.estimate, fit.estimate.reml
     rows = [refitted(fit, reml=reml, random=r.random) for r in reductions]
     lost = [len(full.theta) - len(e.theta) for e in rows]
-    ratios = [max(e.criterion - full.criterion, 0.0) for e in rows]
-    mixture = [boundary_p_value(ratio, q, r.effects) for ratio, q, r in zip(ratios, lost, reductions, strict=True)]
+    ratios = [e.criterion - full.criterion for e in rows]
+    ratios = [max(ratio, 0.0) if r.nested else ratio for ratio, r in zip(ratios, reductions, strict=True)]
+    tested = list(zip(ratios, lost, reductions, strict=True))
+    naive = [chi_square_p_value(ratio, q) if r.nested else nan for ratio, q, r in tested]
+    mixture = [boundary_p_value(ratio, q, r.effects) if r.nested else nan for ratio, q, r in tested]
     estimates: tuple[Estimate, ...] = (full, *rows)
     columns = (
         Numbers("npar", [e.n_parameters for e in estimates], name="npar"),
@@ -148,14 +155,16 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
         Numbers("AIC", [e.aic for e in estimates], name="aic"),
         Numbers("LRT", [nan, *ratios], name="statistic"),
         Numbers("Df", [nan, *lost], name="df"),
-        Numbers("Pr(>Chisq)", [nan, *map(chi_square_p_value, ratios, lost)], "p", "p_value"),
+        Numbers("Pr(>Chisq)", [nan, *naive], "p", "p_value"),
         Numbers("Pr(mix)", [nan, *mixture], "p", "p_value_mixture"),
     )
     notes = ["A variance cannot be negative: Pr(>Chisq) is too large; Pr(mix) allows for that."]
-    if np.isnan(mixture).any():
+    if not all(r.nested for r in reductions):
+        notes.append("A random intercept in the place of the only slope is another model, not a smaller one: no test.")
+    if any(r.nested and r.effects > 1 for r in reductions):
         notes.append("Where several effects are left out at once, the weights of the mixture are not known.")
     if len(fit.random_parts) > 1:
-        notes.append("The random effects of the zero inflation stay in every model.")
+        notes.append(f"The random effects of the {PARTS[fit.random_parts[1].component]} stay in every model.")
     labels = ("<none>", *(r.label for r in reductions))
     title = "Random effects: single term deletions"
     return TestTable(title, (("Model", fit.design.formula.text),), "term", labels, columns, tuple(notes), backend)
@@ -173,17 +182,43 @@ def _reductions(fit: Fit, t: int) -> list[Reduction]:
     for i in scope:
         left = part.label.split("|")[0].strip()
         inside = f"{left} | {part.group}" if part.structure == "us" else f"0 + {terms[i].label} | {part.group}"
-        mean = not part.bar.terms.intercept and set(terms[i].codings) == {"full"} and part.structure == "us"
-        made.append(_reduced(rows, t, f"{terms[i].label} in ({inside})", [*terms[i].columns], mean))
+        place = not part.bar.terms.intercept and _needs_intercept(fit, t, i)
+        made.append(_reduced(rows, t, f"{terms[i].label} in ({inside})", [*terms[i].columns], place))
     return made
 
 
-def _reduced(rows: tuple[RandomMatrices, ...], t: int, label: str, columns: list[int], mean: bool = False) -> Reduction:
-    """Without some columns of a term; `mean`: these add up to a constant, and random intercepts take their place."""
+def _needs_intercept(fit: Fit, t: int, i: int) -> bool:
+    """Whether a random term without intercept has one when its term i goes: where nothing else is left of it.
+
+    Or where another factor would be coded in full then, which is the same as an intercept beside what it has now.
+    """
+    part = fit.design.random[t]
+    others = [term for term in part.plan.terms if term is not part.plan.terms[i]]
+    if part.structure == "diag" or not others:
+        return True
+    mean = set(part.plan.terms[i].codings) == {"full"}
+    return mean and any(only_factors(fit.design, other.variables) for other in others)
+
+
+def _reduced(
+    rows: tuple[RandomMatrices, ...], t: int, label: str, columns: list[int], intercept: bool = False
+) -> Reduction:
+    """Without some columns of a term; with `intercept`, a random one takes their place where there is none yet."""
     part = rows[t]
     kept = [j for j in range(len(part.Z)) if j not in columns]
-    names, Z = tuple([part.names[j] for j in kept]), tuple([part.Z[j] for j in kept])
-    if mean:
+    names, Z, nested = tuple([part.names[j] for j in kept]), tuple([part.Z[j] for j in kept]), True
+    there = any(_has_own_intercept(other, part) for s, other in enumerate(rows) if s != t)
+    if there and names == ("(Intercept)",):
+        names, Z = (), ()
+    elif intercept and not there:
         names, Z = ("(Intercept)", *names), (np.ones(len(part.codes)), *Z)
+        mean = np.ptp(np.sum([part.Z[j] for j in columns], axis=0)) == 0
+        nested = bool(mean) and part.structure == "us"
     smaller = [replace(part, names=names, Z=Z)] if Z else []
-    return Reduction(label, (*rows[:t], *smaller, *rows[t + 1 :]), len(part.Z) - len(Z))
+    return Reduction(label, (*rows[:t], *smaller, *rows[t + 1 :]), len(part.Z) - len(Z), nested)
+
+
+def _has_own_intercept(other: RandomMatrices, part: RandomMatrices) -> bool:
+    """Whether another term has a random intercept of the same factor, uncorrelated with anything."""
+    alone = other.names == ("(Intercept)",) or (other.structure == "diag" and "(Intercept)" in other.names)
+    return alone and other.group == part.group

@@ -22,10 +22,18 @@ from ..families import Quasi
 from ..formula import Matrices
 from ..framed import frame
 from ..models.generalized import GeneralizedFit
-from ..models.generalized_linear import GeneralizedLinearFit
 from ..models.predictor import fixed_part, random_part, random_variances
 from ..predict import NewLevels, aligned, new_columns, one_of
-from ..responses import MeanGroups, Scale, predict_generalized, row_parts, shape_of_rows, zero_chance
+from ..responses import (
+    MeanGroups,
+    Scale,
+    predict_generalized,
+    row_shapes,
+    row_weights,
+    scales,
+    shape_of_rows,
+    zero_chance,
+)
 from .levels import checked_level
 from .mixture_prediction import mixture_interval
 from .prediction import Interval
@@ -51,20 +59,20 @@ def predict_generalized_interval(
 
     level = checked_level(level)
     one_of("interval", interval, ("confidence", "prediction"))
-    scales = ("link", "response") if fit.inflation is None else ("link", "response", "conditional", "zprob")
-    one_of("type", type, scales)
+    one_of("type", type, scales(fit))
     if interval == "prediction":
         if type != "response":
             raise DataError('interval="prediction" is that of a response, which needs type="response"')
         return _of_responses(fit, newdata, groups, new_levels, level, backend)
-    if type == "zprob":
-        assert fit.inflating is not None
+    if type in ("zprob", "disp"):
+        part = fit.inflating if type == "zprob" else fit.dispersing
+        assert part is not None
         own: dict[str, Any] = {"groups": groups, "new_levels": new_levels, "level": level, "backend": backend}
-        return predict_generalized_interval(fit.inflating, newdata, type="response", **own)
+        return predict_generalized_interval(part, newdata, type="response", **own)
     same = groups == "same" and bool(fit.design.random)
     _refuse(fit, groups, new_levels, same)
     df = np.inf
-    if isinstance(fit, GeneralizedLinearFit) and fit.family.estimates_dispersion:
+    if fit.pearson:
         df = float(fit.estimate.n - len(fit.kept))
     tail = (1.0 + level) / 2.0
     quantile = float(ndtri(tail) if np.isinf(df) else stdtrit(df, tail))
@@ -96,8 +104,7 @@ def _of_responses(
     """The frame of a prediction interval; successes where the response is cbind(successes, failures)."""
     if isinstance(fit.family, Quasi):
         raise InferenceError(f"the {fit.family.name} family has no distribution that a response could be drawn from")
-    if fit.inflating is not None and fit.inflating.design.random:
-        raise InferenceError("intervals of single responses with random effects in the zero inflation: not yet")
+    fit.refuse_random_parts("intervals of single responses")
     same = groups == "same" and bool(fit.design.random)
     _refuse(fit, "same" if same else "population", new_levels, same)
     estimate = predict_generalized(fit, newdata, type="response", groups=groups, new_levels=new_levels)
@@ -108,7 +115,7 @@ def _of_responses(
     if not same:
         nowhere = np.full(rows.n, -1, np.int32)
         rows = replace(rows, random=tuple([replace(part, codes=nowhere) for part in rows.random]))
-    weights, shape = row_parts(fit, newdata, rows, groups=same)
+    weights, shape = row_weights(fit, newdata, rows, groups=same), row_shapes(fit, newdata, rows)
     zero = zero_chance(fit, newdata, rows)
     if zero is not None and fit.family.means[0] < 0:
         raise InferenceError(f"inflated zeros among {fit.family.name} responses: not yet")

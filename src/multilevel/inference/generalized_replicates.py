@@ -23,18 +23,21 @@ def responses_generalized(fit: GeneralizedFit, count: int, seed: Seed) -> Iterat
     if isinstance(fit.family, Quasi):
         raise InferenceError(f"the {fit.family.name} family has no distribution to draw responses from")
     n, counted = len(fit.y) if fit.counted is None else len(fit.counted), fit.counted
-    own = [(part, part.rows.taken(counted)) for part in (fit, fit.inflating) if part is not None]
+    own = [(part, part.rows.taken(counted)) for part in (fit, fit.inflating, fit.dispersing) if part is not None]
     means = [fixed_part(part, rows) for part, rows in own]
     weights = own[0][1].extra.get("weights", np.ones(n))
-    shape = fit.shape if counted is None or fit.shape.ndim == 1 else fit.shape[:, counted]
     effects = sum(term.n_levels * len(term.names) for term in fit.varying)
     for block in generators(count, max(1, CHUNK // (n + effects)), seed):
         Y = np.empty((len(block), n))
         for y, rng in zip(Y, block, strict=True):
-            eta, *logit = [mean + _drawn(part, rows, rng) for mean, (part, rows) in zip(means, own, strict=True)]
-            y[:] = fit.family.simulate(fit.family.link.inverse(eta), weights, shape, rng)
-            if logit and fit.inflating:
-                y[rng.random(n) < fit.inflating.family.link.inverse(logit[0])] = 0.0
+            of = {
+                part.component: part.family.link.inverse(mean + _drawn(part, rows, rng))
+                for mean, (part, rows) in zip(means, own, strict=True)
+            }
+            shape = fit.models.by_row(fit.parameters, of["disp"]) if fit.models and "disp" in of else fit.shape
+            y[:] = fit.family.simulate(of["cond"], weights, shape, rng)
+            if "zi" in of:
+                y[rng.random(n) < of["zi"]] = 0.0
         yield Y
 
 

@@ -83,7 +83,7 @@ def sampling_of(
 
 def _default(fit: Fit) -> str:
     if isinstance(fit, GeneralizedFit):
-        return "residual" if fit.family.estimates_dispersion and not fit.design.random else "none"
+        return "residual" if fit.pearson else "none"
     return "satterthwaite" if fit.design.random else "residual"
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..data.sums import Floats
 from ..errors import InferenceError
+from ..families import Truncated
 from ..formula import Matrices
 from ..models.components import component_fit, components, places
 from ..models.generalized import GeneralizedFit
@@ -39,10 +40,11 @@ def mixture_interval(
     same : whether effects of known groups are among them.
     reach : standard errors from the estimate to a limit.
     """
-    if same and kind == "response" and fit.inflating is not None and fit.inflating.design.random:
+    depends = {"zi": kind == "response", "disp": kind != "link" and isinstance(fit.family, Truncated)}
+    if same and any(depends[part.component] for part in fit.random_parts[1:]):
         raise InferenceError(
-            "intervals of expected responses of known groups with random effects in the zero inflation: not yet; "
-            'groups="population" and type="zprob" have them'
+            "intervals of expected responses of known groups that depend on random effects in the zero inflation or "
+            'dispersion: not yet; groups="population" has them, and type="zprob"'
         )
     slopes, of_modes = _slopes(fit, rows, same)
     slopes, of_modes = aligned(slopes, rows), aligned(of_modes, rows)
@@ -50,7 +52,7 @@ def mixture_interval(
         return _symmetric(eta, _error(fit, slopes, of_modes), reach)
     link = fit.family.link
     columns = inflation_columns(fit, newdata) if kind == "response" and fit.inflation is not None else None
-    shape = shape_of_means(fit, newdata)
+    shape = shape_of_means(fit, newdata, "same" if same else "population")
     mean, J = expected(fit, eta, slopes, shape, columns)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = mean / fit.family.mean_at(eta, shape) if columns is not None else np.ones_like(mean)

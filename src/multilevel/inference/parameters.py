@@ -60,8 +60,9 @@ class Parameter:
 def parameters(fit: Fit) -> tuple[Parameter, ...]:
     """All parameters of a fit, in lme4's order."""
     found: list[Parameter] = []
-    for t, part in enumerate(fit.varying):
-        found += _of_term(part, t, "cond" if t < len(fit.rows.random) else "zi")
+    varying = [(part, own.component) for own in fit.random_parts for part in own.rows.random]
+    for t, (part, component) in enumerate(varying):
+        found += _of_term(part, t, component)
     if not isinstance(fit, GeneralizedFit):
         found.append(Parameter("sigma", "sigma", "Residual", "sd"))
     for component in components(fit):

@@ -32,6 +32,7 @@ from .whitened import Whitened
 
 Interval: TypeAlias = Literal["confidence", "prediction"]
 Theta: TypeAlias = Literal["known", "estimated"]
+FORWARD = 1e-4  # of the steps of central differences: each step of a forward one costs an elimination of all levels
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,15 +108,18 @@ def _variances(fit: Fit, sampling: Sampling, targets: _Targets, theta: Theta) ->
     known = any((part.codes >= 0).any() for part in targets.rows.random)
     if targets.noise is None and not known and theta == "known":
         return np.einsum("ij,ij->i", targets.X @ sampling.vcov, targets.X), sampling.df(targets.X)
-    here = e.sigma**2 * _relative(fit, e.theta, e.unscaled_vcov, targets)
+    relative = _relative(fit, e.theta, e.unscaled_vcov, targets)
+    here = e.sigma**2 * relative
     if not isinstance(sampling, Satterthwaite):  # a linear model: nothing but sigma is estimated
         return here, sampling.df(targets.X)
     slopes, moves = [2.0 / e.sigma * here], []
     there = sampling.whitened
-    for j, h in enumerate(difference_steps(there.fit.sums, there.fit.estimate.theta, e.reml)):
-        ends = [_moved(fit, there, j, step, targets) for step in (h, -h)]
-        slopes.append(e.sigma**2 * (ends[0][0] - ends[1][0]) / (2.0 * h))
-        moves.append((ends[0][1] - ends[1][1]) / (2.0 * h))
+    mean = _mean(fit, targets)
+    for j, step in enumerate(difference_steps(there.fit.sums, there.fit.estimate.theta, e.reml)):
+        h = FORWARD * step
+        moved, elsewhere = _moved(fit, there, j, h, targets)
+        slopes.append(e.sigma**2 * (moved - relative) / h)
+        moves.append((elsewhere - mean) / h)
     gradient = np.array(slopes)
     with np.errstate(divide="ignore", invalid="ignore"):
         df = 2.0 * here**2 / np.einsum("mi,mi->i", sampling.phi_vcov @ gradient, gradient)
@@ -133,8 +137,12 @@ def _moved(fit: Fit, there: Whitened, entry: int, step: float, targets: _Targets
     solution = fit.sums.core.solve(at, fit.estimate.reml)
     modes = tuple([b.reshape(part.n_levels, -1) for b, part in zip(solution.modes, fit.rows.random, strict=True)])
     fit = replace(fit, estimate=replace(fit.estimate, theta=at, beta=solution.beta, modes=modes))
-    mean = fixed_part(fit, targets.rows) + random_part(targets.rows, modes[: len(targets.rows.random)])
-    return _relative(fit, at, solution.unscaled_vcov, targets), mean
+    return _relative(fit, at, solution.unscaled_vcov, targets), _mean(fit, targets)
+
+
+def _mean(fit: Fit, targets: _Targets) -> Floats:
+    """(n,) predictions."""
+    return fixed_part(fit, targets.rows) + random_part(targets.rows, fit.estimate.modes[: len(targets.rows.random)])
 
 
 def _relative(fit: Fit, theta: Floats, U: Floats, targets: _Targets) -> Floats:

@@ -25,7 +25,6 @@ from ..labelled import unknown_name
 from ..layout import Page, Section
 from ..models.estimate import Fit
 from ..models.generalized import GeneralizedFit
-from ..models.generalized_linear import GeneralizedLinearFit
 from ..progress import Progress
 from .generalized_holding import GeneralizedHolder
 from .holding import Held, LinearHolder
@@ -227,7 +226,7 @@ def profile_to(fit: Fit, cutoff: float, chosen: tuple[int, ...], backend: str = 
 def _notes(fit: Fit) -> Iterator[str]:
     if fit.estimate.reml:
         yield "The fit is by REML; its likelihood is profiled, so estimates are those of maximum likelihood."
-    if isinstance(fit, GeneralizedLinearFit) and fit.family.estimates_dispersion:
+    if isinstance(fit, GeneralizedFit) and fit.pearson:
         yield "The likelihood is profiled over the dispersion too, at its maximum instead of Pearson's estimate."
 
 

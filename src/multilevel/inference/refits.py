@@ -9,12 +9,12 @@ import numpy as np
 
 from ..data.sums import Floats, Sums
 from ..formula import Design, RandomMatrices
-from ..models.components import PARTS
 from ..models.estimate import Estimate, Fit, estimate_of
 from ..models.generalized import GeneralizedFit
 from ..models.generalized_mixed import GeneralizedMixedFit
 from ..models.generalized_mixed import estimate_of as likelihood_estimate
 from ..models.likelihood import Likelihood
+from ..models.shape_models import PARTS
 
 
 def refitted(
@@ -62,11 +62,7 @@ def without_term(fit: Fit, number: int) -> tuple[Floats, ...]:
     design = fit.design
     kept = tuple([x for x, t in zip(fit.sums.X, design.assign, strict=True) if t != number])
     others = [term for t, term in enumerate(design.terms, 1) if t != number]
-    if (
-        not design.has_intercept
-        and _is_mean(design, number)
-        and any(_only_factors(design, o.variables) for o in others)
-    ):
+    if not design.has_intercept and _is_mean(design, number) and any(only_factors(design, o.variables) for o in others):
         return np.ones(len(fit.sums.y)), *kept  # the next factor would be coded in full
     return kept
 
@@ -76,7 +72,8 @@ def _is_mean(design: Design, number: int) -> bool:
     return set(design.terms[number - 1].codings) == {"full"}
 
 
-def _only_factors(design: Design, variables: Sequence[str]) -> bool:
+def only_factors(design: Design, variables: Sequence[str]) -> bool:
+    """Whether all variables of a term are factors."""
     return all(variable in design.factors for variable in variables)
 
 

@@ -20,13 +20,12 @@ from ..errors import InferenceError, nearest
 from ..families import family_of
 from .estimate import Fit
 from .generalized import GeneralizedFit, NoSums
-from .shape_models import Part, ShapeModel
+from .part_fits import LINKS
+from .shape_models import PARTS, Part, ShapeModel
 
 Component: TypeAlias = Literal["cond", "zi", "disp"]
 COMPONENTS: tuple[str, ...] = get_args(Component)
-PARTS: dict[str, Part] = {"zi": "zero inflation", "disp": "dispersion"}
 OPTIONS = {"zi": "ziformula", "disp": "dispformula"}
-LINKS = {"zi": "binomial(logit)", "disp": "negative_binomial(log)"}  # of these families only the link counts
 
 
 def components(fit: Fit) -> tuple[str, ...]:
@@ -108,6 +107,18 @@ def whole(fit: Fit) -> Fit:
     )  # fmt: skip
 
 
+def estimated_part(fit: GeneralizedFit, part: Part) -> tuple[tuple[str, ...], Floats, Floats]:
+    """Names, coefficients (k,), covariance (k, k) of a model beside that of the mean; InferenceError for none."""
+    named: dict[str, str] = {what: name for name, what in PARTS.items()}
+    if part not in named:
+        raise InferenceError(f'no model is called {part!r}; there are "zero inflation" and "dispersion"')
+    model = _model(fit, named[part])
+    if model is None:
+        raise InferenceError(f'this fit has no model of {part}; {OPTIONS[named[part]]}="~ x" fits one')
+    at = places(fit, named[part])
+    return model.design.names, every(fit)[at], fit.joint_vcov[np.ix_(at, at)]
+
+
 def coefficient_names(fit: Fit, component: str) -> tuple[str, ...]:
     """Names of the coefficients of one part as they are where those of all parts stand together."""
     model = _model(fit, component) if component != "cond" else None
@@ -127,9 +138,7 @@ def positions(fit: Fit) -> NDArray[np.intp]:
 
 def _model(fit: Fit, component: str) -> ShapeModel | None:
     models = fit.models if isinstance(fit, GeneralizedFit) else None
-    if models is None:
-        return None
-    return models.inflation if component == "zi" else models.dispersion
+    return models.by_component().get(component) if models else None
 
 
 def places(fit: Fit, component: str) -> NDArray[np.intp]:
@@ -139,8 +148,7 @@ def places(fit: Fit, component: str) -> NDArray[np.intp]:
         return np.arange(p)
     assert isinstance(fit, GeneralizedFit)
     assert fit.models is not None
-    part: Part = "zero inflation" if component == "zi" else "dispersion"
-    return p + np.arange(len(fit.parameters))[fit.models.places(part)]
+    return p + np.arange(len(fit.parameters))[fit.models.places(PARTS[component])]
 
 
 def every(fit: GeneralizedFit) -> Floats:

@@ -120,6 +120,11 @@ class Fit:
         return tuple([name for j, name in enumerate(self.design.names) if j not in kept])
 
     @property
+    def component(self) -> str:
+        """Of what it is the model: of the mean, "cond", unless it is part of another fit."""
+        return "cond"
+
+    @property
     def random_parts(self) -> tuple[Fit, ...]:
         """The linear predictors that random effects may be part of: that of the mean, in most models the only one."""
         return (self,)

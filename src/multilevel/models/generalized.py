@@ -22,7 +22,7 @@ from ..formula import Design, Matrices
 from .estimate import Estimate, Fit
 from .inputs import Inputs
 from .predictor import fitted
-from .shape_models import ShapeModels
+from .shape_models import PARTS, ShapeModels
 
 
 class NoSums(Sums):
@@ -97,6 +97,11 @@ class GeneralizedFit(Fit):
         return None
 
     @property
+    def dispersing(self) -> GeneralizedFit | None:
+        """The model of the dispersion as a fit of its own; None without."""
+        return None
+
+    @property
     def models(self) -> ShapeModels | None:
         """Models of the dispersion and of inflated zeros; None without."""
         return None
@@ -112,14 +117,19 @@ class GeneralizedFit(Fit):
         raise InferenceError("this fit has one part only, whose covariance is `vcov`")
 
     @property
+    def pearson(self) -> bool:
+        """Whether the dispersion is that of Pearson's residuals, so that references are Student's t."""
+        return False
+
+    @property
     def modelled(self) -> bool:
         """Whether zeros are inflated or the dispersion has a model."""
         return self.models is not None
 
-    def refuse_models(self, what: str) -> None:
-        """InferenceError where zeros are inflated or the dispersion has a model."""
-        if self.modelled:
-            raise InferenceError(f"{what} with a model of zero inflation or dispersion: not yet")
+    def refuse_random_parts(self, what: str) -> None:
+        """InferenceError where the zero inflation or the dispersion has random effects."""
+        for part in self.random_parts[1:]:
+            raise InferenceError(f"{what} with random effects in the model of {PARTS[part.component]}: not yet")
 
     @cached_property
     def deviance(self) -> float:

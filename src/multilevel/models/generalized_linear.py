@@ -22,12 +22,11 @@ from ..families import Exponential, Family, NegativeBinomial, Quasi
 from ..formula import Design, Formula, Matrices
 from .estimate import Certificate
 from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, weights_given
-from .generalized_mixed import PRESENT, present
-from .inflation import InflationFit, inflation_fit, logit_estimate
 from .inputs import Missing, Weights, read_inputs
 from .likelihood import Likelihood
+from .part_fits import PartFit, part_estimates, part_fits
 from .separation import separated, suspected
-from .shape_models import ShapeModels, learned, parsed_part
+from .shape_models import ShapeModels, learned_models, learned_rows, parsed_part
 
 TOLERANCE = 1e-8  # R's: scoring has converged when the deviance changes by less than this share of itself
 REFINED = 1e-20  # and is repeated until the squared step, in units of the deviance, is below this
@@ -41,7 +40,7 @@ class GeneralizedLinearEstimate(GeneralizedEstimate):
     null_deviance: float
     df_null: int
     iterations: int  # Fisher scoring steps by R's criterion
-    parameters: Floats | None = None  # (s,) of the shape, with coefficients of zero inflation; None without these
+    parameters: Floats | None = None  # (s,) of the shape, with coefficients of its models; None without these
     vcov_joint: Floats | None = None  # (p + s, p + s) covariance of beta and these
 
     @property
@@ -59,29 +58,49 @@ class GeneralizedLinearFit(GeneralizedFit):
 
     @property
     def models(self) -> ShapeModels | None:
-        """The model of inflated zeros; None without."""
+        """Models of the dispersion and of inflated zeros; None without."""
         return self.shape_models
 
     @property
+    def pearson(self) -> bool:
+        """Whether the dispersion is that of Pearson's residuals: where the family has one that no model describes."""
+        return self.family.estimates_dispersion and not self.modelled
+
+    @property
     def parameters(self) -> Floats:
-        """(s,) parameters of the shape as they were estimated: logarithms, then coefficients of zero inflation."""
+        """(s,) parameters of the shape as they were estimated: logarithms, or coefficients of its models."""
         own = self.estimate.parameters
         return super().parameters if own is None else own
 
     @property
     def joint_vcov(self) -> Floats:
-        """(p + s, p + s) covariance of beta and `parameters`, where zeros are inflated."""
+        """(p + s, p + s) covariance of beta and `parameters`, where the shape has models."""
         own = self.estimate.vcov_joint
         return super().joint_vcov if own is None else own
 
+    @property
+    def shape(self) -> Floats:
+        """(s,) parameters of the family besides the mean, or (s, n) where the dispersion has a model."""
+        if self.models is None or self.dispersing is None:
+            return self.estimate.shape
+        return self.models.by_row(self.parameters, self.dispersing.mu)
+
     @cached_property
-    def inflating(self) -> InflationFit | None:
+    def _parts(self) -> dict[str, PartFit]:
+        models, p = self.models, len(self.estimate.beta)
+        if models is None:
+            return {}
+        return part_fits(self, part_estimates(self.estimate, models, self.parameters, self.joint_vcov[p:, p:]))
+
+    @property
+    def inflating(self) -> PartFit | None:
         """The model of zero inflation as a fit of its own; None without."""
-        models, vcov = self.models, self.estimate.vcov_joint
-        if models is None or models.inflation is None or vcov is None:
-            return None
-        p = len(self.estimate.beta)
-        return inflation_fit(self, models, logit_estimate(self.estimate, models, self.parameters, vcov[p:, p:]))
+        return self._parts.get("zi")
+
+    @property
+    def dispersing(self) -> PartFit | None:
+        """The model of the dispersion as a fit of its own; None without."""
+        return self._parts.get("disp")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,28 +127,25 @@ def fit_generalized_linear(
     contrasts: Mapping[str, str] | None = None,
     missing: Missing = "drop",
     ziformula: str | None = None,
+    dispformula: str | None = None,
 ) -> GeneralizedLinearFit:
     """Parse, learn, check the response, score, return. Arguments and errors are those of `glm`."""
     parsed = Formula.parse(formula)
     if parsed.random:
         raise FormulaError(f"{parsed.text!r} has random terms, such as ({parsed.random[0].label}); use glmer")
     inflation = parsed_part(ziformula, "zero inflation", family)
-    if inflation and inflation.random:
-        raise FormulaError(f"ziformula is {ziformula!r}; random terms in it need one in the mean as well: use glmer")
-    if inflation and (family.estimates_dispersion or isinstance(family, Quasi)):
-        raise FitError(
-            f"ziformula with the {family.name} family, whose dispersion glm takes from Pearson's residuals: not yet; "
-            "count families and beta have it"
-        )
-    also = inflation.variables if inflation else ()
+    dispersion = parsed_part(dispformula, "dispersion", family)
+    for option, part in (("ziformula", inflation), ("dispformula", dispersion)):
+        if part and part.random:
+            raise FormulaError(f"{option} is {part.text!r}; random terms in it need one in the mean as well: use glmer")
+        if part and isinstance(family, Quasi):
+            raise FitError(f"the {family.name} family has no likelihood, which {option} needs; use another family")
+    also = [name for part in (inflation, dispersion) if part for name in part.variables]
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=True, also=also)
-    extra = inputs.extra | ({PRESENT: present(inputs.columns, also)} if also else {})
-    design, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=extra, factor_response=family.trials)
-    rows = replace(rows, extra={name: values for name, values in rows.extra.items() if name != PRESENT})
+    design, rows = learned_rows(parsed, inputs, contrasts, also, factor_response=family.trials)
     dropped = inputs.missing(rows, missing)
     rows, paired = given_response(design, rows, family, inflation is not None)
-    learnt = learned(inflation, "zero inflation", inputs.columns, rows)
-    models = ShapeModels(family, None, learnt) if learnt else None
+    models = learned_models(family, inflation, dispersion, inputs.columns, rows)
     return _estimated(design, rows, family, inputs.weights_column, dropped, paired, weights_given(inputs), models)
 
 
@@ -156,7 +172,7 @@ def _estimated(
     kept = tuple(Sums(used.y, used.X, used.extra.get("weights")).core.kept)
     used = replace(used, X=tuple([used.X[j] for j in kept]))
     if models:
-        estimate = _with_inflated_zeros(design, used, family, models.taken(counted))
+        estimate = _with_models(design, used, family, models.taken(counted))
     elif isinstance(family, Exponential) and family.scored:
         estimate = _by_scoring(design, used, family)
     else:
@@ -306,19 +322,21 @@ def _by_likelihood(design: Design, rows: Matrices, family: Family) -> Generalize
     )  # fmt: skip
 
 
-def _with_inflated_zeros(
-    design: Design, rows: Matrices, family: Family, models: ShapeModels
-) -> GeneralizedLinearEstimate:
-    """Maximum likelihood of beta, the shape and the coefficients of zero inflation together (Lambert 1992)."""
+def _with_models(design: Design, rows: Matrices, family: Family, models: ShapeModels) -> GeneralizedLinearEstimate:
+    """Maximum likelihood of beta, the shape and the coefficients of its models together (Lambert 1992)."""
     y, X, weights, _ = _arrays(rows)
     likelihood = Likelihood(rows, family, 1, None, models)
     solution = likelihood.fit()
-    mu, shape = family.link.inverse(solution.eta), likelihood.shape_of(solution)
-    assert models.inflation is not None
-    from scipy.special import expit
+    mu, shape, zero = family.link.inverse(solution.eta), likelihood.shape_of(solution), np.zeros(len(y))
+    at = {
+        name: np.column_stack(m.X) @ solution.shape[models.places(m.part)] for name, m in models.by_component().items()
+    }
+    if "zi" in at:
+        from scipy.special import expit
 
-    zero = expit(np.column_stack(models.inflation.X) @ solution.shape[models.places("zero inflation")])
-    variance = (1 - zero) * (family.variance(mu, weights, shape) + zero * mu**2)
+        zero = expit(at["zi"])
+    by_row = models.by_row(solution.shape, np.exp(at["disp"])) if "disp" in at else shape
+    variance = (1 - zero) * (family.variance(mu, weights, by_row) + zero * mu**2)
     return GeneralizedLinearEstimate(
         theta=np.empty(0), beta=solution.beta, unscaled_vcov=solution.vcov, sigma=1.0, criterion=solution.criterion,
         r2=float(((y - (1 - zero) * mu) ** 2 / variance).sum()), modes=(), smallest=(), n=len(y), reml=False,

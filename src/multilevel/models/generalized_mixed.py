@@ -19,20 +19,18 @@ import numpy as np
 
 from .._core import GeneralizedSolution
 from ..data.sums import Floats
-from ..errors import FitError, InferenceError
+from ..errors import FitError
 from ..families import Family
-from ..formula import Column, Design, Formula, Matrices
-from ..formula.evaluate import missing_rows
+from ..formula import Formula, Matrices
 from .estimate import Certificate, Fit
 from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, weights_given
-from .inflation import InflationFit, Posterior, inflation_fit, logit_estimate, n_entries
 from .inputs import Missing, Weights, read_inputs
 from .likelihood import Curvature, Likelihood
-from .requested import check_groups, check_inflation, check_request
+from .part_fits import PartFit, Posterior, n_entries, part_estimates, part_fits
+from .requested import check_groups, check_parts, check_request
 from .separation import separated, suspected
-from .shape_models import Part, ShapeModels, learned, parsed_part
+from .shape_models import PARTS, ShapeModels, learned_models, learned_rows, parsed_part
 
-PRESENT = "predictors of shapes present"
 STEP = 1e-4  # of a standard error, for differences of the modes
 
 
@@ -40,8 +38,8 @@ STEP = 1e-4  # of a standard error, for differences of the modes
 class GeneralizedMixedEstimate(GeneralizedEstimate):
     """The numbers of a `glmer`. Gradient and Hessian are in the order theta, beta, log shape.
 
-    `theta` holds the entries of the terms of the mean, then those of the zero inflation; `modes`, `smallest` are of the
-    mean alone.
+    `theta` holds the entries of the terms of the mean, then those of the zero inflation or dispersion; `modes`,
+    `smallest` are of the mean alone.
     """
 
     gradient: Floats  # (m + p + s,)
@@ -50,12 +48,13 @@ class GeneralizedMixedEstimate(GeneralizedEstimate):
     parameters: Floats  # (s,) of the shape: logarithms, or coefficients of its models
     vcov_shape: Floats  # (s, s) their covariance
     vcov_joint: Floats  # (p + s, p + s) that of beta and these together
-    logit: GeneralizedEstimate | None  # of the zero inflation; None without
+    parts: Mapping[str, GeneralizedEstimate]  # of the zero inflation, of the dispersion
 
     @property
     def is_singular(self) -> bool:
-        """Whether a variance of mean or inflation is zero, or a combination of effects does not vary."""
-        return super(GeneralizedMixedEstimate, self).is_singular or (self.logit is not None and self.logit.is_singular)
+        """Whether a variance of the mean or another part is zero, or a combination of effects does not vary."""
+        parts = any(part.is_singular for part in self.parts.values())
+        return parts or super(GeneralizedMixedEstimate, self).is_singular
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,23 +84,28 @@ class GeneralizedMixedFit(GeneralizedFit):
     @property
     def shape(self) -> Floats:
         """(s,) parameters of the family besides the mean, or (s, n) where the dispersion has a model."""
-        models = self.models
-        if models is None or models.dispersion is None:
+        if self.models is None or self.dispersing is None:
             return self.estimate.shape
-        return models.by_row(self.estimate.parameters, models.dispersion.X)
+        return self.models.by_row(self.estimate.parameters, self.dispersing.mu)
 
     @cached_property
-    def inflating(self) -> InflationFit | None:
+    def _parts(self) -> dict[str, PartFit]:
+        return part_fits(self, self.estimate.parts, self._part_posterior)
+
+    @property
+    def inflating(self) -> PartFit | None:
         """The model of zero inflation as a fit of its own; None without."""
-        models, logit = self.models, self.estimate.logit
-        if models is None or models.inflation is None or logit is None:
-            return None
-        return inflation_fit(self, models, logit, self.logit_posterior)
+        return self._parts.get("zi")
+
+    @property
+    def dispersing(self) -> PartFit | None:
+        """The model of the dispersion as a fit of its own; None without."""
+        return self._parts.get("disp")
 
     @property
     def random_parts(self) -> tuple[Fit, ...]:
-        """The fit, and the model of its zero inflation where that has random effects."""
-        return (self, self.inflating) if self.inflating and self.inflating.rows.random else (self,)
+        """The fit, and the model of its zero inflation or dispersion where that has random effects."""
+        return (self, *[part for part in self._parts.values() if part.rows.random])
 
     @property
     def n_agq(self) -> int:
@@ -118,14 +122,13 @@ class GeneralizedMixedFit(GeneralizedFit):
         errors = np.sqrt(np.diag(self.estimate.unscaled_vcov))
         return self._followed(range(len(self.estimate.beta)), errors)[: len(self.rows.random)]
 
-    def logit_posterior(self) -> Posterior:
-        """The same of the random effects of the zero inflation, which follow its own coefficients."""
-        e, models = self.estimate, self.models
+    def _part_posterior(self) -> Posterior:
+        """The same of the random effects of zero inflation or dispersion, which follow its own coefficients."""
+        e, part, models = self.estimate, self.random_parts[1].component, self.models
         assert models is not None
-        assert e.logit is not None
-        first = len(e.beta) + models.places("zero inflation").start
-        places = range(first, first + len(e.logit.beta))
-        return self._followed(places, np.sqrt(np.diag(e.logit.vcov)))[len(self.rows.random) :]
+        first = len(e.beta) + models.places(PARTS[part]).start
+        places = range(first, first + len(e.parts[part].beta))
+        return self._followed(places, np.sqrt(np.diag(e.parts[part].vcov)))[len(self.rows.random) :]
 
     def _followed(self, places: Sequence[int], errors: Floats) -> Posterior:
         """Per term P, and -d modes / d parameters for some of (beta, shape), given their standard errors."""
@@ -165,26 +168,18 @@ def fit_generalized_mixed(
     check_request(parsed, family, n_agq, curvature)
     inflation = parsed_part(ziformula, "zero inflation", family)
     dispersion = parsed_part(dispformula, "dispersion", family)
-    check_inflation(inflation, n_agq)
+    check_parts(inflation, dispersion, n_agq)
     also = [name for part in (inflation, dispersion) if part for name in part.variables]
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=True, also=also)
-    extra = inputs.extra | ({PRESENT: present(inputs.columns, also)} if also else {})
-    design, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=extra, factor_response=family.trials)
-    rows = replace(rows, extra={name: values for name, values in rows.extra.items() if name != PRESENT})
+    design, rows = learned_rows(parsed, inputs, contrasts, also, factor_response=family.trials)
     dropped = inputs.missing(rows, missing)
     rows, paired = given_response(design, rows, family, inflation is not None)
     counted = counted_rows(rows)
     used = rows.taken(counted)
     check_groups(used, family, design.slip)
-    models = None
-    if inflation or dispersion:
-        models = ShapeModels(
-            family,
-            learned(dispersion, "dispersion", inputs.columns, rows),
-            learned(inflation, "zero inflation", inputs.columns, rows),
-        )
-        if models.inflation:
-            check_groups(models.inflation.rows.taken(counted), family, models.inflation.design.slip, "zero inflation")
+    models = learned_models(family, inflation, dispersion, inputs.columns, rows)
+    for model in models.by_component().values() if models else ():
+        check_groups(model.rows.taken(counted), family, model.design.slip, model.part)
     likelihood = Likelihood(used, family, n_agq, curvature, models and models.taken(counted))
     solution = likelihood.fit(None if start is None else _checked_start(start, likelihood))
     return GeneralizedMixedFit(
@@ -204,17 +199,11 @@ def refit_generalized_mixed(fit: GeneralizedMixedFit, rows: Matrices) -> General
     )  # fmt: skip
 
 
-def present(columns: Mapping[str, Column], names: Sequence[str]) -> Floats:
-    """(n_total,) zero, NaN in rows where one of these columns is missing."""
-    gaps = [missing_rows(columns[name]) for name in dict.fromkeys(names)]
-    return np.where(np.any(gaps, axis=0), np.nan, 0.0)
-
-
 def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> GeneralizedMixedEstimate:
     """The core's solution as plain numbers that cannot be written to."""
     rows, core, models = likelihood.rows, likelihood.core, likelihood.models
-    parts = (*rows.random, *(models.random if models else ()))
-    modes = tuple([b.reshape(part.n_levels, -1) for b, part in zip(solution.modes, parts, strict=True)])
+    varying = (*rows.random, *[part for name in PARTS.values() for part in (models.random(name) if models else ())])
+    modes = tuple([b.reshape(part.n_levels, -1) for b, part in zip(solution.modes, varying, strict=True)])
     shape = likelihood.shape_of(solution)
     theta, beta, vcov_rx = solution.theta, solution.beta, _sized(solution.vcov_rx, core.p)
     vcov = _sized(solution.vcov, core.p) if likelihood.n_agq else vcov_rx
@@ -236,30 +225,21 @@ def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> Genera
         shape=shape, n_shape=core.n_shape - int(np.isfinite(likelihood.family.given_shape()).sum()),
         separation=_separation(likelihood, beta), gradient=solution.gradient, hessian=solution.hessian,
         vcov_rx=vcov_rx, parameters=solution.shape, vcov_shape=vcov_shape,
-        vcov_joint=_sized(solution.vcov_joint, core.p + core.n_shape), logit=None,
+        vcov_joint=_sized(solution.vcov_joint, core.p + core.n_shape), parts={},
     )  # fmt: skip
-    if models is None or models.inflation is None:
+    if models is None:
         return estimate
-    logit = logit_estimate(estimate, models, solution.shape, vcov_shape)
+    parts = part_estimates(estimate, models, solution.shape, vcov_shape)
     effects = theta[n_entries(rows.random) :]
-    return replace(estimate, logit=replace(logit, theta=effects, modes=modes[own:], smallest=tuple(smallest[own:])))
+    for name, part in parts.items():
+        if models.random(PARTS[name]):
+            parts[name] = replace(part, theta=effects, modes=modes[own:], smallest=tuple(smallest[own:]))
+    return replace(estimate, parts=parts)
 
 
 def _sized(vcov: Floats, p: int) -> Floats:
     """A covariance (p, p); the core gives none where the information cannot be inverted."""
     return vcov if vcov.shape == (p, p) else np.full((p, p), np.nan)
-
-
-def part_estimates(fit: GeneralizedMixedFit, part: Part) -> tuple[tuple[str, ...], Floats, Floats]:
-    """Names, coefficients (k,), covariance (k, k) of a model beside that of the mean; InferenceError for none."""
-    if part not in ("zero inflation", "dispersion"):
-        raise InferenceError(f'no model is called {part!r}; there are "zero inflation" and "dispersion"')
-    models, option = fit.models, "ziformula" if part == "zero inflation" else "dispformula"
-    model = models and (models.inflation if part == "zero inflation" else models.dispersion)
-    if not models or not model:
-        raise InferenceError(f'this fit has no model of {part}; glmer(..., {option}="~ x") fits one')
-    at, e = models.places(part), fit.estimate
-    return model.design.names, e.parameters[at], e.vcov_shape[at, at]
 
 
 def criterion_at(

@@ -15,7 +15,7 @@ from ..data.sums import STRUCTURES, Floats
 from ..errors import FitError
 from ..families import Family, NegativeBinomial
 from ..formula import Matrices
-from .shape_models import ShapeModels
+from .shape_models import PARTS, ShapeModels
 
 Curvature: TypeAlias = Literal["expected", "observed"]
 CORE_NAMES = {
@@ -34,7 +34,7 @@ class Likelihood:
     n_agq : 1, Laplace approximation; more, nodes of adaptive quadrature; 0, beta among the modes.
     curvature : of the approximation, expected or observed information; None: as lme4 for what its glmer fits (binomial,
         Poisson, negative binomial of a given size), as glmmTMB for families whose shape is estimated.
-    models : of the dispersion and of inflated zeros, on these rows; None: without. Random terms of the inflation come
+    models : of the dispersion and of inflated zeros, on these rows; None: without. Random terms of one of them come
         last in theta and among the modes.
     """
 
@@ -88,8 +88,8 @@ class Likelihood:
         places: dict[str, int] = {}
         factors: list[tuple[NDArray[np.int32], int]] = []
         terms: list[tuple[int, tuple[Floats, ...], int]] = []
-        inflating = self.models.random if self.models else ()
-        for part in (*self.rows.random, *inflating):
+        inflating, dispersing = [self.models.random(part) if self.models else () for part in PARTS.values()]
+        for part in (*self.rows.random, *inflating, *dispersing):
             if part.group not in places:
                 places[part.group] = len(factors)
                 factors.append((part.codes, part.n_levels))
@@ -99,7 +99,7 @@ class Likelihood:
         return GeneralizedMixed(
             y, self.rows.X, self.rows.extra.get("weights"), self.rows.offset, factors, terms,
             CORE_NAMES.get(name, name), self.family.link.name, self.curvature,
-            self.models.columns() if self.models else (), len(inflating),
+            self.models.columns() if self.models else (), len(inflating), len(dispersing),
         )  # fmt: skip
 
     def _start_shape(self, given: Floats) -> Floats:

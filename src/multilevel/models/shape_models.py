@@ -1,16 +1,17 @@
 """Linear predictors for what shapes a response besides its mean: its dispersion, and inflated zeros.
 
-    log shape_i = d_i'delta        logit pi_i = w_i'gamma + z_i'c,  P(y_i = 0) = pi_i + (1 - pi_i) f(0)
+    log shape_i = d_i'delta + z_i'c        logit pi_i = w_i'gamma + z_i'c,  P(y_i = 0) = pi_i + (1 - pi_i) f(0)
 
-The random effects c of the logit are independent of those of the mean. The shape of a gamma response is one over its
-dispersion, as in glmmTMB.
+One of the two may have random effects c, which are independent of those of the mean. The shape of a gamma response is
+one over its dispersion, as in glmmTMB.
 
-Lambert (1992), Technometrics 34, 1-14, zero inflation; Brooks et al. (2017), R Journal 9(2), 378-400, mixed models.
+Lambert (1992), Technometrics 34, 1-14, zero inflation; Brooks et al. (2017), R Journal 9(2), 378-400, mixed models;
+Hedeker, Mermelstein & Demirtas (2008), Biometrics 64, 627-634, scales that vary between subjects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -21,8 +22,12 @@ from ..data.sums import Floats
 from ..errors import FitError, FormulaError
 from ..families import Family
 from ..formula import Column, Design, Formula, Matrices, RandomMatrices
+from ..formula.evaluate import missing_rows
+from .inputs import Inputs
 
 Part: TypeAlias = Literal["zero inflation", "dispersion"]
+PRESENT = "predictors of shapes present"
+PARTS: dict[str, Part] = {"zi": "zero inflation", "disp": "dispersion"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +61,11 @@ class ShapeModels:
         parts = [model and model.taken(rows) for model in (self.dispersion, self.inflation)]
         return ShapeModels(self.family, *parts)
 
+    def by_component(self) -> dict[str, ShapeModel]:
+        """The models there are, by their short names."""
+        named = (("zi", self.inflation), ("disp", self.dispersion))
+        return {name: model for name, model in named if model}
+
     @property
     def n_own(self) -> int:
         """Shapes of the family."""
@@ -80,10 +90,11 @@ class ShapeModels:
             own[0] = tuple([self.sign * x for x in self.dispersion.X])
         return [*own, self.inflation.X] if self.inflation else own
 
-    @property
-    def random(self) -> tuple[RandomMatrices, ...]:
-        """The random terms of the zero inflation."""
-        return self.inflation.rows.random if self.inflation else ()
+    def random(self, part: Part) -> tuple[RandomMatrices, ...]:
+        """The random terms of a model, as the compiled core takes them."""
+        sign = self.sign if part == "dispersion" else 1.0
+        terms = next((m.rows.random for m in self.by_component().values() if m.part == part), ())
+        return tuple([replace(term, Z=tuple([sign * z for z in term.Z])) for term in terms]) if sign < 0 else terms
 
     def places(self, part: Part) -> slice:
         """Where the coefficients of a model stand among all shape parameters."""
@@ -99,20 +110,16 @@ class ShapeModels:
         after = len(self.dispersion.X)
         return self.family.natural(np.append(np.nan, parameters[after : after + self.n_own - 1]))
 
-    def by_row(self, parameters: Floats, dispersion: tuple[Floats, ...] | None) -> Floats:
-        """(s, n) shapes of the family in every row, given the columns of the dispersion model; (s,) without one."""
-        shape = self.natural(parameters)
-        if dispersion is None:
-            return shape
-        first = np.exp(self.sign * np.column_stack(dispersion) @ parameters[self.places("dispersion")])
-        return np.vstack([first, *[np.full_like(first, value) for value in shape[1:]]])
+    def by_row(self, parameters: Floats, first: Floats) -> Floats:
+        """(s, n) shapes of the family in every row, given what the model of the dispersion says (n,)."""
+        first = self.family.first_shape(first)
+        return np.vstack([first, *[np.full_like(first, value) for value in self.natural(parameters)[1:]]])
 
 
 def parsed_part(text: str | None, part: Part, family: Family) -> Formula | None:
     """A one-sided formula; None for no model: none given, no zeros inflated (`~ 0`), or one dispersion (`~ 1`).
 
-    FormulaError for a response, an offset, a dot, or a random term of the dispersion; FitError where the family has no
-    such part.
+    FormulaError for a response, an offset or a dot; FitError where the family has no such part.
     """
     if text is None:
         return None
@@ -121,8 +128,6 @@ def parsed_part(text: str | None, part: Part, family: Family) -> Formula | None:
     if formula.response is not None:
         right = formula.text.split("~", 1)[1].strip()
         raise FormulaError(f'{option} is {text!r}; expected a formula without response: "~ {right}"')
-    if formula.random and part == "dispersion":
-        raise FormulaError(f"{option} is {text!r}; random terms in a model of {part}: not yet, leave them out")
     if formula.offsets or formula.has_dot:
         raise FormulaError(f"{option} is {text!r}; offsets and '.' are not possible in a model of {part}")
     plain = "".join(text.split())
@@ -135,6 +140,36 @@ def parsed_part(text: str | None, part: Part, family: Family) -> Formula | None:
             f"the {family.shape_names[0]} of the family is given; dispformula would estimate it: give one of them"
         )
     return formula
+
+
+def learned_rows(
+    formula: Formula,
+    inputs: Inputs,
+    contrasts: Mapping[str, str] | None,
+    also: Sequence[str],
+    *,
+    factor_response: bool = False,
+) -> tuple[Design, Matrices]:
+    """The model of the mean on the rows where the predictors `also` of the other models are present."""
+    extra = dict(inputs.extra)
+    if also:
+        gaps = [missing_rows(inputs.columns[name]) for name in dict.fromkeys(also)]
+        extra[PRESENT] = np.where(np.any(gaps, axis=0), np.nan, 0.0)
+    design, rows = Design.learn(
+        formula, inputs.columns, contrasts=contrasts, extra=extra, factor_response=factor_response
+    )
+    return design, replace(rows, extra={name: values for name, values in rows.extra.items() if name != PRESENT})
+
+
+def learned_models(
+    family: Family, inflation: Formula | None, dispersion: Formula | None, columns: Mapping[str, Column], rows: Matrices
+) -> ShapeModels | None:
+    """The models beside that of the mean on its rows; None without any."""
+    if not inflation and not dispersion:
+        return None
+    return ShapeModels(
+        family, learned(dispersion, "dispersion", columns, rows), learned(inflation, "zero inflation", columns, rows)
+    )
 
 
 def learned(formula: Formula | None, part: Part, columns: Mapping[str, Column], fitted: Matrices) -> ShapeModel | None:

@@ -76,18 +76,21 @@ class GeneralizedLinear(Refitted):
     def deviances(self, Y: Floats, X: tuple[Floats, ...] | None = None) -> Floats:
         """(r,) -2 log-likelihoods of the fits, with other columns of X if they are given."""
         family, rows = self.fit.family, self.fit.rows.taken(self.fit.counted)
-        if family.estimates_dispersion:
+        if self.fit.pearson:
             raise InferenceError(
                 f"the dispersion of the family {family.name} is estimated, so likelihood ratios have no chi-square "
                 "distribution; leave lr() out"
             )
         X = tuple([rows.X[j] for j in self.fit.kept]) if X is None else X
-        core, counted = Likelihood(replace(rows, X=X), family, 1, None).core, self.fit.counted
+        counted = self.fit.counted
+        core = Likelihood(replace(rows, X=X), family, 1, None, self.fit.models and self.fit.models.taken(counted)).core
         columns = (Y if counted is None else Y[:, counted]).T
         return core.refit(columns, 1, None, None, *_shapes(self.fit), self.threads)["criterion"]
 
 
 def _shapes(fit: GeneralizedFit) -> tuple[Floats | None, list[bool]]:
     """Where the search for shapes starts, and which are held: those that the family states; others are found anew."""
+    if fit.modelled:
+        return None, [False] * len(fit.parameters)
     held = np.isfinite(fit.family.given_shape())
     return np.log(fit.estimate.shape) if held.any() else None, held.tolist()

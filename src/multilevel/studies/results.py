@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ class Power(Page):
     words : whose references the tests use, "Satterthwaite's method".
     axes : what varies over the scenarios; none: there is one.
     results : for each scenario, in the order of the axes, the last varying fastest, what each test found.
+    parts : formulas of the models beside that of the mean, by what they are of, "Zero inflation".
     backend : library of the frame that `to_frame()` gives.
     """
 
@@ -43,6 +44,7 @@ class Power(Page):
     words: str
     axes: tuple[Axis, ...]
     results: tuple[Outcome, ...]
+    parts: Mapping[str, str]
     backend: str = "pandas"
 
     def __repr__(self) -> str:
@@ -94,6 +96,7 @@ class Power(Page):
     def sections(self) -> tuple[Section, ...]:
         """What was done, the table, what the fits had to say."""
         about: list[Item] = [FormulaLine("Formula:", self.formula)]
+        about += [FormulaLine(f"{what}:", text) for what, text in self.parts.items()]
         about += [Line(f"Family: {self.family}")] if self.family else []
         about += [FormulaLine("Test:", self.tests[0])] if len(self.tests) == 1 and self.axes else []
         each = " of each design" if self.axes else ""

@@ -41,6 +41,7 @@ class Study:
     Parameters
     ----------
     formula, weights, contrasts : as for `simulate` and the fits.
+    parts : `ziformula` and `dispformula`, likewise.
     tests : names of tests.
     n : responses of a scenario.
     alpha : level of the tests.
@@ -56,13 +57,14 @@ class Study:
     df: str | None
     weights: Weights
     contrasts: Mapping[str, str] | None
+    parts: Mapping[str, str | None]
     entropy: Any
     threads: int
 
     def model(self, design: Any, truth: Truth) -> Refitted:
         """The model of a design, learned from the first response that can be fitted."""
         for rng in next(generators(TRIES, TRIES, self.entropy)):
-            table = simulate(self.formula, design, truth, seed=rng, weights=self.weights, contrasts=self.contrasts)
+            table = simulate(self.formula, design, truth, seed=rng, **self._options)
             try:
                 return self._fitted(table, family_of(truth.family))
             except FitError as error:
@@ -70,19 +72,24 @@ class Study:
         raise refused
 
     def _fitted(self, table: Any, family: Family) -> Refitted:
-        given: dict[str, Any] = {"weights": self.weights, "contrasts": self.contrasts}
+        given = self._options
         mixed = bool(Formula.parse(self.formula).random)
-        if family.name == "gaussian" and family.link.name == "identity":
+        if family.name == "gaussian" and family.link.name == "identity" and not any(self.parts.values()):
             fit = fit_linear_mixed if mixed else fit_linear
-            return Linear(fit(self.formula, table, **given), self.df, self.threads)
+            linear = fit(self.formula, table, weights=self.weights, contrasts=self.contrasts)
+            return Linear(linear, self.df, self.threads)
         if mixed:
             return GeneralizedMixed(fit_generalized_mixed(self.formula, table, family, **given), self.df, self.threads)
         return GeneralizedLinear(fit_generalized_linear(self.formula, table, family, **given), self.df, self.threads)
 
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {"weights": self.weights, "contrasts": self.contrasts, **self.parts}
+
     def run(self, design: Any, truth: Truth, where: tuple[float, ...], progress: Progress) -> tuple[str, list[Outcome]]:
         """Whose references the tests have, and every test in one scenario."""
         model = self.model(design, truth)
-        simulation = prepare(self.formula, design, truth, weights=self.weights, contrasts=self.contrasts)
+        simulation = prepare(self.formula, design, truth, **self._options)
         asks = [asked(model.fit, test) for test in self.tests]
         refits: list[Refits] = []
         verdicts: list[list[Verdicts]] = [[] for _ in asks]

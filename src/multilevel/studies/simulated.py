@@ -40,6 +40,8 @@ def power(
     at: Mapping[str, Sequence[float]] | None = None,
     weights: Weights = None,
     contrasts: Mapping[str, str] | None = None,
+    ziformula: str | None = None,
+    dispformula: str | None = None,
     seed: Seed = None,
     threads: int | None = None,
     backend: str = "pandas",
@@ -68,6 +70,8 @@ def power(
     at : values of a coefficient of the truth, `{"condition[treatment]": [0.1, 0.2]}`: a power curve. With several axes,
         all combinations.
     weights, contrasts : as for `lmer`.
+    ziformula, dispformula : models of inflated zeros and of the dispersion, as for `glmer` and `simulate`; the truth
+        states their coefficients, `"zi: x"` and `"disp: x"`. Tests are of the mean.
     seed : an integer, a generator, or None. Response i of each scenario is the same for any n and number of threads.
     threads : of the refits; default: MULTILEVEL_NUM_THREADS, OMP_NUM_THREADS or all processors.
     backend : library of the frame that `to_frame()` gives.
@@ -111,9 +115,9 @@ def power(
             )
     if sizes and not (weights is None or isinstance(weights, str)):
         raise InferenceError("weights are an array, which has no values for new rows; with along, name a column")
-    parsed = Formula.parse(formula)
-    study = Study(formula, tests, count, float(alpha), df, weights, contrasts, _entropy(seed), team)
-    columns, axes = _columns(parsed, design, weights) if sizes else design, (*sizes, *values)
+    parsed, parts = Formula.parse(formula), {"ziformula": ziformula, "dispformula": dispformula}
+    study = Study(formula, tests, count, float(alpha), df, weights, contrasts, parts, _entropy(seed), team)
+    columns, axes = _columns(parsed, design, weights, parts) if sizes else design, (*sizes, *values)
     results: list[Outcome] = []
     with Progress("power", count * prod(len(axis.values) for axis in axes)) as progress:
         for where in product(*(axis.values for axis in axes)):
@@ -125,7 +129,10 @@ def power(
             results += found
     family = family_of(truth.family)
     plain = family.name == "gaussian" and family.link.name == "identity"
-    return Power(parsed.text, "" if plain else str(family), count, float(alpha), words, axes, tuple(results), backend)
+    shown = {what: text for what, text in (("Zero inflation", ziformula), ("Dispersion", dispformula)) if text}
+    return Power(
+        parsed.text, "" if plain else str(family), count, float(alpha), words, axes, tuple(results), shown, backend
+    )
 
 
 def _axes(what: str, given: Any, kind: Literal["levels", "value"]) -> tuple[Axis, ...]:
@@ -149,10 +156,18 @@ def _axes(what: str, given: Any, kind: Literal["levels", "value"]) -> tuple[Axis
     return tuple(made)
 
 
-def _columns(formula: Formula, design: Any, weights: Weights) -> dict[str, Column]:
-    """The columns of the design that the formula or the weights name; a formula with `.` may need all."""
+def _columns(formula: Formula, design: Any, weights: Weights, parts: Mapping[str, str | None]) -> dict[str, Column]:
+    """The columns of the design that the formulas or the weights name; a formula with `.` may need all."""
     present = column_names(design)
-    wanted = present if formula.has_dot else [*formula.variables, *([weights] if isinstance(weights, str) else [])]
+    wanted = (
+        present
+        if formula.has_dot
+        else [
+            *formula.variables,
+            *[name for text in parts.values() if text for name in Formula.parse(text).variables],
+            *([weights] if isinstance(weights, str) else []),
+        ]
+    )
     return read_columns(design, [name for name in present if name in wanted] or present[:1])
 
 

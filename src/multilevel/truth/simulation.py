@@ -14,17 +14,21 @@ import numpy as np
 from ..data.attach import with_columns
 from ..data.rows import column_names, read_columns
 from ..errors import DataError, nearest
-from ..families import Family
+from ..families import Family, link_named
 from ..formula import Column, Design, Formula, Matrices, RandomMatrices
 from ..formula.levels import Codes
 from ..labelled import Floats
+from ..models.components import OPTIONS
 from ..models.inputs import Weights, read_inputs
+from ..models.shape_models import PARTS, learned_models, learned_rows, parsed_part
 from ..predict import aligned
 from ..seeds import Seed, generator
 from .distributions import Distribution, distribution
 from .groups import Group, stated_values
 from .response import Response, response_of
 from .truths import Truth, listed
+
+LOGIT = link_named("logit")
 
 
 def simulate(
@@ -35,6 +39,8 @@ def simulate(
     *,
     weights: Weights = None,
     contrasts: Mapping[str, str] | None = None,
+    ziformula: str | None = None,
+    dispformula: str | None = None,
 ) -> Any:
     """The design with a response drawn from a stated truth.
 
@@ -53,6 +59,9 @@ def simulate(
     weights : name of a column, or an array with one positive number for each row: numbers of trials where the response
         is a proportion; else what sigma^2, or the dispersion, of a row is divided by. Default: all one.
     contrasts : coding of factors in the fixed effects, `{"period": "sum"}`.
+    ziformula, dispformula : models `"~ x + (1 | g)"` of the logit of an inflated zero, and of the logarithm of what
+        shapes the family, as for `glmer`; the truth states their coefficients, `"zi: x"`, `"disp: x"`, and groups. Here
+        both may have random terms. Default: no such model.
 
     Returns
     -------
@@ -76,7 +85,9 @@ def simulate(
     >>> sorted(set(d["yes"].tolist()))
     [0.0, 1.0]
     """
-    simulation = prepare(formula, design, truth, weights=weights, contrasts=contrasts)
+    simulation = prepare(
+        formula, design, truth, weights=weights, contrasts=contrasts, ziformula=ziformula, dispformula=dispformula
+    )
     return with_columns(design, simulation.columns(generator(seed)), replace=True)
 
 
@@ -98,6 +109,21 @@ class DrawnGroup:
 
 
 @dataclass(frozen=True, eq=False)
+class Predictor:
+    """A linear predictor: (n,) its part that is known, and the grouping factors whose effects are drawn, in order."""
+
+    known: Floats
+    groups: tuple[DrawnGroup, ...]
+
+    def draw(self, streams: Sequence[np.random.Generator]) -> Floats:
+        """(n,) with new effects, each grouping factor from a stream of its own."""
+        eta = self.known.copy()
+        for group, stream in zip(self.groups, streams, strict=True):
+            group.add(eta, stream)
+        return eta
+
+
+@dataclass(frozen=True, eq=False)
 class Simulation:
     """A truth that has met its design: everything but the random numbers.
 
@@ -105,16 +131,17 @@ class Simulation:
     ----------
     response : what is drawn.
     rows : the matrices of the complete rows.
-    mean : (n,) X beta, offset and stated effects, on the scale of the link.
-    groups : the grouping factors whose effects are drawn, in the order of the formula.
+    mean : the linear predictor, on the scale of the link.
+    inflation, dispersion : the logit of an inflated zero, and the logarithm of the first shape; None without a model.
     family, shape : the distribution around the mean, its (s,) further parameters.
     weights : (n,) prior weights, numbers of trials for proportions; None for ones.
     """
 
     response: Response
     rows: Matrices
-    mean: Floats
-    groups: tuple[DrawnGroup, ...]
+    mean: Predictor
+    inflation: Predictor | None
+    dispersion: Predictor | None
     family: Family
     shape: Floats
     weights: Floats | None
@@ -126,14 +153,11 @@ class Simulation:
 
     def draw(self, rng: np.random.Generator) -> Floats:
         """(n_total,) one new response, of a pair of counts the successes; NaN in rows with a missing value."""
-        responses, *effects = rng.spawn(1 + len(self.groups))
-        predictor = self.mean.copy()
-        for group, stream in zip(self.groups, effects, strict=True):
-            group.add(predictor, stream)
-        return aligned(self._response(predictor, responses), self.rows)
+        responses, *effects = rng.spawn(1 + len(self.mean.groups))
+        return aligned(self._response(self.mean.draw(effects), responses), self.rows)
 
     def _response(self, predictor: Floats, rng: np.random.Generator) -> Floats:
-        """(n,) responses given the linear predictor."""
+        """(n,) responses given the linear predictor; zeros and dispersions have random numbers of their own."""
         mu = self.family.link.inverse(predictor)
         wrong = ~self.family.possible(mu)
         if wrong.any():
@@ -144,7 +168,16 @@ class Simulation:
                 f"{low:g} and {high:g}: another link, or smaller effects, keep them there"
             )
         weights = np.ones(len(mu)) if self.weights is None else self.weights
-        y = self.family.simulate(mu, weights, self.shape, rng)
+        of_zeros, of_shapes = rng.spawn(2)
+        shape = self.shape
+        if self.dispersion is not None:
+            modelled = np.exp(self.dispersion.draw(of_shapes.spawn(len(self.dispersion.groups))))
+            first = self.family.first_shape(modelled)
+            shape = np.vstack([first, *[np.full_like(first, value) for value in shape[1:]]])
+        y = self.family.simulate(mu, weights, shape, rng)
+        if self.inflation is not None:
+            zero = LOGIT.inverse(self.inflation.draw(of_zeros.spawn(len(self.inflation.groups))))
+            y = np.where(of_zeros.random(len(y)) < zero, 0.0, y)
         return y * weights if self.response.paired else y
 
 
@@ -155,46 +188,74 @@ def prepare(
     *,
     weights: Weights = None,
     contrasts: Mapping[str, str] | None = None,
+    ziformula: str | None = None,
+    dispformula: str | None = None,
 ) -> Simulation:
     """Read the formula, learn the design, and find every number of the truth its place. As for `simulate`."""
     if not isinstance(truth, Truth):
         raise DataError(f"truth is of type {type(truth).__name__}; expected a Truth: mlm.Truth(fixed=..., sigma=...)")
     parsed = Formula.parse(formula)
+    inflation = parsed_part(ziformula, "zero inflation", truth.family)
+    dispersion = parsed_part(dispformula, "dispersion", truth.family)
+    also = [name for part in (inflation, dispersion) if part for name in part.variables]
     response = response_of(parsed, truth.family, weights is not None)
-    columns = _columns(parsed, response, design, weights)
-    inputs = read_inputs(parsed, columns, weights, "drop", zero_weights=False)
-    learned, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=inputs.extra)
+    columns = _columns(parsed, response, design, weights, also)
+    inputs = read_inputs(parsed, columns, weights, "drop", zero_weights=False, also=also)
+    learned, rows = learned_rows(parsed, inputs, contrasts, also)
     trials = response.trials(rows, truth.family)
-    text = learned.formula.text
-    _same_names("coefficient", truth.fixed, learned.names, text)
-    bars = tuple(dict.fromkeys(bar.name for bar in learned.formula.random))
-    groups = _by_factor(truth, bars)
+    models = learned_models(truth.family, inflation, dispersion, inputs.columns, rows)
+    parts: dict[str, Predictor | None] = dict.fromkeys(PARTS)
+    for name, model in (models.by_component() if models else {}).items():
+        parts[name] = _predictor(truth, name, model.design, model.rows)
+    _refuse_unmodelled(truth, [name for name, part in parts.items() if part is None])
+    mean = _predictor(truth, "cond", learned, rows)
+    return Simulation(response, rows, mean, parts["zi"], parts["disp"], truth.family, truth.parameters, trials)
+
+
+def _predictor(truth: Truth, component: str, design: Design, rows: Matrices) -> Predictor:
+    """One linear predictor, where every number that the truth has of it has found its place."""
+    text, (fixed, stated) = design.formula.text, truth.part(component)
+    _same_names("coefficient", fixed, design.names, text)
+    bars = tuple(dict.fromkeys(bar.name for bar in design.formula.random))
+    groups = _by_factor(stated, bars)
     _same_names("group", groups, bars, text)
-    mean = np.zeros(rows.n) if rows.offset is None else rows.offset.copy()
-    for name, x in zip(learned.names, rows.X, strict=True):
-        mean += truth.fixed[name] * x
+    known = np.zeros(rows.n) if rows.offset is None else rows.offset.copy()
+    for name, x in zip(design.names, rows.X, strict=True):
+        known += fixed[name] * x
     drawn = []
     for name in bars:
-        made = _met(groups[name], name, [part for part in rows.random if part.group == name], mean, text)
+        made = _met(groups[name], name, [part for part in rows.random if part.group == name], known, text)
         drawn += [made] if len(made.Z) else []
-    return Simulation(response, rows, mean, tuple(drawn), truth.family, truth.parameters, trials)
+    return Predictor(known, tuple(drawn))
 
 
-def _columns(formula: Formula, response: Response, design: Any, weights: Weights) -> dict[str, Column]:
+def _refuse_unmodelled(truth: Truth, absent: Sequence[str]) -> None:
+    """DataError where the truth speaks of a model that has no formula."""
+    for component in absent:
+        for name in (name for named in truth.part(component) for name in named):
+            raise DataError(
+                f"the truth has {component + ': ' + name!r}, of a model of {PARTS[component]} that has no formula; "
+                f'give {OPTIONS[component]}="~ x" or the like'
+            )
+
+
+def _columns(
+    formula: Formula, response: Response, design: Any, weights: Weights, also: Sequence[str]
+) -> dict[str, Column]:
     """The columns the formula needs; others stand in for the response, so that a design can be learned."""
     present = column_names(design)
     names = present if formula.has_dot else list(formula.predictors())
     names = [name for name in names if name != response.made]
-    names += [*response.reads, *([weights] if isinstance(weights, str) else [])]
+    names += [*response.reads, *([weights] if isinstance(weights, str) else []), *also]
     columns = read_columns(design, list(dict.fromkeys(names)) or present[:1])
     return {**columns, **response.stand_ins(columns, len(next(iter(columns.values())).values))}
 
 
-def _by_factor(truth: Truth, bars: Sequence[str]) -> dict[str, Group]:
-    """The groups of a truth by the formula's names of the factors: "a:b" and "b:a" are the same crossing."""
+def _by_factor(stated: Mapping[str, Group], bars: Sequence[str]) -> dict[str, Group]:
+    """Stated groups by the formula's names of the factors: "a:b" and "b:a" are the same crossing."""
     names = {frozenset(name.split(":")): name for name in bars}
     groups: dict[str, Group] = {}
-    for given, group in truth.groups.items():
+    for given, group in stated.items():
         name = names.get(frozenset(given.split(":")), given)
         if name in groups:
             raise DataError(f"the truth has two groups for the crossing {name!r}; state it once")

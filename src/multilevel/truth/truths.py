@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,10 +14,13 @@ from ..families import Family, Quasi, family_of
 from ..framed import frame
 from ..labelled import Floats
 from ..layout import Item, Line, Page, Prose, Section
+from ..models.shape_models import PARTS
 from ..tables import Table, column, named_row
 from ..varcorr import VarCorr
 from .groups import Group
 from .named import Named, by_name, number
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, repr=False, init=False)
@@ -28,12 +31,15 @@ class Truth(Page):
     ----------
     fixed : fixed effects by coefficient name: `"(Intercept)"`, `"days"`, `"condition[treatment]"`, `"a[2]:b"`, ...
     groups : a `Group` for each grouping factor, by its name in the formula: `"participant"`, for `(1 | a/b)` the two
-        names `"b:a"` and `"a"`. Default: none.
-    sigma : of a gaussian response, the residual standard deviation of a row of weight one.
+        names `"b:a"` and `"a"`. Default: none. Coefficients and groups of a model of zero inflation are called
+        `"zi: x"` and `"zi: g"`, on the scale of its logit; of a model of the dispersion `"disp: x"` and `"disp: g"`, on
+        the log scale (of gaussian responses, of the variance). The formulas of such models are those of `simulate`.
+    sigma : of a gaussian response, the residual standard deviation of a row of weight one; not where its dispersion has
+        a model.
     family : distribution of the response given its mean, as for `glmer`: `"poisson"`, `"binomial(probit)"`, or an
         object of `multilevel.families`. Coefficients and groups are on the scale of its link. Default: `"gaussian"`.
     shape : what else shapes the family, by name: `{"size": 2}` for negative binomial responses, `{"dispersion": 0.3}`
-        for gamma ones, `{"scale": 1, "df": 4}` for Student's t.
+        for gamma ones, `{"scale": 1, "df": 4}` for Student's t. Without the first where that has a model.
 
     Raises
     ------
@@ -93,9 +99,10 @@ class Truth(Page):
                 )
         object.__setattr__(self, "fixed", Named(values, "coefficient"))
         object.__setattr__(self, "groups", Named(named, "grouping factor"))
-        object.__setattr__(self, "sigma", _sigma(chosen, sigma))
+        dispersed = any(name.startswith("disp: ") for name in values)
+        object.__setattr__(self, "sigma", _sigma(chosen, sigma, dispersed))
         object.__setattr__(self, "family", chosen)
-        object.__setattr__(self, "shape", Named(_shape(chosen, shape), "shape"))
+        object.__setattr__(self, "shape", Named(_shape(chosen, shape, dispersed), "shape"))
 
     def __repr__(self) -> str:
         return self.to_text()
@@ -118,7 +125,7 @@ class Truth(Page):
         't(4)'
         """
         chosen = self.family if family is None else family_of(family)
-        kept = {name: value for name, value in self.shape.items() if name in stated_shapes(chosen)}
+        kept = {name: value for name, value in self.shape.items() if name in stated_shapes(chosen, self.dispersed)}
         return Truth(
             {**self.fixed, **by_name("fixed", fixed or {}, "{'(Intercept)': 0}")},
             {**self.groups, **by_name("groups", groups or {}, "{'participant': Group(sd=1)}")},
@@ -127,31 +134,36 @@ class Truth(Page):
             {**kept, **by_name("shape", shape or {}, "{'size': 2}")},
         )
 
+    def part(self, component: str) -> tuple[dict[str, float], dict[str, Group]]:
+        """Coefficients and groups of the mean, `"cond"`, the zero inflation, `"zi"`, or the dispersion, `"disp"`."""
+
+        def own(named: Mapping[str, T]) -> dict[str, T]:
+            return {bare: value for name, value in named.items() for of, bare in [split(name)] if of == component}
+
+        return own(self.fixed), own(self.groups)
+
+    @property
+    def dispersed(self) -> bool:
+        """Whether the dispersion has a model."""
+        return bool(self.part("disp")[0])
+
     @property
     def parameters(self) -> Floats:
-        """(s,) parameters of the family besides the mean, in its own order."""
+        """(s,) parameters of the family besides the mean, in its own order; NaN for one that has a model."""
         if self.sigma is not None:
             return np.array([self.sigma**2])
         given = zip(self.family.shape_names, self.family.given_shape().tolist(), strict=True)
-        return np.array([self.shape.get(name, value) for name, value in given])
+        return np.array([self.shape.get(name, value) for name, value in given], np.float64)
 
     def sections(self) -> tuple[Section, ...]:
         """Fixed effects; standard deviations and correlations, as a fit shows them; words on what is not normal."""
-        cells = significant(self.fixed.values(), 5)
-        row = named_row(tuple(self.fixed), cells)
-        wide = sum(1 + c.width for c in row.columns) > 81
-        table = Table((column("value", cells),), tuple(self.fixed)) if wide else row
-        drawn = tuple(group.term(name) for name, group in self.groups.items() if group.sd)
-        items: list[Item] = [] if self.sigma is None else [Line(f"Residual standard deviation: {self.sigma:g}")]
-        if drawn:
-            items = [VarCorr(drawn, self.sigma).table(("Std.Dev.",), digits=5, decimals=3)]
-        items += [Prose(words) for name, group in self.groups.items() for words in group.words(name)]
         shapes = tuple([Line(f"{name.capitalize()}: {value:g}") for name, value in self.shape.items()])
         return (
             Section(f"Truth of {_called(self.family)} response", ()),
-            *([Section("Fixed effects:", (table,))] if self.fixed else []),
-            *([Section("Random effects:" if drawn else "", tuple(items))] if items else []),
+            *_part_sections(*self.part("cond"), self.sigma, ""),
             *([Section("", shapes)] if shapes else []),
+            *_part_sections(*self.part("zi"), None, "Zero-inflation model, "),
+            *_part_sections(*self.part("disp"), None, "Dispersion model, "),
         )
 
     def to_frame(self, backend: str = "pandas") -> Any:
@@ -175,20 +187,56 @@ class Truth(Page):
         return frame(dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True)), backend)
 
 
+def _part_sections(
+    fixed: Mapping[str, float], groups: Mapping[str, Group], sigma: float | None, of: str
+) -> Iterator[Section]:
+    """Coefficients and effects of one model, headed by what it is a model of."""
+    cells = significant(fixed.values(), 5)
+    row = named_row(tuple(fixed), cells)
+    wide = sum(1 + c.width for c in row.columns) > 81
+    table = Table((column("value", cells),), tuple(fixed)) if wide else row
+    drawn = tuple(group.term(name) for name, group in groups.items() if group.sd)
+    items: list[Item] = [] if sigma is None else [Line(f"Residual standard deviation: {sigma:g}")]
+    if drawn:
+        items = [VarCorr(drawn, sigma).table(("Std.Dev.",), digits=5, decimals=3)]
+    items += [Prose(words) for name, group in groups.items() for words in group.words(name)]
+    titles = [f"{of}{title}" if of else title.capitalize() for title in ("fixed effects:", "random effects:")]
+    if fixed:
+        yield Section(titles[0], (table,))
+    if items:
+        yield Section(titles[1] if drawn else "", tuple(items))
+
+
 def has_sigma(family: Family) -> bool:
     """Whether the spread of a response around its mean is stated as sigma."""
     return family.name == "gaussian"
 
 
-def stated_shapes(family: Family) -> tuple[str, ...]:
-    """The shapes of a family that a truth has to state: those that are not given with it."""
+def stated_shapes(family: Family, dispersed: bool = False) -> tuple[str, ...]:
+    """The shapes of a family that a truth has to state: those that are not given with it and have no model."""
     if has_sigma(family):
         return ()
     given = zip(family.shape_names, family.given_shape().tolist(), strict=True)
-    return tuple([name for name, value in given if np.isnan(value)])
+    return tuple([name for name, value in given if np.isnan(value)])[dispersed:]
 
 
-def _sigma(family: Family, sigma: float | None) -> float | None:
+def split(name: str) -> tuple[str, str]:
+    """Of which model a coefficient or group is, and what it is called there.
+
+    >>> split("zi: x"), split("x")
+    (('zi', 'x'), ('cond', 'x'))
+    """
+    component, found, bare = name.partition(": ")
+    return (component, bare) if found and component in PARTS else ("cond", name)
+
+
+def _sigma(family: Family, sigma: float | None, dispersed: bool) -> float | None:
+    if dispersed and not family.shape_names:
+        raise DataError(f"the {family.name} family has no dispersion that a model, 'disp: ...', could describe")
+    if dispersed and has_sigma(family):
+        if sigma is not None:
+            raise DataError("the truth has sigma and a model of the dispersion, 'disp: ...'; state one of them")
+        return None
     if not has_sigma(family):
         if sigma is not None:
             needs = stated_shapes(family)
@@ -200,8 +248,8 @@ def _sigma(family: Family, sigma: float | None) -> float | None:
     return number("sigma", sigma, positive=True)
 
 
-def _shape(family: Family, given: Mapping[str, float] | None) -> dict[str, float]:
-    names = stated_shapes(family)
+def _shape(family: Family, given: Mapping[str, float] | None, dispersed: bool) -> dict[str, float]:
+    names = stated_shapes(family, dispersed)
     stated = by_name("shape", given or {}, "{'size': 2}")
     for name in stated:
         if name not in names:
@@ -214,7 +262,8 @@ def _shape(family: Family, given: Mapping[str, float] | None) -> dict[str, float
         if value <= 0:
             raise DataError(f"the shape {name!r} is {value:g}; expected a positive number")
     whole = zip(family.shape_names, family.given_shape().tolist(), strict=True)
-    if values and not family.possible_shape(np.array([values.get(name, known) for name, known in whole])):
+    known = [values.get(name, 1.0 if dispersed and i == 0 else value) for i, (name, value) in enumerate(whole)]
+    if values and not family.possible_shape(np.array(known)):
         raise DataError(f"the shape of the {family.name} family is {values}; expected {family.shape_range}")
     return values
 

@@ -1,8 +1,9 @@
 """Marginal means: a reference grid, averages over it, contrasts of them (after R's emmeans).
 
 verbs                            emmeans, emtrends, joint_tests: what a user calls
-marginal ─ functions             MarginalMeans: what they return; joint: JointTests
-├─ contrasts ─ families          weights and names of contrasts; arrows: to picture them
+marginal                         MarginalMeans: what they return; joint: JointTests
+├─ contrasted ─ contrasts, families   weights and names of contrasts; arrows: to picture them
+├─ displayed ─ functions         shown otherwise: tables, intervals, tests, scales
 ├─ adjust ─ ranges, tails        many statements at once
 ├─ scales                        log(y), links: back to the response
 └─ pages                         as printed

@@ -13,6 +13,7 @@ namespace {
 constexpr double kStartLow = 0.1, kStartHigh = 20.0;  // a start at zero would be a saddle
 constexpr double kStartBeyond = 1e3;
 constexpr double kStep = 0.03;  // of a difference, in standard errors of the parameter
+constexpr double kAhead = 1e-5; // a last step so short needs no derivatives at its end: they are known to ten digits
 
 // beta, its inverse information and r2 with contrast'beta held, by a Lagrange multiplier; returns d r2 / d value.
 double hold_contrast(const Given& given, Point& at) {
@@ -213,9 +214,17 @@ Solution LinearMixed::fit(bool reml, const Vec* start) {
     trial.turn = cov_.turn(lambda(next, trial), next);
     return true;
   };
-  const NewtonResult r = newton(f, start_inner(start), best, {}, turn);
+  NewtonOptions options;
+  options.ahead = kAhead;
+  NewtonResult r = newton(f, start_inner(start), best, options, turn);
   std::vector<Mat> inner = lambda(r.x, best);
-  if (engine_ && !engine_is_at(inner)) f(r.x, best);  // the last point tried was not the best
+  if (r.ahead) {
+    evaluate(inner, nullptr, reml, best);
+    ++r.evaluations;
+    r.path.push_back(best.value);
+  } else if (engine_ && !engine_is_at(inner)) {
+    f(r.x, best);  // the last point tried was not the best
+  }
   cov_.settle_zeros(inner);
   Solution s = describe(best, inner, cov_.theta_of(cov_.user_lambda(inner)), reml);
   s.evaluations = r.evaluations;

@@ -86,6 +86,17 @@ struct Dispersed<NegativeBinomial1> {  // s = mu / phi; L = log(1 + phi) with de
 };
 
 template <>
+struct Dispersed<GeneralizedPoisson> {  // in log s = -d / 2, where t moves by w = s (mu - y) and w by itself
+  static void at(double y, double omega, double mu, double, const double* shape, const ByMean&, ByDispersion& o) {
+    const double s = 1.0 / std::sqrt(shape[0]), w = s * (mu - y), t = y + w, r = w / t, u = (y - 1.0) * s / t;
+    const double one = (y - 1.0) * r * (1.0 - r);
+    o.d = -0.5 * (1.0 + (y - 1.0) * r - w), o.dd = 0.25 * (one - w), o.ddd = -0.125 * (one * (1.0 - 2.0 * r) - w);
+    o.d1 = -0.5 * (u * (1.0 - r) - s), o.dd1 = 0.25 * (u * (1.0 - r) * (1.0 - 2.0 * r) - s);
+    times(omega, o);
+  }
+};
+
+template <>
 struct Dispersed<Beta> {
   static void at(double y, double omega, double mu, double nu, const double* shape, const ByMean&, ByDispersion& o) {
     const double phi = shape[0], a = mu * phi, b = nu * phi, a1 = a * trigamma(a), b1 = b * trigamma(b), a2 = a * a * tetragamma(a), b2 = b * b * tetragamma(b);
@@ -151,6 +162,11 @@ inline LogZeroDispersed dispersed(NegativeBinomial1Zero, double mu, const double
   const double phi = shape[0], u = 1.0 / (1.0 + phi), c = std::log1p(phi) / phi, u1 = -u * (1.0 - u), u2 = -u1 * (1.0 - 2.0 * u);
   const double c2 = u1 - (u - c), c3 = u2 - c2;
   return {-mu * c2, -mu * c3, -c2};
+}
+
+inline LogZeroDispersed dispersed(GeneralizedPoissonZero, double mu, const double* shape) {
+  const double s = 1.0 / std::sqrt(shape[0]);
+  return {-0.25 * s * mu, 0.125 * s * mu, -0.25 * s};
 }
 
 template <class Whole, class Zero>

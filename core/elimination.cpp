@@ -120,7 +120,7 @@ double Elimination::eliminate(const std::vector<Mat>& Lambda, Mat& cross) {
   }
   cross = XY0_;
   definite_ = true;
-  core_inverted_ = false;
+  core_inverted_ = substituted_ = false;
   LogProduct det;
   border_.assign(border0_.begin() + later_ * (p_ + 1), border0_.end());
   for (int f = 1; f < pattern_->sparse; ++f) sparse_[f].val = sparse_[f].val0, sparse_[f].diag = sparse_[f].diag0;
@@ -150,6 +150,7 @@ void Elimination::differentiate(const Vec& c, const Inverse& Q, const std::vecto
   if (core_) back_substitute_core(c, Q, dirs, &out);
   for (int f = pattern_->sparse - 1; f >= 0; --f)
     back_substitute_levels(f, c, Q, dirs, mine[f], &out);
+  substituted_ = true;
   if (m > 0) {
     const bool carries = pattern_->sparse > 1 || core_ > 0;
     Vec C(carries ? static_cast<std::size_t>(q_) * m : 0, 0.0);
@@ -174,17 +175,23 @@ void Elimination::visit_effects(std::int64_t at, int k, const double* F, const V
   }
 }
 
-Vec Elimination::modes(const Vec&) { return b_; }
+Vec Elimination::modes(const Vec& c) {
+  if (!substituted_) back_substitute_all(c);
+  return b_;
+}
+
+void Elimination::back_substitute_all(const Vec& c) {
+  b_.resize(q_);
+  Fb_.resize(static_cast<std::size_t>(q_ - later_) * (p_ + 1));
+  if (core_) back_substitute_core(c, {}, {}, nullptr);
+  for (int f = pattern_->sparse - 1; f >= 0; --f) back_substitute_levels(f, c, {}, {}, {}, nullptr);
+  substituted_ = true;
+}
 
 std::vector<Posterior> Elimination::posterior() {
   keep_F_ = true;
   F_.resize(static_cast<std::size_t>(q_) * p_);
-  b_.resize(q_);
-  Fb_.resize(static_cast<std::size_t>(q_ - later_) * (p_ + 1));
-  const Vec c(p_ + 1, 0.0);
-  if (core_) back_substitute_core(c, {}, {}, nullptr);
-  for (int f = pattern_->sparse - 1; f >= 0; --f)
-    back_substitute_levels(f, c, {}, {}, {}, nullptr);
+  back_substitute_all(Vec(p_ + 1, 0.0));
   keep_F_ = false;
   std::vector<Posterior> post(shape_.size());
   for (std::size_t f = 0; f < shape_.size(); ++f) {

@@ -104,10 +104,9 @@ struct Small {
   }
 };
 
-constexpr int kPanel = 128;
+constexpr int kPanel = 64;   // as wide as the tiles of linalg.hpp
 constexpr int kBatch = 256;  // columns of the first factor in one dense product
 constexpr int kTargets = 64; // groups of combinations of random effects that one thread takes at once
-constexpr int kStrip = 64;   // columns of the core that one thread works on
 
 constexpr double kScatterCost = 25.0;  // of one scattered product, in dense ones
 
@@ -175,6 +174,7 @@ class Elimination final : public Engine {
   std::shared_ptr<const std::vector<std::vector<std::int64_t>>> places_;
   bool definite_ = true;
   bool core_inverted_ = false;     // R_ holds the selected inverse
+  bool substituted_ = false;       // b_ holds the conditional modes
   bool keep_first_ = false;        // the selected inverse of the first factor's couplings is wanted too
   bool dense_first_ = false;       // the first factor meets so much of the core that dense products win
 
@@ -184,6 +184,7 @@ class Elimination final : public Engine {
                               const std::vector<int>& mine, Slopes* out);
   void information_levels(int f, const std::vector<Direction>& dirs, const std::vector<int>& mine, Vec& C, Mat& G);
   void select_levels(int f, Mat& T, Posterior* post);
+  void back_substitute_all(const Vec& c);  // the modes alone
   template <int K> void eliminate_factor(int f, Mat& cross, LogProduct& det);
   template <int K> void back_substitute(int f, const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs,
                                         const std::vector<int>& mine, Slopes* out);
@@ -200,17 +201,7 @@ class Elimination final : public Engine {
   int in_core(int f, std::int32_t level) const {
     return static_cast<int>(shape_[f].offset - core_offset_) + level * shape_[f].K;
   }
-  int strips() const { return (core_ + kStrip - 1) / kStrip; }
   double pair_work(int f) const { return 8.0 * pattern_->factors[f].pairs * shape_[f].K; }  // scattered: out of cache
-  // the rows of level v whose effects lie in a strip of the core
-  std::pair<std::int64_t, std::int64_t> in_strip(const SparsePattern& s, int v, int strip) const {
-    const auto* begin = s.row.data() + s.ptr[v] + s.inner[v];
-    const auto* end = s.row.data() + s.ptr[v + 1];
-    const auto lo = static_cast<std::int32_t>(core_offset_ + static_cast<std::int64_t>(strip) * kStrip);
-    const auto* first = std::lower_bound(begin, end, lo);
-    const auto* last = std::lower_bound(first, end, lo + kStrip);
-    return {first - s.row.data(), last - s.row.data()};
-  }
   // variances of combinations
   struct Passed;
   void pass_forward(const std::vector<std::int64_t>& effects, Passed& w) const;
@@ -242,7 +233,7 @@ class Elimination final : public Engine {
   }
   const double* lam(int f) const { return lam_rm_[f].data(); }
   std::vector<Vec> lam_rm_;        // row-major copies of Lambda
-  Vec b_;                          // conditional modes of the last differentiate()
+  Vec b_;                          // conditional modes
   Vec F_;                          // filled by posterior() only
   bool keep_F_ = false;
   void visit_effects(std::int64_t at, int k, const double* F, const Vec& c);

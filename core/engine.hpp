@@ -63,7 +63,7 @@ class Engine {
   virtual double eliminate(const std::vector<Mat>& Lambda, Mat& cross) = 0;
   // After eliminate. `c` = (-beta, 1).
   virtual void differentiate(const Vec& c, const Inverse& Q, const std::vector<Direction>& directions, Slopes& out) = 0;
-  // After differentiate, with the same `c`: conditional modes b of all effects (q).
+  // After eliminate, or after differentiate with the same `c`: conditional modes b of all effects (q).
   virtual Vec modes(const Vec& c) = 0;
   // After eliminate.
   virtual std::vector<Posterior> posterior() = 0;

@@ -135,8 +135,6 @@ void GeneralizedMixed::check_nodes(int n_agq) const {
   if (n_agq < 0) throw Refused("n_agq is negative; expected 0 (fast), 1 (Laplace) or more nodes");
   if (n_agq > 100) throw Refused("n_agq is above 100; adaptive quadrature has converged long before");
   if (n_agq <= 1) return;
-  if (laplace_->family().both())
-    throw Refused("adaptive quadrature (n_agq > 1) does not go with random effects in the model of zero inflation or dispersion: use n_agq=1, the Laplace approximation");
   if (rows_.factors.size() != 1)
     throw Refused("adaptive quadrature (n_agq > 1) needs exactly one grouping factor; found " + std::to_string(rows_.factors.size()) +
                   ": use n_agq=1, the Laplace approximation");

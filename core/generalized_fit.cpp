@@ -120,8 +120,8 @@ struct GeneralizedMixed::Search {
     theta = cov.theta_of(L);
   }
 
-  // Newton with the Hessian itself; then true, or false when a saddle is left and the search has to go on.
-  bool polish(Parameters& q, Mat& H) {
+  // Newton with the Hessian itself; then true, or false at a saddle, where the search has to go on from `away`.
+  bool polish(Parameters& q, Mat& H, Vec& away) {
     q.beta = beta;
     q.shape = shape;
     Vec x = q.pack(theta, beta, shape);
@@ -148,12 +148,9 @@ struct GeneralizedMixed::Search {
     lowest = t.lowest;
     stand(q, x);
     path.push_back(best.value);
-    if (t.predicted < kConverged) return true;
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] += t.step[i];  // along the negative curvature
-    const LaplaceAt away = q.unpack(x);
-    theta = away.theta, shape = away.shape;
-    if (!q.beta_inside) beta = away.beta;
-    return false;
+    away = x;
+    for (std::size_t i = 0; i < x.size(); ++i) away[i] += t.step[i];  // along the negative curvature
+    return t.predicted < kConverged;
   }
 };
 
@@ -247,6 +244,7 @@ GeneralizedSolution GeneralizedMixed::search(int n_agq, const GeneralizedStart& 
 
   const double gain = full ? kSearchGain : kGain;
   Mat H;
+  Vec away;
   for (int round = 0;; ++round) {
     const bool warm = start.theta && start.beta && n_agq > 0;  // nothing to learn from the fast variant
     if (fast.size() && !warm && (round == 0 || n_agq == 0)) search.minimise(fast, n_agq == 0 ? gain : kFastGain);
@@ -256,7 +254,8 @@ GeneralizedSolution GeneralizedMixed::search(int n_agq, const GeneralizedStart& 
       search.minimise(user, gain);
       search.turn_signs();
     }
-    if (!full || search.polish(user, H) || round == kRestarts) break;
+    if (!full || search.polish(user, H, away) || round == kRestarts) break;
+    search.stand(user, away);
     search.to_inner();
   }
   // the last point tried need not be the best one

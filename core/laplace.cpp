@@ -29,7 +29,9 @@ Laplace::Laplace(const Rows& rows, const Covariances& covariances, Observations 
 
 Laplace::Laplace(const Laplace& o)
     : q_(o.q_), cov_(o.cov_), own_(std::make_unique<Observations>(*o.own_)), family_(o.family_),
-      engine_(o.engine_ ? std::make_unique<Elimination>(*o.engine_) : nullptr), zeta_(o.zeta_), b_(o.b_) {}
+      engine_(o.engine_ ? std::make_unique<Elimination>(*o.engine_) : nullptr), lambda_(o.lambda_), psi_(o.psi_), zeta_(o.zeta_),
+      b_(o.b_), eta_(o.eta_), beta_(o.beta_), d_(o.d_), nodes_(o.nodes_), node_(o.node_), node_weight_(o.node_weight_), l_(o.l_),
+      fixed_only_(o.fixed_only_), tangent_(o.tangent_), shape_(o.shape_) {}
 
 // h = Z P Z'a with the observed weights; with beta among the modes, its part of the inverse too.
 void Laplace::adjoint(const Vec& a, bool beta_inside, Vec& h) {

@@ -50,7 +50,7 @@ struct LaplacePoint {
 class Laplace {
  public:
   Laplace(const Rows& rows, const Covariances& covariances, Observations observations, const Likelihood& family);
-  Laplace(const Laplace& other);
+  Laplace(const Laplace& other);  // counts its own iterations
 
   // False outside the domain, or where no mode is found.
   bool evaluate(const LaplaceAt& at, Want want, LaplacePoint& out);
@@ -62,6 +62,7 @@ class Laplace {
   const Vec& b() const { return b_; }
   const Vec& eta() const { return eta_; }
   int iterations() const { return iterations_; }
+  void add_iterations(const Laplace& copy) { iterations_ += copy.iterations_; }
   const char* engine_name() const { return engine_ ? engine_->name() : "no random effects"; }
   void leave_out_random(bool yes) { fixed_only_ = yes; }  // the generalized linear model without random effects
   void forget() {  // start the modes from zero

@@ -93,11 +93,11 @@ void Elimination::scatter_update(int f) {
   const int k = K ? K : shape_[f].K;
   const SparsePattern& s = pattern_->factors[f];
   const Sparse& sp = sparse_[f];
-  parallel_for(strips(), pair_work(f), [&](int strip, int) {
+  parallel_for(static_cast<int>(s.strip.size()) - 1, pair_work(f), [&](int strip, int) {
     Vec y(k);
-    for (int v = 0; v < shape_[f].levels; ++v) {
-      const auto [first, last] = in_strip(s, v, strip);
-      const std::int64_t end = s.ptr[v + 1];
+    for (std::int64_t piece = s.strip[strip]; piece < s.strip[strip + 1]; ++piece) {
+      const auto [v, count, first] = s.pieces[piece];
+      const std::int64_t last = first + count, end = s.ptr[v + 1];
       const double* M = sp.M.data() + static_cast<std::size_t>(v) * k * k;
       for (std::int64_t b = first; b < last; ++b) {
         double* col = R_.column(static_cast<int>(s.row[b] - core_offset_)) - core_offset_;
@@ -127,13 +127,13 @@ void Elimination::scatter_quadratic(int f, Vec& Q) {
   const SparsePattern& s = pattern_->factors[f];
   const Sparse& sp = sparse_[f];
   std::vector<Vec> partial(thread_count());
-  parallel_for(strips(), pair_work(f), [&](int strip, int thread) {
+  parallel_for(static_cast<int>(s.strip.size()) - 1, pair_work(f), [&](int strip, int thread) {
     Vec& mine = partial[thread];
     mine.resize(Q.size());
     Vec y(k);
-    for (int v = 0; v < shape_[f].levels; ++v) {
-      const auto [first, last] = in_strip(s, v, strip);
-      const std::int64_t end = s.ptr[v + 1];
+    for (std::int64_t piece = s.strip[strip]; piece < s.strip[strip + 1]; ++piece) {
+      const auto [v, count, first] = s.pieces[piece];
+      const std::int64_t last = first + count, end = s.ptr[v + 1];
       double* q = mine.data() + static_cast<std::size_t>(v) * k * k;
       for (std::int64_t b = first; b < last; ++b) {
         const double* col = R_.column(static_cast<int>(s.row[b] - core_offset_)) - core_offset_;

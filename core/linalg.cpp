@@ -16,8 +16,24 @@ Mat Mat::identity(int n) {
   return I;
 }
 
+namespace {
+
+template <int n>
+void square_product(const double* a, const double* b, double* c) {
+  for (int j = 0; j < n; ++j)
+    for (int i = 0; i < n; ++i) {
+      double s = 0.0;
+      for (int k = 0; k < n; ++k) s += a[k * n + i] * b[j * n + k];
+      c[j * n + i] = s;
+    }
+}
+
+}  // namespace
+
 Mat operator*(const Mat& A, const Mat& B) {
   Mat C(A.rows, B.cols);
+  if (A.rows == 2 && A.cols == 2 && B.cols == 2) return square_product<2>(A.a.data(), B.a.data(), C.a.data()), C;
+  if (A.rows == 3 && A.cols == 3 && B.cols == 3) return square_product<3>(A.a.data(), B.a.data(), C.a.data()), C;
   for (int j = 0; j < B.cols; ++j)
     for (int k = 0; k < A.cols; ++k) {
       const double b = B(k, j);

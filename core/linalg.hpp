@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace multilevel {
@@ -19,10 +20,24 @@ using Vec = std::vector<double>;
 // random-effects term, and a fit makes thousands of them.
 class Buffer {
  public:
-  Buffer() = default;
+  Buffer() { clear(); }
   explicit Buffer(std::size_t n) : size_(n) {
     if (n > kInside) heap_.assign(n, 0.0);
-    else std::fill_n(inside_, n, 0.0);
+    else clear();
+  }
+  Buffer(const Buffer& o) { *this = o; }
+  Buffer(Buffer&& o) noexcept { *this = std::move(o); }
+  Buffer& operator=(const Buffer& o) {
+    if (o.size_ > kInside) heap_ = o.heap_;
+    else take(o);
+    size_ = o.size_;
+    return *this;
+  }
+  Buffer& operator=(Buffer&& o) noexcept {
+    if (o.size_ > kInside) heap_ = std::move(o.heap_);
+    else take(o);
+    size_ = o.size_;
+    return *this;
   }
   double* data() { return size_ > kInside ? heap_.data() : inside_; }
   const double* data() const { return size_ > kInside ? heap_.data() : inside_; }
@@ -35,10 +50,18 @@ class Buffer {
   double operator[](std::size_t i) const { return data()[i]; }
 
  private:
-  static constexpr std::size_t kInside = 16;
+  static constexpr std::size_t kFew = 4, kInside = 16;  // two lengths known when compiling: no call for so few numbers
   std::size_t size_ = 0;
-  double inside_[kInside] = {};
+  double inside_[kInside];
   Vec heap_;
+  void clear() {
+    if (size_ <= kFew) std::fill_n(inside_, kFew, 0.0);
+    else std::fill_n(inside_, kInside, 0.0);
+  }
+  void take(const Buffer& o) {
+    if (o.size_ <= kFew) std::copy_n(o.inside_, kFew, inside_);
+    else std::copy_n(o.inside_, kInside, inside_);
+  }
 };
 
 struct Mat {

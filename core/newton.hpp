@@ -65,6 +65,7 @@ struct NewtonResult {
   Vec x;
   int evaluations = 0;
   bool converged = false;
+  bool ahead = false;          // x is one step further than the last point that was evaluated
   double decrement = 0.0;      // what another step could still gain, in units of the function
   double lowest_curvature = 0.0;
   Vec path;                    // function value at each accepted point
@@ -75,6 +76,7 @@ struct NewtonOptions {
   double radius = 0.5;
   double gain = 1e-11;         // converged when another step cannot gain more than this
   double enough = 1e-16;       // and no further step is tried when it cannot gain more than this
+  double ahead = 0.0;          // once converged, a last step that is shorter is taken without derivatives at its end
 };
 
 constexpr double kNear = 0.02; // expected gain below which curvature is that of the minimum
@@ -159,6 +161,11 @@ NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}, co
       break;
     }
     if (r.evaluations >= opt.max_evaluations || radius < 1e-14) break;
+    if (t.predicted <= opt.gain && t.norm < opt.ahead) {
+      for (std::size_t i = 0; i < x.size(); ++i) x[i] += t.step[i];
+      r.converged = r.ahead = true;
+      break;
+    }
     last_decrement = t.predicted <= opt.gain ? t.predicted : HUGE_VAL;
     Vec next = x;
     for (std::size_t i = 0; i < x.size(); ++i) next[i] += t.step[i];

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
+#include <mutex>
+#include <numeric>
 
+#include "parallel.hpp"
 #include "refused.hpp"
 
 namespace multilevel {
@@ -11,6 +15,7 @@ namespace {
 
 constexpr double kShare = 1e-3;    // of a standard error
 constexpr double kLongest = 1e-2;
+constexpr double kRowWork = 200.0; // operations on a row for one column of the Hessian
 constexpr int kShorter = 4;        // attempts, each ten times shorter, where a step leaves the family's range
 
 }  // namespace
@@ -69,26 +74,54 @@ bool Parameters::evaluate(Laplace& laplace, const Vec& x, Want want, LaplacePoin
   return true;
 }
 
+Vec Parameters::difference(Laplace& laplace, const Vec& x, const Vec& d, double h, int& evaluations) const {
+  LaplacePoint up, down;
+  for (int attempt = 0; attempt < kShorter; ++attempt, h *= 0.1) {
+    Vec a = x, b = x, slope(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) a[i] += h * d[i], b[i] -= h * d[i];
+    evaluations += 2;
+    if (!evaluate(laplace, a, Want::gradient, up) || !evaluate(laplace, b, Want::gradient, down)) continue;
+    for (std::size_t i = 0; i < x.size(); ++i) slope[i] = (up.gradient[i] - down.gradient[i]) / (2.0 * h);
+    return slope;
+  }
+  throw Refused("the likelihood cannot be evaluated around its maximum; the estimates lie at the edge of what the family allows");
+}
+
+// Where a direction changes next to nothing, as a correlation that no group has data on, the rounding of the large entries
+// decides the sign of its curvature: a direction of negative curvature is looked at once more, by itself.
 Mat Parameters::difference_hessian(Laplace& laplace, const Vec& x, const Mat& model, int& evaluations) const {
   const int n = size();
-  Mat H(n, n);
-  LaplacePoint up, down;
-  for (int j = 0; j < n; ++j) {
-    double h = std::min(kShare * std::sqrt(2.0 / std::max(std::abs(model(j, j)), 1e-300)), kLongest);
-    bool inside = false;
-    for (int attempt = 0; !inside && attempt < kShorter; ++attempt) {
-      if (attempt) h *= 0.1;
-      Vec a = x, b = x;
-      a[j] += h;
-      b[j] -= h;
-      evaluations += 2;
-      inside = evaluate(laplace, a, Want::gradient, up) && evaluate(laplace, b, Want::gradient, down);
+  Mat H(n, n), V;
+  Vec w;
+  std::mutex one;
+  std::exception_ptr failure;
+  parallel_for(n, kRowWork * n * static_cast<double>(laplace.observations().n), [&](int j, int) {
+    try {
+      Laplace mine(laplace);  // every column from the same modes, whatever the threads
+      int looked = 0;
+      Vec unit(n, 0.0);
+      unit[j] = 1.0;
+      const double h = std::min(kShare * std::sqrt(2.0 / std::max(std::abs(model(j, j)), 1e-300)), kLongest);
+      const Vec column = difference(mine, x, unit, h, looked);
+      std::copy(column.begin(), column.end(), H.col(j));
+      const std::scoped_lock lock(one);
+      evaluations += looked;
+      laplace.add_iterations(mine);
+    } catch (...) {
+      const std::scoped_lock lock(one);
+      if (!failure) failure = std::current_exception();
     }
-    if (!inside) throw Refused("the likelihood cannot be evaluated around its maximum; the estimates lie at the edge of what the family allows");
-    for (int i = 0; i < n; ++i) H(i, j) = (up.gradient[i] - down.gradient[i]) / (2.0 * h);
-  }
+  });
+  if (failure) std::rethrow_exception(failure);
   for (int j = 0; j < n; ++j)
     for (int i = 0; i < j; ++i) H(i, j) = H(j, i) = 0.5 * (H(i, j) + H(j, i));
+  eigen_symmetric(H, w, V);
+  for (int e = 0; e < n && w[e] < 0.0; ++e) {
+    const Vec d(V.col(e), V.col(e) + n), slope = difference(laplace, x, d, kShare, evaluations);
+    const double change = std::inner_product(d.begin(), d.end(), slope.begin(), -w[e]);
+    for (int j = 0; j < n; ++j)
+      for (int i = 0; i < n; ++i) H(i, j) += change * d[i] * d[j];
+  }
   return H;
 }
 

@@ -27,6 +27,10 @@ struct Parameters {
   bool evaluate(Laplace& laplace, const Vec& x, Want want, LaplacePoint& out) const;
   // Central differences of the exact gradient, each step a small share of a standard error by `model`. `evaluations` counts.
   Mat difference_hessian(Laplace& laplace, const Vec& x, const Mat& model, int& evaluations) const;
+
+ private:
+  // (gradient at x + h d - gradient at x - h d) / 2h, h at most so long and shorter at the edge of the domain
+  Vec difference(Laplace& laplace, const Vec& x, const Vec& d, double h, int& evaluations) const;
 };
 
 }  // namespace multilevel

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <limits>
+#include <numeric>
 
 #ifdef _WIN32
 #define NOMINMAX
@@ -155,6 +156,23 @@ void expand(const Rows& rows, const Symbolic& sym, const Pattern& pattern, int f
   }
 }
 
+void cut(std::int64_t core_offset, int core, SparsePattern& s) {
+  const auto each = [&](auto&& visit) {
+    for (std::size_t v = 0; v < s.inner.size(); ++v)
+      for (std::int64_t r = s.ptr[v] + s.inner[v], first = r; r < s.ptr[v + 1]; first = r) {
+        const std::int64_t strip = (s.row[r] - core_offset) / kStrip, end = core_offset + (strip + 1) * kStrip;
+        while (r < s.ptr[v + 1] && s.row[r] < end) ++r;
+        visit(strip, Piece{static_cast<std::int32_t>(v), static_cast<std::int32_t>(r - first), first});
+      }
+  };
+  s.strip.assign((core + kStrip - 1) / kStrip + 1, 0);
+  each([&](std::int64_t strip, const Piece&) { ++s.strip[strip + 1]; });
+  std::partial_sum(s.strip.begin(), s.strip.end(), s.strip.begin());
+  std::vector<std::int64_t> next(s.strip);
+  s.pieces.resize(s.strip.back());
+  each([&](std::int64_t strip, const Piece& piece) { s.pieces[next[strip]++] = piece; });
+}
+
 void relate(const Rows& rows, const Pattern& pattern, SparsePattern& s, int levels) {
   s.rel_ptr.assign(1, 0);
   for (int v = 0; v < levels; ++v) {
@@ -201,6 +219,7 @@ Pattern find_pattern(const Rows& rows) {
   check_core(rows.q - pattern.core_offset, static_cast<int>(n_factors) - pattern.sparse);
   pattern.core = static_cast<int>(rows.q - pattern.core_offset);
   for (int f = 0; f < pattern.sparse; ++f) expand(rows, sym, pattern, f, pattern.factors[f]);
+  for (SparsePattern& s : pattern.factors) cut(pattern.core_offset, pattern.core, s);
   for (int f = 0; f < pattern.sparse; ++f) relate(rows, pattern, pattern.factors[f], rows.factors[f].levels);
   return pattern;
 }

@@ -12,12 +12,22 @@
 
 namespace multilevel {
 
+constexpr int kStrip = 64;  // columns of the core that one thread works on
+
+// Rows of one level's column that lie in one strip of the core.
+struct Piece {
+  std::int32_t level, count;
+  std::int64_t first;
+};
+
 struct SparsePattern {
   std::vector<std::int64_t> ptr;   // levels + 1, into `row`
   std::vector<std::int32_t> row;   // effects (scalar numbers), ascending
   std::vector<std::int32_t> inner; // per level: how many of its rows are effects of sparse factors (they come first)
   std::int64_t inner_total = 0;
   double pairs = 0.0;              // products of two core rows of one level, all levels
+  std::vector<Piece> pieces;       // strip by strip, and where each strip starts
+  std::vector<std::int64_t> strip;
   // for each sparse target level of each column: where the column's later rows stand in the target's own column
   std::vector<std::int64_t> rel_ptr;
   std::vector<std::int32_t> rel;

@@ -13,6 +13,8 @@
 //   the mode itself:            s = (Lambda'Z'O Z Lambda + I)^-1 (Lambda'Z'a - 2 gamma)
 //   dd/dLambda = sum over levels of  -2 sum p_i Z'r_i u_i' + 2 A Lambda B + Z'(a - O Us) u^' + Z'r s'
 //   dd/dbeta   = -2 sum p_i X'r_i + X'(a - O Us)        dd/dshape = -2 sum p_i dl_i + c'dw + (Us)'dr
+//
+// Where rows have two predictors these are sums over their views, and l and dl stand with the first of them.
 #include <algorithm>
 #include <numeric>
 
@@ -83,7 +85,7 @@ bool Laplace::integrate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   family_.evaluate(o.n, o.y.data(), o.weight.data(), eta_.data(), Detail::value, at_node);
   Vec h0(levels, 0.0), S(levels, 0.0);
   for (int v = 0; v < levels; ++v) {
-    for (std::int64_t i = start[v]; i < start[v + 1]; ++i) h0[v] += at_node.l[i];
+    for (std::int64_t i = start[v]; i < start[v + 1]; i += o.views) h0[v] += at_node.l[i / o.views];
     for (int a = 0; a < K; ++a) h0[v] -= 0.5 * u[v * K + a] * u[v * K + a];
   }
   // sums over the nodes, weighted by rho
@@ -117,7 +119,7 @@ bool Laplace::integrate(const LaplaceAt& at, Want want, LaplacePoint& out) {
     family_.evaluate(o.n, o.y.data(), o.weight.data(), eta.data(), !slopes ? Detail::value : s ? Detail::full : Detail::newton, at_node);
     for (int v = 0; v < levels; ++v) {
       double h = 0.0;
-      for (std::int64_t i = start[v]; i < start[v + 1]; ++i) h += at_node.l[i];
+      for (std::int64_t i = start[v]; i < start[v + 1]; i += o.views) h += at_node.l[i / o.views];
       for (int a = 0; a < K; ++a) h -= 0.5 * ui[v * K + a] * ui[v * K + a];
       if (!std::isfinite(h)) continue;
       const double rho = weight * std::exp(h - h0[v] + 0.5 * square);
@@ -127,7 +129,8 @@ bool Laplace::integrate(const LaplaceAt& at, Want want, LaplacePoint& out) {
       for (std::int64_t i = start[v]; i < start[v + 1]; ++i) {
         r_mean[i] += rho * at_node.r[i];
         for (int a = 0; a < K; ++a) Zr[a] += side.row(i)[a] * at_node.r[i];
-        for (int j = 0; j < s; ++j) l_shape[static_cast<std::size_t>(v) * s + j] += rho * at_node.l_shape_row[j][i];
+        if (i % o.views) continue;
+        for (int j = 0; j < s; ++j) l_shape[static_cast<std::size_t>(v) * s + j] += rho * at_node.l_shape_row[j][i / o.views];
       }
       for (int a = 0; a < K; ++a) {
         q[a] = -ui[v * K + a];
@@ -148,18 +151,30 @@ bool Laplace::integrate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   if (!std::isfinite(out.value)) return false;
   if (!slopes) return true;
 
-  Mat D(K, K);  // dd/dLambda
-  Vec in_beta(o.n), g_shape(s, 0.0), s_v(K), Zx(K);
+  Vec c(o.n), in_beta, g_shape(s, 0.0), s_v(K), Zx(K);
+  std::vector<Mat> B(levels);
   for (int v = 0; v < levels; ++v) {
     const double one = 1.0 / S[v];
     const Mat M = transpose(G[v]) * R[v];
     Mat half(K, K);
     for (int j = 0; j < K; ++j)
       for (int i = j; i < K; ++i) half(i, j) = half(j, i) = 0.5 * one * M(i, j);
-    Mat B = R[v] * transpose(R[v]);
+    B[v] = R[v] * transpose(R[v]);
     const Mat moved = R[v] * half * transpose(R[v]);
-    for (std::size_t i = 0; i < B.a.size(); ++i) B.a[i] += 2.0 * moved.a[i];
-    const Mat P = Lam * B * transpose(Lam);
+    for (std::size_t i = 0; i < moved.a.size(); ++i) B[v].a[i] += 2.0 * moved.a[i];
+    const Mat P = Lam * B[v] * transpose(Lam);
+    for (std::int64_t i = start[v]; i < start[v + 1]; ++i) {
+      const double* z = side.row(i);
+      c[i] = 0.0;
+      for (int b2 = 0; b2 < K; ++b2)
+        for (int a = 0; a < K; ++a) c[i] += z[a] * P(a, b2) * z[b2];
+      for (int j = 0; j < s; ++j) g_shape[j] += c[i] * d_.w_shape[j][i];
+    }
+  }
+  d_.slope(c, in_beta);
+  Mat D(K, K);  // dd/dLambda
+  for (int v = 0; v < levels; ++v) {
+    const double one = 1.0 / S[v];
     // the mode's own equation, with the observed weights
     Mat Observed = Mat::identity(K);
     Vec tau(K);
@@ -167,15 +182,9 @@ bool Laplace::integrate(const LaplaceAt& at, Want want, LaplacePoint& out) {
     std::fill(Zx.begin(), Zx.end(), 0.0);
     for (std::int64_t i = start[v]; i < start[v + 1]; ++i) {
       const double* z = side.row(i);
-      double c = 0.0;
       for (int b2 = 0; b2 < K; ++b2)
-        for (int a = 0; a < K; ++a) {
-          c += z[a] * P(a, b2) * z[b2];
-          ZOZ(a, b2) += d_.observed[i] * z[a] * z[b2];
-        }
-      in_beta[i] = c * d_.dw[i];
+        for (int a = 0; a < K; ++a) ZOZ(a, b2) += d_.observed[i] * z[a] * z[b2];
       for (int a = 0; a < K; ++a) Zx[a] += z[a] * in_beta[i];
-      for (int j = 0; j < s; ++j) g_shape[j] += c * d_.w_shape[j][i];
     }
     const Mat inside = transpose(Lam) * ZOZ * Lam;
     for (std::size_t i = 0; i < inside.a.size(); ++i) Observed.a[i] += inside.a[i];
@@ -198,7 +207,7 @@ bool Laplace::integrate(const LaplaceAt& at, Want want, LaplacePoint& out) {
       for (int j = 0; j < s; ++j) g_shape[j] += Us * d_.r_shape[j][i];
     }
     for (int j = 0; j < s; ++j) g_shape[j] -= 2.0 * one * l_shape[static_cast<std::size_t>(v) * s + j];
-    const Mat ALB = A[v] * Lam * B;
+    const Mat ALB = A[v] * Lam * B[v];
     for (int j = 0; j < K; ++j)
       for (int i = 0; i < K; ++i)
         D(i, j) += -2.0 * one * ru[v](i, j) + 2.0 * ALB(i, j) + Zx[i] * u[v * K + j] + zeta_[v * K + i] * s_v[j];

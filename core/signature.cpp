@@ -69,7 +69,7 @@ class SignatureEngine final : public Engine {
     out.trace = Mat(m, m);
     out.exact = true;
     out.HH.assign(out.products, Mat(k_ * p_, k_ * p_));
-    std::vector<Mat> XmX(m, Mat(p_, p_));
+    std::vector<Mat> XmX(m, Mat(p_, p_)), DT(m), DS(m), DW(Q.reml ? m : 0);
     for (const Signature& s : signatures_) {
       const Mat Nt = transpose(s.N);
       const Mat S = s.N * contract(s, c) * Nt;
@@ -78,12 +78,11 @@ class SignatureEngine final : public Engine {
         out.T[0].a[i] += s.count * s.T.a[i] - W.a[i];
         out.S[0].a[i] += S.a[i];
       }
-      std::vector<Mat> DT, DS, DW;
       if (out.products) add_products(s, out.HH[0]);
-      for (const Direction& d : dirs) {
-        DT.push_back(d.psi_dot * s.T);
-        DS.push_back(d.psi_dot * S);
-        if (Q.reml) DW.push_back(d.psi_dot * W);
+      for (int j = 0; j < m; ++j) {
+        DT[j] = dirs[j].psi_dot * s.T;
+        DS[j] = dirs[j].psi_dot * S;
+        if (Q.reml) DW[j] = dirs[j].psi_dot * W;
       }
       for (int j = 0; j < m; ++j)
         for (int i = 0; i <= j; ++i) {

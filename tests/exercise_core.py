@@ -155,7 +155,7 @@ def exercise(core: Any, design: Design) -> None:
     if len(design.X.T) and n <= 10_000:
         exercise_generalized(core, design, columns, terms)
         exercise_shape_models(core, design, columns, terms)
-        if n <= 150:
+        if n <= 120:
             exercise_second_predictors(core, design, columns, terms)
 
 
@@ -224,6 +224,8 @@ def exercise_second_predictors(core: Any, design: Design, columns: list[np.ndarr
         value = model.solve(theta, beta, shape).criterion
         assert np.isclose(model.objective(theta, beta, shape), value, rtol=1e-10)
         assert len(model.posterior(theta, beta, shape)) == 2 * len(terms)
+        if len(design.factors) == 1 and design.terms[0][1].shape[1] == 1:
+            assert np.isfinite(model.solve(theta, beta, shape, 3).criterion)
 
 
 def hold(model: Any, design: Design) -> None:

@@ -49,7 +49,8 @@ def log_density(family, y, w, mu, s):
             return w * st.nbinom.logpmf(y, mu / s[0], 1 / (1 + s[0]))
         case "generalized_poisson":
             t = y + (mu - y) / np.sqrt(s[0])
-            return w * (np.log(mu / np.sqrt(s[0])) + (y - 1) * np.log(t) - t - sp.gammaln(y + 1))
+            with np.errstate(invalid="ignore"):  # counts that cannot occur
+                return w * (np.log(mu / np.sqrt(s[0])) + (y - 1) * np.log(t) - t - sp.gammaln(y + 1))
         case "beta":
             return w * st.beta.logpdf(y, mu * s[0], (1 - mu) * s[0])
         case "beta_binomial":
@@ -145,7 +146,7 @@ def evaluate(
         curved = [U.T @ (c[:, None] * U) + np.eye(len(u)) for c in (-r2, np.maximum(-r2, 0))]
         convex = np.linalg.eigvalsh(curved[0]).min(initial=1) > 0
         step = np.linalg.solve(curved[0 if convex else 1], U.T @ r - u)
-        while joint(u + step) < joint(u) - 1e-9:
+        while not joint(u + step) >= joint(u) - 1e-9:
             step /= 2
         u += step
         if np.abs(step).max(initial=0) < 1e-11:
@@ -216,7 +217,7 @@ def evaluate_both(
         gradient, omega = derivatives(u)
         lowest = np.linalg.eigvalsh(omega)[0]
         step = np.linalg.solve(omega + max(0.0, 0.1 - lowest) * np.eye(len(u)), gradient)
-        while joint(u + step) < joint(u) - 1e-9:
+        while not joint(u + step) >= joint(u) - 1e-9:
             step /= 2
         u += step
         if np.abs(step).max() < 1e-11:

@@ -346,6 +346,18 @@ def test_models_of_zero_inflation_and_dispersion(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == f"{replace(model.summary(), data='grouseticks')}\n"
 
 
+def test_truths_with_such_models(truth: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """simulate, fit and power take the formulas, glm without groups among them."""
+    fixed = {"(Intercept)": 1, "x": 0.5, "zi: (Intercept)": -1}
+    Path(truth).write_text(json.dumps({"fixed": fixed, "family": "poisson"}))
+    words = ["y ~ x", "k=1:300", "x=0,1", "--truth", truth, "--ziformula", "~ 1", "--seed", "1"]
+    assert main(["simulate", *words, "--out", "drawn.csv"]) == 0
+    assert main(["fit", "y ~ x", "drawn.csv", "--family", "poisson", "--ziformula", "~ 1"]) == 0
+    assert "Zero-inflation model:" in capsys.readouterr().out
+    assert main(["power", *words, "--test", "x", "--n", "10"]) == 0
+    assert "Zero inflation: ~ 1" in capsys.readouterr().out
+
+
 COMPARED = [
     ([M0, M1, SLEEP], [], lambda d: compare(*(lmer(f, d, REML=False) for f in (M0, M1, SLEEP)))),
     ([M1, SLEEP], ["--reml"], lambda d: compare(lmer(M1, d), lmer(SLEEP, d), refit=False)),

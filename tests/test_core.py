@@ -132,6 +132,21 @@ def test_fit_is_stationary_and_no_neighbour_is_better(shape, reml):
         assert model.criterion(fit.theta + 0.05 * rng.standard_normal(len(fit.theta)), reml) > fit.criterion - 1e-9
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_last_step_without_derivatives_ends_at_the_minimum(shape):
+    rng = np.random.default_rng(100 + SHAPES.index(shape))
+    model, *_ = build(design(shape, rng), rng)
+    fit = model.fit(True)
+    at = model.solve(fit.theta, True)
+    assert fit.path[-1] == fit.criterion == pytest.approx(at.criterion, rel=1e-13)
+    assert fit.sigma == pytest.approx(at.sigma, rel=1e-10)
+    np.testing.assert_allclose(fit.beta, at.beta, rtol=1e-9, atol=1e-12)
+    for ours, there in zip(fit.modes, at.modes, strict=True):
+        np.testing.assert_allclose(ours, there, rtol=1e-7, atol=1e-9)
+    curved = at.hessian[np.ix_(*2 * [np.abs(fit.theta) > 1e-6])]
+    assert np.abs(at.gradient).max() < 1e-6 * max(1.0, np.abs(curved).max(initial=0.0))
+
+
 def test_refit_is_a_fit_of_each_response_whatever_the_threads():
     rng = np.random.default_rng(5)
     spec = design("crossed", rng)

@@ -335,6 +335,21 @@ def test_verbagg():
     assert fit.converged
 
 
+def test_a_correlation_that_no_group_has_data_on_leaves_a_certified_minimum():
+    """An item of VerbAgg has one situation: the variances of both have an optimum, their correlation has none."""
+    data = load("verbagg")
+    y, X = (data["r2"] == "Y").to_numpy(float), [np.ones(len(data)), data["anger"].to_numpy(float)]
+    other = indicators(data["situ"])[0]
+    factors, [person, _] = grouped(data, "id", "item")
+    items = [[person, (1, [1 - other, other], diagonal)] for diagonal in (0, 1)]
+    correlated, apart = (
+        _core.GeneralizedMixed(y, X, None, None, factors, terms, "binomial", "logit").fit() for terms in items
+    )
+    assert correlated.converged
+    assert correlated.lowest_curvature > -1e-3
+    assert correlated.criterion == pytest.approx(apart.criterion, abs=1e-6)
+
+
 def test_refit_is_a_fit_of_each_response_whatever_the_threads():
     case = Case("poisson", "log", "crossed", "expected")
     rng = np.random.default_rng(2)

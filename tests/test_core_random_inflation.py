@@ -67,10 +67,10 @@ class Case:
         theta = 0.3 * np.resize([0.8, 0.2, 1.5, 0.4, 1.1], self.model.n_theta)
         self.at = (theta, np.array([centre + 0.02, 0.15]), np.array([*own, -0.8, 0.5]))
 
-    def objective(self, parameters):
+    def objective(self, parameters, n_agq=1):
         m = len(self.at[0])
         parts = parameters[:m], parameters[m : m + 2], parameters[m + 2 :]
-        return self.model.objective(*(np.ascontiguousarray(part) for part in parts))
+        return self.model.objective(*(np.ascontiguousarray(part) for part in parts), n_agq)
 
     def oracle(self):
         return evaluate_both(
@@ -91,14 +91,18 @@ def test_objective_and_gradient(family, link, structure):
     inside = sum(t.dense() @ b for t, b in zip(case.zero_terms, effects, strict=True))  # the random part of the logit
     np.testing.assert_allclose(case.models[-1] @ case.at[2][-2:] + inside, logit, rtol=1e-7, atol=1e-7)
     assert case.model.objective(*case.at) == pytest.approx(solution.criterion, rel=1e-12)
-    slope = differences(case.objective, np.concatenate(case.at))
-    np.testing.assert_allclose(solution.gradient, slope, rtol=1e-6, atol=1e-6 * max(1.0, np.abs(slope).max()))
+    assert_gradient(case)
 
 
-@pytest.mark.parametrize("structure", ["same factor", "crossed"])
-@pytest.mark.parametrize(("family", "link"), [c for c in CASES if "binomial" not in c[0] and c[1] != "sqrt"])
-def test_fit_is_stationary_and_no_neighbour_is_better(family, link, structure):
-    case = Case(family, link, structure)
+def assert_gradient(case, n_agq=1):
+    """That of the core is the slope of its objective, by differences."""
+    slope = differences(lambda x: case.objective(x, n_agq), np.concatenate(case.at))
+    gradient = case.model.solve(*case.at, n_agq).gradient
+    np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-6 * max(1.0, np.abs(slope).max()))
+
+
+def assert_minimum(case):
+    """The fit is stationary, and no neighbour is better."""
     fit = case.model.fit()
     assert fit.converged, (fit.path, fit.decrement, fit.boundary_slope)
     assert fit.boundary_slope > -1e-6
@@ -106,6 +110,18 @@ def test_fit_is_stationary_and_no_neighbour_is_better(family, link, structure):
     np.testing.assert_allclose(fit.gradient[len(fit.theta) :], 0, atol=1e-3)
     for _ in range(10):
         assert case.objective(best + 0.05 * rng.standard_normal(len(best))) > fit.criterion - 1e-8
+
+
+@pytest.mark.parametrize("structure", ["same factor", "inflation alone"])
+@pytest.mark.parametrize(("family", "link"), CASES)
+def test_gradient_of_quadrature(family, link, structure):
+    assert_gradient(Case(family, link, structure), 5)
+
+
+@pytest.mark.parametrize("structure", ["same factor", "crossed"])
+@pytest.mark.parametrize(("family", "link"), [c for c in CASES if "binomial" not in c[0] and c[1] != "sqrt"])
+def test_minimum(family, link, structure):
+    assert_minimum(Case(family, link, structure))
 
 
 @pytest.mark.parametrize("structure", ["same factor", "slopes", "crossed"])
@@ -139,5 +155,3 @@ def test_refused():
         _core.GeneralizedMixed(*given, "poisson", "log", "observed", [], 1)
     with pytest.raises(FitError, match="go with a model of it"):
         _core.GeneralizedMixed(*given, "negative_binomial_2", "log", "observed", [[one]], 1)
-    with pytest.raises(FitError, match="random effects in the model of zero inflation"):
-        _core.GeneralizedMixed(*given, "poisson", "log", "observed", [[one]], 1).fit(5)

@@ -5,6 +5,7 @@ The tally is printed at the end of the run.
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from at_theta import MODELS, TESTS, TIGHT, at_theta, lmertest_fit, plain_names
+from at_theta import MODELS, REFERENCE, TESTS, TIGHT, at_theta, lmertest_fit, plain_names
 from numpy.typing import NDArray
 from test_agreement import fit as fit_reference
 
@@ -98,6 +99,28 @@ def test_weighted_rows_are_rows_times_the_root_of_the_weight(name):
     np.testing.assert_allclose(tests.df, want["df"], rtol=1e-6)
     np.testing.assert_allclose(tests.p_value, want["p"], rtol=1e-4)
     TALLY["kr", name] = "agrees with pbkrtest without its weights, rows times sqrt(w)"
+
+
+FEW_GROUPS = json.loads((REFERENCE / "few_groups.json").read_text("utf-8"))
+
+
+def test_singular_fits_of_few_groups_have_pbkrtests_answers():
+    """Six groups, random slopes: docs/validation.md says how cautious Kenward and Roger's tests are there."""
+    same = []
+    for want in FEW_GROUPS:
+        data = {name: np.array(want[name], float) for name in ("y", "x", "g")}
+        data["treated"] = (data["g"] - 1) % 2
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", mlm.errors.MultilevelWarning)
+            m = mlm.lmer("y ~ treated + x + (x | g)", data)
+        assert m.loglik > want["loglik"] - 1e-8
+        if m.loglik < want["loglik"] + 1e-8:  # once lme4 ends in another optimum
+            tests = sampling_of(m._fit, "kenward-roger").t_tests(np.eye(3))
+            np.testing.assert_allclose(tests.std_error, want["se"], rtol=1e-6)
+            np.testing.assert_allclose(tests.df, want["df"], rtol=1e-6)
+            np.testing.assert_allclose(tests.p_value, want["p"], rtol=1e-5)
+            same.append(m.is_singular)
+    assert (len(same), sum(same)) == (23, 6)
 
 
 def test_how_many_tables_are_compared():

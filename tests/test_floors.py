@@ -163,6 +163,8 @@ def test_the_first_fit_loads_nothing_slow() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not SLOW.intersection(loaded)
     assert "multilevel._core" in loaded
+    later = {"fit.generalized_mixed", "inference.means", "inference.confidence", "inference.profile", "truth", "paper"}
+    assert not {f"multilevel.{name}" for name in later}.intersection(loaded)
 
 
 def test_every_public_name_has_a_home() -> None:

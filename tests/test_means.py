@@ -668,3 +668,53 @@ def test_data_that_changed() -> None:
 def test_means_travel() -> None:
     made = pickle.loads(pickle.dumps(warp("tension").pairs()))
     assert str(made) == str(warp("tension").pairs())
+
+
+# ---- predictions of new responses -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("formula", "sigma", "error", "lower", "upper"),  # emmeans 1.8.4: predict(interval = "prediction")
+    [
+        ("yield ~ variety + nitro", None, 21.672976,
+         (61.252250, 66.543917, 54.377250), (147.74775, 153.03942, 140.87275)),
+        ("log(yield) ~ variety + nitro", None, None,
+         (66.533854, 70.482177, 61.453430), (153.80648, 162.93383, 142.06205)),
+        ("yield ~ variety + nitro + (1 | block)", 20.0, 21.22777,
+         (53.641505, 58.933171, 46.766505), (155.35850, 160.65016, 148.48350)),
+    ],
+)  # fmt: skip
+def test_new_responses_are_predicted_as_in_emmeans(
+    formula: str, sigma: float | None, error: float | None, lower: Any, upper: Any
+) -> None:
+    data = datasets.load("oats")
+    fit = (fit_linear_mixed if "|" in formula else fit_linear)(formula, data)
+    means = emmeans(fit, data, "variety", type="response")
+    made = means.predict(sigma or fit.estimate.sigma)
+    if error is not None:
+        assert_allclose(made.estimates.std_error, error, rtol=1e-6)
+    assert_allclose(made.limits.lower, lower, rtol=2e-6)
+    assert_allclose(made.limits.upper, upper, rtol=2e-6)
+    assert "lower.PL" in str(made)
+    assert f"error SD of {sigma:g}" in str(made) if sigma else "error SD of" in str(made)
+    assert_allclose(made.tests.statistic, means.tests.statistic)  # of the means
+    assert str(made.test()) == str(means.test())
+    assert str(made.pairs()) == str(means.pairs())
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda m: m.predict(0.0), "sigma is 0.0; expected a positive standard deviation"),
+        (lambda m: m.predict(np.inf), "sigma is inf"),
+        (lambda m: m.predict(1.0, 2.0), "level"),
+        (lambda m: m.pairs().predict(1.0), "for means of gaussian responses, not contrasts"),
+    ],
+)
+def test_what_cannot_be_predicted(ask: Any, words: str) -> None:
+    data = datasets.load("oats")
+    with pytest.raises(InferenceError, match=words):
+        ask(emmeans(fit_linear("yield ~ variety", data), data, "variety"))
+    counts = {"y": [1, 3, 2, 6], "f": ["a", "a", "b", "b"]}
+    with pytest.raises(InferenceError, match="means of gaussian responses"):
+        emmeans(fit_generalized_linear("y ~ f", counts, family_of("poisson")), counts, "f").predict(1.0)

@@ -43,12 +43,16 @@ LOOSER = {"estimate": 1e-3, "se": 1e-3, "lower": 2e-3, "upper": 2e-3, "t": 2e-3,
 HESSIAN = "R's Hessian by differences is off"  # ours is that of wide differences, test_agreement_generalized.py
 GAMMA = "lme4's Gamma fit is not of maximum likelihood"
 ROUNDED = "emmeans computes the confounded F from F ratios of three decimals"
+# lmerTest's anova(ddf="Kenward-Roger") says what is said here: test_joint_tests_are_lmertests
 SMALLEST = "emmeans takes the smallest df of the rows, and F without its scale, where Kenward and Roger have their own"
 OTHERWISE = {
     ("em_tmb", ""): "glmmTMB takes t with residual df",
     ("em_verbagg", ""): HESSIAN,
     ("ticks", "joint_tests"): HESSIAN,
-    ("em_sleep_ml", "kenward-roger"): "df of a fit by ML: here those of its REML estimates",
+    (
+        "em_sleep_ml",
+        "kenward-roger",
+    ): "standard errors of the REML estimates, df of those by ML; here both of REML",
     ("em_tut_d6_lmer", "satterthwaite"): "R gives up df beyond a number of rows",
     ("em_nutrition_nonest", "joint_tests(m)"): ROUNDED,
     ("npk", "joint_tests(m)"): ROUNDED,
@@ -255,6 +259,23 @@ def check_joint(ours: JointTests, result: dict[str, Any], reason: str, page: boo
     assert len(tests) == len(result["F"])
     if page and not reason:
         assert not same_page(ours, result)
+
+
+@pytest.mark.parametrize(
+    ("name", "term", "test"),
+    [
+        ("machines", "Machine", (2, 4.0, 32.8030292)),
+        ("rats", "sex", (1, 302.599409, 46.8188851)),
+        ("rats", "Treatment", (2, 23.7014672, 11.4770548)),
+        ("rats", "Lsize", (1, 31.0751858, 46.663649)),
+        ("rats", "sex:Treatment", (2, 301.861496, 0.464469538)),
+    ],
+)
+def test_joint_tests_are_lmertests(name: str, term: str, test: tuple[int, float, float]) -> None:
+    """lmerTest 3.1-3 and pbkrtest 0.5.2: type III F tests by Kenward and Roger, where emmeans takes the smallest df."""
+    (rows,) = [rows for _, rows in answer("joint_tests(m)", *fitted(name)).tables]
+    (ours,) = [row.test for row in rows if row.term == term]
+    assert (ours.df1, ours.df2, ours.statistic) == pytest.approx(test, rel=1e-5)
 
 
 def test_most_of_it_agrees() -> None:

@@ -192,6 +192,18 @@ def test_an_uncorrelated_term_is_one_block_without_correlations():
     assert list(VarCorr((slopes("subject", None),), 25.6, "dict").to_frame()["term2"]) == [None] * 3
 
 
+def test_terms_of_one_factor_are_told_apart_as_lme4_does():
+    sds = {"(Intercept)": 25.051, "days": 5.988}
+    terms = [GroupTerm("subject", (name,), np.array([sd]), None) for name, sd in sds.items()]
+    v = VarCorr(tuple(terms), 25.565, "dict")
+    assert str(v).split("\n")[1:] == [
+        " subject   (Intercept) 25.051",
+        " subject.1 days         5.988",
+        " Residual              25.565",
+    ]
+    assert list(v.to_frame()["group"]) == ["subject", "subject.1", "Residual"]
+
+
 def test_varcorr_is_indexed_by_group_and_effect():
     v = VarCorr((slopes("subject", SLOPES), slopes("subject", None)), 25.6)
     assert list(v) == ["subject", "subject.1"]

@@ -237,7 +237,7 @@ class GeneralizedMixed:
     logit P(zero not drawn from the family); no columns: one number. `shape` holds all coefficients one after the other;
     `curvature` has to be observed with inflation. Continuous families have no zeros but the inflated ones.
     inflation_terms, dispersion_terms (one of them): so many of the terms, the last ones, are random effects of that
-    logit, or of the logarithm of the first shape. Effects of the two predictors are independent. Laplace only.
+    logit, or of the logarithm of the first shape. Effects of the two predictors are independent.
     """
 
     def __init__(

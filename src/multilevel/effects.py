@@ -22,7 +22,7 @@ def random_effects(fit: Fit, backend: str) -> GroupTables:
     Random effects of the zero inflation or the dispersion beside.
     """
     found = {part.component: _modes(part, backend) for part in fit.random_parts}
-    return replace(found["cond"], zero_inflation=found.get("zi"), dispersion=found.get("disp"))
+    return replace(found.pop(fit.component), zero_inflation=found.get("zi"), dispersion=found.get("disp"))
 
 
 def _modes(fit: Fit, backend: str) -> GroupTables:
@@ -45,7 +45,7 @@ def coefficients(fit: Fit, backend: str) -> GroupTables:
     stands alone, after the fixed effects. Coefficients of zero inflation or dispersion beside, where they vary.
     """
     found = {part.component: _per_group(part, backend) for part in fit.random_parts}
-    return replace(found["cond"], zero_inflation=found.get("zi"), dispersion=found.get("disp"))
+    return replace(found.pop(fit.component), zero_inflation=found.get("zi"), dispersion=found.get("disp"))
 
 
 def _per_group(fit: Fit, backend: str) -> GroupTables:
@@ -80,7 +80,7 @@ def varcorr(fit: Fit, backend: str) -> VarCorr:
     Those of the zero inflation or the dispersion beside.
     """
     found = {part.component: _spreads(part, backend) for part in fit.random_parts}
-    return replace(found["cond"], zero_inflation=found.get("zi"), dispersion=found.get("disp"))
+    return replace(found.pop(fit.component), zero_inflation=found.get("zi"), dispersion=found.get("disp"))
 
 
 def _spreads(fit: Fit, backend: str) -> VarCorr:

@@ -223,7 +223,7 @@ def glance_generalized_linear(fit: GeneralizedLinearFit, backend: str) -> Any:
     e = fit.estimate
     values = {
         "null_deviance": e.null_deviance, "df_null": e.df_null, "loglik": e.loglik, "aic": e.aic, "bic": e.bic,
-        "deviance": fit.deviance, "df_residual": residual_df(fit), "nobs": e.n, "dispersion": e.dispersion,
+        "deviance": fit.deviance, "df_residual": residual_df(fit), "nobs": e.n, "dispersion": fit.factor,
     }  # fmt: skip
     return frame({name: [value] for name, value in values.items()}, backend)
 

@@ -214,8 +214,8 @@ def _model_sentences(fit: GeneralizedFit) -> Iterator[str]:
     if fit.models and fit.models.dispersion:
         text = fit.models.dispersion.design.formula.text
         what = f"{fit.family.shape_names[0]} of the {fit.family.name} family"
-        part = "One over the" if fit.family.modelled_reciprocal else "The"
-        yield f"{part} {what} follows {text}, on the scale of the logarithm."
+        share = "One over the" if fit.family.modelled_reciprocal else "The"
+        yield f"{share} {what} follows {text}, on the scale of the logarithm."
         yield from [f"In it, {term_words(part)}" for part in fit.models.random("dispersion")]
 
 

@@ -9,6 +9,7 @@ import base64
 import io
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,7 @@ def _figures(model: Any) -> Iterator[str]:
         drawn.append((caption, lambda: plots.shrinkage(model)))
     if mixed:
         drawn.append(("Random effects, sorted, with 95 % intervals.", lambda: plots.caterpillar(model.ranef())))
-        drawn += [(caption, lambda table=table: plots.caterpillar(table)) for caption, table in _of_parts(model)]
+        drawn += [(caption, partial(plots.caterpillar, table)) for caption, table in _of_parts(model)]
     if _is_distribution(model):
         caption = "Data beside data simulated from the fit: if the model is right, they look alike."
         drawn.append((caption, lambda: plots.simulated(model)))

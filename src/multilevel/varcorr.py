@@ -167,10 +167,11 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
         (standard deviation or correlation). The residual variance, if there is one, is the last row, with `term1` None.
         With random effects of zero inflation or dispersion a column `component` comes first, "cond", "zi" or "disp".
         """
-        rows = [("cond", *row) for term in self.terms for row in _frame_rows(term)]
+        rows = [("cond", key, *row) for key, term in zip(self, self.terms, strict=True) for row in _frame_rows(term)]
         rows += [("cond", "Residual", None, None, sigma**2, sigma) for sigma in self._residual]
         for name, part in (("zi", self.zero_inflation), ("disp", self.dispersion)):
-            rows += [(name, *row) for term in (part.terms if part else ()) for row in _frame_rows(term)]
+            keyed = zip(part, part.terms, strict=True) if part else ()
+            rows += [(name, key, *row) for key, term in keyed for row in _frame_rows(term)]
         heads = ("component", "group", "term1", "term2", "vcov", "sdcor")
         columns = dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True))
         if len(self.by_model()) == 1:
@@ -178,7 +179,8 @@ class VarCorr(Page, Mapping[str, GroupTerm]):
         return frame(columns, self.backend)
 
     def _label_columns(self) -> tuple[TableColumn, TableColumn]:
-        groups = [cell for term in self.terms for cell in (term.group, *[""] * (len(term.names) - 1))]
+        keyed = zip(self, self.terms, strict=True)
+        groups = [cell for key, term in keyed for cell in (key, *[""] * (len(term.names) - 1))]
         names = [name for term in self.terms for name in term.names]
         residual = ["Residual"] * len(self._residual)
         return (
@@ -211,15 +213,15 @@ def _lower_triangle(term: GroupTerm, decimals: int) -> list[list[str]]:
     return [cells[i * k : i * k + i] for i in range(k)]
 
 
-def _frame_rows(term: GroupTerm) -> Iterator[tuple[str, str | None, str | None, float, float]]:
+def _frame_rows(term: GroupTerm) -> Iterator[tuple[str | None, str | None, float, float]]:
     """Variances first, then covariances, pair by pair."""
     vcov = term.vcov
     for i, name in enumerate(term.names):
-        yield term.group, name, None, float(vcov[i, i]), float(term.sd[i])
+        yield name, None, float(vcov[i, i]), float(term.sd[i])
     if term.corr is not None:
         for i, first in enumerate(term.names):
             for j in range(i + 1, len(term.names)):
-                yield term.group, first, term.names[j], float(vcov[i, j]), float(term.corr[i, j])
+                yield first, term.names[j], float(vcov[i, j]), float(term.corr[i, j])
 
 
 def _perfect(group: str, names: list[str], corr: Floats, sd: Floats) -> list[str]:

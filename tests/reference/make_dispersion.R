@@ -2,7 +2,7 @@
 #
 #     Rscript make_dispersion.R data dispersion.json        (in this folder; R 4.2.2, glmmTMB 1.1.5)
 #
-# That version describes the variance of gaussian responses, and of gamma ones the shape.
+# That version describes the variance of gaussian responses.
 suppressMessages({library(jsonlite); library(glmmTMB)})
 args <- commandArgs(TRUE)
 folder <- args[1]

@@ -44,7 +44,7 @@ one <- function(id, formula, data, ..., calls = character(), profile = TRUE) {
   cat(id, "")
   out <- list(id = id, formula = formula, data = data, ML = !is.null(extra$ML), theta = I(unname(getME(m, "theta"))), criterion = -2 * as.numeric(logLik(m)))
   for (key in c("rows", "weights", "contrasts")) if (!is.null(extra[[key]])) out[[key]] <- extra[[key]]
-  methods <- if (is.null(extra$weights)) c("Satterthwaite", "Kenward-Roger") else "Satterthwaite"
+  methods <- if (is.null(extra$weights) && is.null(extra$ML)) c("Satterthwaite", "Kenward-Roger") else "Satterthwaite"
   for (ddf in methods) {
     s <- coef(quiet(summary(m, ddf = ddf)))
     out[[paste0("coef_", ddf)]] <- list(names = I(rownames(s)), estimate = I(unname(s[, 1])), se = I(unname(s[, 2])), df = I(unname(s[, 3])), p = I(unname(s[, 5])))

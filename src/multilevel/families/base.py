@@ -93,10 +93,6 @@ class Family(ABC):
         low, high = self.means
         return (mu > low) & (mu < high)
 
-    def first_shape(self, modelled: Floats) -> Floats:
-        """(n,) the first shape from what a model of the dispersion is of: itself, or one over it."""
-        return 1 / modelled if self.modelled_reciprocal else modelled
-
     def scale(self, mu: Floats, weights: Floats, shape: Floats) -> Floats:
         """(n,) what scaled residuals are measured in: the standard deviation of y, where it is finite for sure."""
         return np.sqrt(self.variance(mu, weights, shape))
@@ -108,6 +104,10 @@ class Family(ABC):
     def given_shape(self) -> Floats:
         """(s,) the shape where it was given with the family; NaN where it is to be estimated."""
         return np.full(len(self.shape_names), np.nan)
+
+    def first_shape(self, modelled: Floats) -> Floats:
+        """(n,) the first shape, where a dispersion model says this."""
+        return 1.0 / modelled if self.modelled_reciprocal else modelled
 
     def possible_shape(self, shape: Floats) -> bool:
         """Whether a shape (s,) on its natural scale is one."""

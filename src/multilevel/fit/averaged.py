@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..inference.means import JointTests, MarginalMeans, emmeans, emtrends, joint_tests
-from ..inference.means.axes import Reduce
-from ..inference.means.grid import At
-from ..inference.means.parts import MeansComponent
-from ..inference.means.specs import Names as Predictors
-from ..inference.means.verbs import Type as MeansType
 from ..models.components import Component
 from .held import Held
+
+if TYPE_CHECKING:  # a sixth of the time that the first fit takes to load
+    from ..inference.means import JointTests, MarginalMeans
+    from ..inference.means.axes import Reduce
+    from ..inference.means.grid import At
+    from ..inference.means.parts import MeansComponent
+    from ..inference.means.specs import Names as Predictors
+    from ..inference.means.verbs import Type as MeansType
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,6 +80,8 @@ class Averaged(Held):
         Degrees-of-freedom method: kenward-roger
         Confidence level used: 0.95
         """
+        from ..inference.means import emmeans
+
         return emmeans(
             self._fit, self._data, specs, by=by, at=at, cov_reduce=cov_reduce, weights=weights, offset=offset,
             nested=nested, df=self._judged(df, vcov, cluster), level=level, type=type, component=component,
@@ -119,6 +123,8 @@ class Averaged(Held):
         Degrees-of-freedom method: kenward-roger
         Confidence level used: 0.95
         """
+        from ..inference.means import emtrends
+
         return emtrends(
             self._fit, self._data, specs, var, by=by, at=at, cov_reduce=cov_reduce, weights=weights, delta=delta,
             max_degree=max_degree, nested=nested, df=self._judged(df, vcov, cluster), level=level,
@@ -150,6 +156,8 @@ class Averaged(Held):
          nitro           3  45  37.686  <.0001
          variety:nitro   6  45   0.303  0.9322
         """
+        from ..inference.means import joint_tests
+
         return joint_tests(
             self._fit, self._data, by=by, at=at, cov_reduce=cov_reduce, weights=weights, nested=nested,
             df=self._judged(df, vcov, cluster), component=component, backend=self._backend,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 from ..data.sums import Floats
@@ -115,7 +116,12 @@ class GeneralizedLinearModel(UnmixedModel, GeneralizedModel):
 
         With dispformula the (k,) coefficients of its model, on the log scale, as those of `glmer`.
         """
-        return self._part("dispersion") if self._fit.dispersing else self._fit.estimate.dispersion
+        return self._part("dispersion") if self._fit.dispersing else self._fit.factor
+
+    @property
+    def sigma(self) -> float:
+        """Root of the factor of the variance; NaN where it has a model."""
+        return sqrt(self._fit.factor)
 
     @property
     def null_deviance(self) -> float:
@@ -144,7 +150,7 @@ class GeneralizedLinearModel(UnmixedModel, GeneralizedModel):
         type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean; with a model of zero
             inflation also `"conditional"`, the mean without inflated zeros, and `"zprob"`, the probability of these;
             with dispformula `"disp"`, what that describes: dispersion (of gaussian responses the variance, of gamma
-            ones the shape, one over it), size, ...
+            responses one over the dispersion), size, ...
         interval : `"confidence"` for the predicted mean. For the response, limits are those of the link transformed,
             and the standard error is by the delta method. `"prediction"` (with `type="response"`) for a response that
             is yet to come: quantiles of the family over a normal distribution of the linear predictor, the shape taken

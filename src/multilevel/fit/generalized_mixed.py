@@ -65,7 +65,8 @@ def glmer(
         `"binomial(probit)"`; or an object of `multilevel.families`, such as `families.negative_binomial(type=1)`. What
         shapes a family besides its mean is estimated with everything else.
     n_agq : 1 (default), the Laplace approximation; more, nodes of adaptive Gauss-Hermite quadrature, for one grouping
-        factor; 0, fast: fixed effects among the modes, a little off.
+        factor and up to three effects, those of ziformula and dispformula counted; 0, fast: fixed effects among the
+        modes, a little off.
     curvature : the Laplace approximation takes the `"observed"` information of the responses, or the `"expected"` one.
         They differ for links that are not canonical. Default: as lme4, expected, for what its `glmer` fits, binomial,
         Poisson and negative binomial responses of a given size; as glmmTMB, observed, for families whose shape is
@@ -80,9 +81,11 @@ def glmer(
     ziformula : a model `"~ x"` or `"~ x + (1 | g)"` of the logit of the probability that a row is zero whatever its
         mean (zero inflation). Its random effects are independent of those of the mean, also on the same grouping
         factor. Continuous families have no zeros but these. Default: no such zeros.
-    dispformula : a model `"~ x"` of the logarithm of the family's first shape parameter: `dispersion`, `size`,
-        `precision` or `scale`; for gaussian responses of the variance, and for gamma ones of the shape, one over the
-        dispersion, as in glmmTMB. Default: one number for all rows.
+    dispformula : a model `"~ x"` or `"~ x + (1 | g)"` of the logarithm of the family's first shape parameter:
+        `dispersion`, `size`, `precision` or `scale`; for gaussian responses of the variance, and for gamma ones of the
+        shape, one over the dispersion, as in glmmTMB. Random effects there make a location-scale model (Hedeker,
+        Mermelstein & Demirtas 2008); they are independent of those of the mean, and not together with zero inflation.
+        Default: one number for all rows.
 
     A categorical response is coded as in R: its first level is a failure, all others are successes. Standard deviations
     of the random effects are in units of the linear predictor, for families with a dispersion too (as in glmmTMB; lme4
@@ -109,6 +112,7 @@ def glmer(
     References
     ----------
     Bates, Mächler, Bolker & Walker (2015), J. Stat. Softw. 67(1); Brooks et al. (2017), R Journal 9(2), 378-400.
+    Hedeker, Mermelstein & Demirtas (2008), Biometrics 64, 627-634.
 
     >>> from multilevel import datasets
     >>> cbpp = datasets.load("cbpp", "dict")
@@ -219,7 +223,7 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         type : `"link"` (default, as in R), the linear predictor, or `"response"`, the mean; with a model of zero
             inflation also `"conditional"`, the mean without inflated zeros, and `"zprob"`, the probability of these;
             with dispformula `"disp"`, what that describes: dispersion (of gaussian responses the variance, of gamma
-            ones the shape, one over it), size, ...
+            responses one over the dispersion), size, ...
         groups : `"same"` adds the random effects of known levels; `"population"` leaves all random effects out, which
             for the response is the mean of a group in the middle; `"average"` is the mean of the response over all
             groups, the random effects integrated out by quadrature. `"population"` and `"average"` need no grouping

@@ -56,6 +56,8 @@ class MixedModel(Model):
     def ranova(self) -> TestTable:
         """Likelihood ratio tests of the random terms: slopes left out of their term, intercepts with it.
 
+        As in lmerTest, (0 + x | g) becomes (1 | g) unless that is there: another model, so there is no p-value.
+
         Two p-values: of the chi-square distribution, too large because a variance cannot be negative; and of the
         mixture that allows for this (Self & Liang 1987, JASA 82, 605-610; Stram & Lee 1994, Biometrics 50, 1171-1177).
         """

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 from ..checks import Checks, check
 from ..diagnostics import doubts
 from ..models.estimate import Fit
-from ..truth import Truth, truth_of
 from .averaged import Averaged
 from .judged import Judged
 from .uncertain import Uncertain
 
 if TYPE_CHECKING:
     from ..paper import Diagram, Equation
+    from ..truth import Truth
 
 
 def warn(fit: Fit) -> None:
@@ -87,4 +87,6 @@ class Model(Judged, Uncertain, Averaged):
         >>> m.truth().replace(fixed={"days": 0}).fixed["days"]
         0.0
         """
+        from ..truth import truth_of
+
         return truth_of(self._fit)

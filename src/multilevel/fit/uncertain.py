@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..inference.asked import Statistic
-from ..inference.bootstrap import Bootstrap, IntervalMethod
-from ..inference.confidence import ConfintMethod, confint
-from ..inference.intervals import Intervals
-from ..inference.parameters import Names
-from ..inference.profile import Profile, profile
-from ..inference.replicates import bootstrap
-from ..predict import Seed
 from .held import Held
+
+if TYPE_CHECKING:  # loaded when asked for
+    from ..inference.asked import Statistic
+    from ..inference.bootstrap import Bootstrap, IntervalMethod
+    from ..inference.confidence import ConfintMethod
+    from ..inference.intervals import Intervals
+    from ..inference.parameters import Names
+    from ..inference.profile import Profile
+    from ..predict import Seed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,6 +67,8 @@ class Uncertain(Held):
         (Intercept)                   251.41  237.68  265.13
         days                           10.467   7.359  13.576
         """
+        from ..inference.confidence import confint
+
         return confint(
             self._fit,
             method,
@@ -97,6 +100,8 @@ class Uncertain(Held):
         >>> p["sigma"](p["sigma"].limits(1.5)).round(3)
         array([-1.5,  1.5])
         """
+        from ..inference.profile import profile
+
         return profile(self._fit, parameters=parameters, level=level, backend=self._backend)
 
     def bootstrap(
@@ -124,6 +129,8 @@ class Uncertain(Held):
         >>> m.bootstrap(20, lambda refit: refit.sigma, seed=1).names
         ('statistic',)
         """
+        from ..inference.replicates import bootstrap
+
         wrap = partial(type(self), _data=self._data)
         return bootstrap(
             self._fit, n, statistic=statistic, wrap=wrap, seed=seed, threads=threads, backend=self._backend

@@ -71,7 +71,7 @@ def drop1(
     rows = [refitted(fit, reml=False, X=columns, component=component) for columns in left]
     labels = ("<none>", *(part.design.terms[t].label for t in scope))
     lost = [full.n_parameters - e.n_parameters for e in rows]
-    ratios = [max(e.criterion - full.criterion, 0.0) if q else nan for e, q in zip(rows, lost, strict=True)]
+    ratios = [max(e.criterion - full.criterion, 0.0) if q else 0.0 for e, q in zip(rows, lost, strict=True)]
     columns = (
         Numbers("npar", [nan, *lost], name="npar"),
         Numbers("AIC", [e.aic for e in (full, *rows)], name="aic"),

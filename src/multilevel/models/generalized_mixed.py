@@ -168,7 +168,7 @@ def fit_generalized_mixed(
     check_request(parsed, family, n_agq, curvature)
     inflation = parsed_part(ziformula, "zero inflation", family)
     dispersion = parsed_part(dispformula, "dispersion", family)
-    check_parts(inflation, dispersion, n_agq)
+    check_parts(inflation, dispersion)
     also = [name for part in (inflation, dispersion) if part for name in part.variables]
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=True, also=also)
     design, rows = learned_rows(parsed, inputs, contrasts, also, factor_response=family.trials)

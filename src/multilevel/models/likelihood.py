@@ -5,6 +5,7 @@ The rows are given to the core when it is first asked for; a copy or a pickle ca
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -89,6 +90,8 @@ class Likelihood:
         factors: list[tuple[NDArray[np.int32], int]] = []
         terms: list[tuple[int, tuple[Floats, ...], int]] = []
         inflating, dispersing = [self.models.random(part) if self.models else () for part in PARTS.values()]
+        if self.models and self.models.sign < 0:
+            dispersing = tuple([replace(part, Z=tuple([-z for z in part.Z])) for part in dispersing])
         for part in (*self.rows.random, *inflating, *dispersing):
             if part.group not in places:
                 places[part.group] = len(factors)

@@ -49,15 +49,10 @@ def check_groups(rows: Matrices, family: Family, slip: str, where: str = "") -> 
             )
 
 
-def check_parts(inflation: Formula | None, dispersion: Formula | None, n_agq: int) -> None:
-    """FitError for random effects of the dispersion beside inflated zeros, and for quadrature over those of either."""
+def check_parts(inflation: Formula | None, dispersion: Formula | None) -> None:
+    """FitError for random effects of the dispersion beside inflated zeros."""
     if dispersion and dispersion.random and inflation:
         raise FitError(
             f"dispformula is {dispersion.text!r}; random terms in it together with a model of zero inflation: not yet, "
             "leave one of the two out"
         )
-    for option, formula in (("ziformula", inflation), ("dispformula", dispersion)):
-        if formula and formula.random and n_agq > 1:
-            raise FitError(
-                f"n_agq is {n_agq}; with random effects in {option} there is the Laplace approximation only: n_agq=1"
-            )

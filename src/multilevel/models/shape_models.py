@@ -91,10 +91,8 @@ class ShapeModels:
         return [*own, self.inflation.X] if self.inflation else own
 
     def random(self, part: Part) -> tuple[RandomMatrices, ...]:
-        """The random terms of a model, as the compiled core takes them."""
-        sign = self.sign if part == "dispersion" else 1.0
-        terms = next((m.rows.random for m in self.by_component().values() if m.part == part), ())
-        return tuple([replace(term, Z=tuple([sign * z for z in term.Z])) for term in terms]) if sign < 0 else terms
+        """The random terms of a model."""
+        return next((m.rows.random for m in self.by_component().values() if m.part == part), ())
 
     def places(self, part: Part) -> slice:
         """Where the coefficients of a model stand among all shape parameters."""
@@ -110,9 +108,9 @@ class ShapeModels:
         after = len(self.dispersion.X)
         return self.family.natural(np.append(np.nan, parameters[after : after + self.n_own - 1]))
 
-    def by_row(self, parameters: Floats, first: Floats) -> Floats:
-        """(s, n) shapes of the family in every row, given what the model of the dispersion says (n,)."""
-        first = self.family.first_shape(first)
+    def by_row(self, parameters: Floats, modelled: Floats) -> Floats:
+        """(s, n) shapes of the family in every row, given what the dispersion model says (n,)."""
+        first = self.family.first_shape(modelled)
         return np.vstack([first, *[np.full_like(first, value) for value in self.natural(parameters)[1:]]])
 
 

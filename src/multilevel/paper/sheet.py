@@ -20,7 +20,7 @@ from ..formula.planning import Recipe
 from ..formula.terms import Terms
 from ..formula.variables import Variable
 from ..labelled import Floats
-from ..models.components import components
+from ..models.components import component_fit, components
 from ..models.estimate import Fit
 from ..models.generalized import GeneralizedFit
 from .expressions import Predictors
@@ -176,8 +176,7 @@ def _parts(fit: Fit, by_level: bool) -> Iterator[Part]:
     """The models of zero inflation and dispersion."""
     for component in components(fit)[1:]:
         assert isinstance(fit, GeneralizedFit)
-        own = fit.inflating if component == "zi" else fit.dispersing
-        assert own is not None
+        own = {"zi": fit.inflating, "disp": fit.dispersing}[component] or component_fit(fit, component)
         symbol, exponent = ("pi", 1) if component == "zi" else (next(iter(_spread(fit))), _exponent(fit.family))
         used = [variable for terms in (own.design.formula.fixed, *_random_terms(own)) for variable in terms.used()]
         linear = LinearPredictor.of(own, component, by_level=by_level)

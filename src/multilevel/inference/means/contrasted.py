@@ -102,6 +102,7 @@ class Contrasted(Displayed):
             scale=response,
             on_response=self.on_response and response is not None,
             bias="",
+            noise=None,
             pairs_of=made.pairs_of,
             ratios=made.ratios if response is not None else (),
             shown=Shown(False, True, self.shown.level, made.adjust if adjust is None else adjust),
@@ -193,7 +194,7 @@ class Contrasted(Displayed):
         sigma used for effect sizes: 26.97
         Confidence level used: 0.95
         """
-        plain = replace(self, scale=None, on_response=False, bias="", remarks=())
+        plain = replace(self, scale=None, on_response=False, bias="", noise=None, remarks=())
         sized = replace(plain, **effect_sizes(self.basis, self.L, self.linear.estimate, sigma, edf))
         made = sized.contrast(method, **options)
         note = f"sigma used for effect sizes: {significant([sigma], 4)[0]}"

@@ -65,6 +65,48 @@ class Displayed(LinearFunctions, Page):
         checked_level(level)
         return self._shown_as(by, adjust, intervals=True, tests=False, level=float(level))
 
+    def predict(self, sigma: float, level: float | None = None) -> Self:
+        """The same as predictions of new responses: standard errors and intervals hold their spread, too.
+
+        Parameters
+        ----------
+        sigma : standard deviation of a new response about its mean, of the linear predictor: that of the residuals for
+            a group that is known, of a mixed model's random effects and residuals together for a group that is not.
+        level : of the intervals; default: as it is.
+
+        Notes
+        -----
+        The variance of the error is SE^2 + sigma^2, sigma taken as known, with the degrees of freedom of the mean, as
+        in emmeans. `model.predict(..., interval="prediction")` is for single rows, and takes the random effects' own
+        uncertainty into account.
+
+        Raises
+        ------
+        InferenceError : these are contrasts, slopes or means of responses that are not gaussian; `sigma` is not
+            positive, or `level` impossible.
+
+        >>> from multilevel import datasets, lm
+        >>> m = lm("yield ~ variety + nitro", datasets.load("oats", "dict"))
+        >>> m.emmeans("variety").predict(m.sigma)
+         variety     prediction   SE df lower.PL upper.PL
+         Golden Rain      104.5 21.7 68     61.3      148
+         Marvellous       109.8 21.7 68     66.5      153
+         Victory           97.6 21.7 68     54.4      141
+        <BLANKLINE>
+        Prediction intervals and SEs are based on an error SD of 21.235
+        Confidence level used: 0.95
+        """
+        level = self.shown.level if level is None else level
+        checked_level(level)
+        if self.noise is None:
+            raise InferenceError(
+                "new responses are predicted for means of gaussian responses, not for contrasts or slopes"
+            )
+        if not (np.isfinite(sigma) and sigma > 0):
+            raise InferenceError(f"sigma is {sigma}; expected a positive standard deviation")
+        shown = replace(self.shown, intervals=True, tests=False, adjust="none", level=float(level))
+        return replace(self, noise=float(sigma), shown=shown)
+
     def test(
         self,
         null: float = 0.0,
@@ -157,7 +199,15 @@ class Displayed(LinearFunctions, Page):
         basis, L = self.basis.transformed(self.L, mu, slopes)
         constant = np.zeros(len(L))
         return replace(
-            self, basis=basis, L=L, constant=constant, what=what, scale=scale, on_response=on_response, bias=""
+            self,
+            basis=basis,
+            L=L,
+            constant=constant,
+            what=what,
+            scale=scale,
+            on_response=on_response,
+            bias="",
+            noise=None,
         )
 
     def _shown_as(self, by: Names | EllipsisType, adjust: str | None, **changes: Any) -> Self:
@@ -165,6 +215,8 @@ class Displayed(LinearFunctions, Page):
             check_adjust(adjust)
             changes["adjust"] = adjust
         here = self._grouped(by)
+        if changes["tests"] and here.noise:  # of the means
+            here = replace(here, noise=0.0)
         return replace(here, shown=replace(here.shown, **changes))
 
     def _grouped(self, by: Names | EllipsisType) -> Self:

@@ -65,6 +65,7 @@ class LinearFunctions:
     pairs_of: int | None = None
     ratios: tuple[str, ...] = ()  # names of contrasts where they are ratios
     bias: str = ""  # a note on the adjustment for bias
+    noise: float | None = None  # standard deviation of new responses where they are predicted; None: they cannot be
     shown: Shown = field(default_factory=Shown)
 
     @property
@@ -92,10 +93,15 @@ class LinearFunctions:
         """Estimates, standard errors and df (k,) of the linear functions; NaN where they are not estimable."""
         return self.basis.estimates(self.L, self.constant)
 
+    @property
+    def spread(self) -> Floats:
+        """(k,) standard errors of the means, or of new responses where these are predicted."""
+        return np.hypot(self.linear.std_error, self.noise or 0.0)
+
     @cached_property
     def estimates(self) -> Estimates:
         """Estimates, standard errors and df (k,), on the scale that is shown."""
-        made = self.linear
+        made = self.linear._replace(std_error=self.spread)
         if (scale := self.scale_shown) is None:
             return made
         error = np.abs(scale.derivative(made.estimate)) * made.std_error
@@ -108,7 +114,7 @@ class LinearFunctions:
         reach = np.full(len(self.L), np.nan)
         for rows in self.groups:
             reach[rows] = critical(adjust, self.shown.level, made.df[rows], self.statements(rows))
-        ends = made.estimate - reach * made.std_error, made.estimate + reach * made.std_error
+        ends = made.estimate - reach * self.spread, made.estimate + reach * self.spread
         if (scale := self.scale_shown) is None:
             return Limits(*ends)
         ends = scale.inverse(ends[0]), scale.inverse(ends[1])

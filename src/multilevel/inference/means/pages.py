@@ -28,6 +28,7 @@ def inference_columns(made: LinearFunctions) -> list[TableColumn]:
     ]
     asymptotic = bool(np.isinf(df[~np.isnan(df)]).all() and not np.isnan(df).all())
     head = made.what if made.scale_shown is None else made.scale_shown.response
+    head = "prediction" if made.noise else head
     nothing = np.abs(estimate) < NOTHING * error
     visible = np.where(nothing, 0.0, estimate)
     digits = _digits(estimate, made.limits) if shown.intervals else DIGITS
@@ -36,6 +37,7 @@ def inference_columns(made: LinearFunctions) -> list[TableColumn]:
     columns.append(_column("df", significant(df, DIGITS)))
     if shown.intervals:
         heads = ("asymp.LCL", "asymp.UCL") if asymptotic else ("lower.CL", "upper.CL")
+        heads = ("lower.PL", "upper.PL") if made.noise else heads
         columns += [_column(head, significant(end, digits)) for head, end in zip(heads, made.limits, strict=True)]
     if shown.tests:
         null, statistic, p = made.tests
@@ -82,6 +84,8 @@ def marginal_notes(made: LinearFunctions) -> Iterator[str]:
         yield f"Degrees-of-freedom method: {made.basis.method}"
     if scale is not None and not made.on_response:
         yield f"Results are given on the {scale.name} (not the response) scale."
+    if made.noise:
+        yield f"Prediction intervals and SEs are based on an error SD of {significant([made.noise], 5)[0]}"
     if shown.intervals:
         yield f"Confidence level used: {shown.level:g}"
         if adjust != "none":

@@ -114,7 +114,11 @@ def emmeans(
         basis, grid = over_cells(fit, grid, *cells(fit, grid), basis.sampling, backend)
     made = _averaged(basis, grid, spec, weights, "emmean", note)
     scale = None if component == "response" else scale or scale_of(part)
-    made = replace(made, cautions=_cautions(part, grid, made), scale=scale, shown=Shown(level=float(level)))
+    gaussian = component == "cond" and (not isinstance(fit, GeneralizedFit) or fit.family.name == "gaussian")
+    noise = 0.0 if gaussian else None
+    made = replace(
+        made, cautions=_cautions(part, grid, made), scale=scale, noise=noise, shown=Shown(level=float(level))
+    )
     return made.response() if type == "response" and scale is not None else made
 
 

@@ -360,8 +360,8 @@ def test_bad_glm(data, family, dispformula, error, words):
 @pytest.mark.parametrize(
     "question",
     [
-        lambda m: m.residuals("deviance"), lambda m: m.r2(), lambda m: m.predict(type="response", interval="prediction"),
-        lambda m: m.zero_inflation,
+        lambda m: m.residuals("deviance"), lambda m: m.r2(), lambda m: m.zero_inflation,
+        lambda m: m.predict(type="response", interval="prediction"),
     ],
 )  # fmt: skip
 def test_questions_without_an_answer(scales, question):

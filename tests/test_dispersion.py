@@ -56,7 +56,7 @@ def test_glm_has_the_answers_of_glmmtmb(reference):
         assert np.abs((np.asarray(estimates) - want["estimate"]) / want["std_error"]).max() < 1e-3
         np.testing.assert_allclose(errors, want["std_error"], rtol=2e-3)
     np.testing.assert_allclose(m.fitted()[:10], reference["fitted"], rtol=1e-4)
-    assert "Dispersion model:" in str(m.summary())
+    assert "\nDispersion model" in str(m.summary())
     for answer in (m.explain(), m.check(), m.anova(), m.drop1(), m.tidy(), m.glance(), m.augment()):
         assert str(answer)
 
@@ -194,6 +194,16 @@ def test_zeros_beside_a_dispersion_that_varies():
     assert set(m.truth().fixed) == set(fixed)
     assert "Dispersion model:" in str(m.summary())
     assert m.predict(type="disp", groups="population")[0] == pytest.approx(np.exp(m.dispersion["(Intercept)"]))
+
+
+def test_paper_and_report_have_what_varies_in_the_dispersion(scales, tmp_path):
+    lines = [line.strip() for line in repr(scales.equation()).splitlines()]
+    assert "log(σ[n]²) = α_disp[g[n]] + β_disp x[n]" in lines
+    assert "α_disp[g] ~ N(α_disp, σ_α_disp),  g = 1, ..., 60" in lines
+    arrows = {(f"{a.main}_{a.sub}", f"{b.main}_{b.sub}") for a, b in scales.diagram().scene.arrows}
+    assert {("α_disp,g", "σ_n"), ("α_g", "μ_n")} <= arrows
+    page = scales.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Random effects of the dispersion, sorted" in page
 
 
 def test_page(scales):

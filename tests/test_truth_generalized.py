@@ -214,7 +214,8 @@ PARTS = {"ziformula": "~ x + (1 | g)", "dispformula": "~ x + (1 | g)"}
 
 def test_zeros_and_dispersions_are_drawn_as_stated() -> None:
     """Shares of zeros, means and variances of the others, each a mixture over the groups, by many draws."""
-    truth = Truth({**ZEROS, "disp: (Intercept)": -1.0}, VARYING, family="gamma(log)")
+    of_shape = {"disp: (Intercept)": 1.0, "disp: x": -0.9}  # one over the dispersion
+    truth = Truth({**ZEROS, **of_shape}, VARYING, family="gamma(log)")
     d = simulate(FORMULA, expand_grid(g=2500, x=[0.0, 1.0], k=12), truth, seed=1, **PARTS)
     z = np.random.default_rng(2).standard_normal((3, 400_000))
     for x in (0.0, 1.0):

@@ -9,6 +9,7 @@ import base64
 import io
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -148,9 +149,7 @@ def _figures(model: Any) -> Iterator[str]:
         drawn.append((caption, lambda: plots.shrinkage(model)))
     if mixed:
         drawn.append(("Random effects, sorted, with 95 % intervals.", lambda: plots.caterpillar(model.ranef())))
-    if mixed and (inflating := model.ranef().zero_inflation) is not None:
-        caption = "Random effects of the zero inflation, sorted, with 95 % intervals."
-        drawn.append((caption, lambda: plots.caterpillar(inflating)))
+        drawn += [(caption, partial(plots.caterpillar, table)) for caption, table in _of_parts(model)]
     if _is_distribution(model):
         caption = "Data beside data simulated from the fit: if the model is right, they look alike."
         drawn.append((caption, lambda: plots.simulated(model)))
@@ -160,6 +159,14 @@ def _figures(model: Any) -> Iterator[str]:
             image = f'<img alt="{escape(caption)}" src="{_picture(draw())}">'
             yield f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
             progress.advance(1)
+
+
+def _of_parts(model: Any) -> Iterator[tuple[str, Any]]:
+    """Random effects of zero inflation and dispersion, each with a caption."""
+    effects = model.ranef()
+    for what, table in (("zero inflation", effects.zero_inflation), ("dispersion", effects.dispersion)):
+        if table is not None:
+            yield f"Random effects of the {what}, sorted, with 95 % intervals.", table
 
 
 def _picture(plot: Any) -> str:

@@ -262,13 +262,13 @@ bool LinearMixed::differentiated(const Vec& theta, bool reml, Point& out) {
 
 Solution LinearMixed::solve(const Vec& theta, bool reml) {
   cov_.check(theta);
+  if (carrier_ >= 0) return solve_whole(theta, reml);
   Point at;
   if (!differentiated(theta, reml, at)) throw std::domain_error("the criterion is not finite at this theta");
   Solution s = describe(at, cov_.inner_lambda(theta), theta, reml);
   s.gradient = at.gradient;
   s.hessian = at.hessian;
   s.evaluations = 1;
-  if (carrier_ >= 0) put_right(theta, reml, s);
   return s;
 }
 

@@ -136,13 +136,14 @@ class LinearMixed {
   Vec whole_theta(const Vec& user) const;
   Vec whole_start() const;
   Solution fit_whole(bool reml, const Vec* start);
-  void put_right(const Vec& theta, bool reml, Solution& s);
+  void add_carried(const Mat& split, Vec& modes) const;
   double criterion_whole(const Vec& theta, bool reml);
   PhiCurvature curvature_whole(const Vec& theta, bool reml);
   HeldMinimum minimise_structured(const Held& held, const Given& given, const Vec& theta);
   Vec user_beta(const Vec& inner) const;
   Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
   bool engine_is_at(const std::vector<Mat>& inner) const;
+  Solution solve_whole(const Vec& theta, bool reml);
   bool differentiated(const Vec& theta, bool reml, Point& out);  // with its Hessian, in the user's theta
   bool searched(const Vec& x, bool reml, Point& out);            // in the coordinates of a search
   void curve_by_differences(const Vec& x, bool reml, Point& at);

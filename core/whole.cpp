@@ -9,6 +9,7 @@
 // the residuals of least squares; standard deviations are in units of it.
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <stdexcept>
 
 #include "criterion.hpp"
@@ -105,16 +106,33 @@ bool LinearMixed::users_whole(const Vec& theta, bool reml, Point& out) {
   return true;
 }
 
-// What `describe` has from the model with the residual that hardly counts, which gives the modes, put right.
-void LinearMixed::put_right(const Vec& theta, bool reml, Solution& s) {
+// b = Psi z of modes b' = (Psi - t I) z: here z = Z' V^-1 (y - X beta), and `split` is a factor of Psi / t - I.
+void LinearMixed::add_carried(const Mat& split, Vec& modes) const {
+  const Mat A = cov_.terms()[carrier_].map * split;
+  Mat R = A * transpose(A);
+  if (!cholesky(R)) throw std::domain_error("the criterion is not finite at this theta");
+  const Mat inverse = inverse_spd(R);
+  const int k = inverse.rows;
+  Vec own(k);
+  for (std::size_t at = 0; at < modes.size(); at += k) {
+    std::copy_n(modes.begin() + static_cast<std::ptrdiff_t>(at), k, own.begin());
+    for (int j = 0; j < k; ++j)
+      for (int i = 0; i < k; ++i) modes[at + i] += inverse(i, j) * own[j];
+  }
+}
+
+// From the model with residual variance t, in terms of the residual that hardly counts.
+Solution LinearMixed::solve_whole(const Vec& theta, bool reml) {
   Point at;
   if (!users_whole(theta, reml, at)) throw std::domain_error("the criterion is not finite at this theta");
   const Mat& map = rows_.fixed.map.full;
-  s.criterion = at.value;
+  const double n = static_cast<double>(rows_.n) - (reml ? rows_.p : 0);
+  Solution s = describe(at, at.split, theta, reml);
+  add_carried(at.split[carrier_], s.modes[carrier_]);
   s.sigma = held_sigma();
-  s.r2 = s.sigma * s.sigma * (static_cast<double>(rows_.n) - (reml ? rows_.p : 0));
-  s.beta = user_beta(at.beta);
-  s.unscaled_vcov = map * at.Qinv * transpose(map);
+  s.r2 = s.sigma * s.sigma * n;
+  s.logdet_rx += rows_.p * std::log(kHeld * kHeld / at.sigma2);
+  s.logdet = s.criterion - n * (1.0 + std::log(2.0 * std::numbers::pi * s.sigma * s.sigma)) - (reml ? s.logdet_rx : 0.0) + blocks_.sum_log_w;
   for (double& v : s.unscaled_vcov.a) v *= at.sigma2 / (kHeld * kHeld);
   s.gradient = at.gradient;
   s.hessian = at.hessian;
@@ -124,6 +142,8 @@ void LinearMixed::put_right(const Vec& theta, bool reml, Solution& s) {
   s.across = map * at.Qinv * at.HT;
   for (int j = 0; j < s.across.cols; ++j)
     for (int i = 0; i < s.across.rows; ++i) s.across(i, j) *= rows_.fixed.y_scale * rate[j];
+  s.evaluations = 1;
+  return s;
 }
 
 // That of `curvature`, with a sigma that is known.

@@ -509,7 +509,7 @@ BAD = [
     ("k ~ x + (1 | g)", "gamma(log)", {}, DataError, "gamma family expected positive numbers"),
     ("y ~ x + (1 | g)", "beta", {}, DataError, "beta family expected numbers between 0 and 1, both excluded"),
     ("p ~ x + (1 | g)", "beta_binomial", {}, DataError, "beta_binomial family expected whole numbers of successes"),
-    ("g ~ x + (1 | h)", "poisson", {}, DataError, "text or categorical"),
+    ("g ~ x + (1 | h)", "poisson", {}, DataError, "numbers as text or categories"),
     ("k ~ x + (1 | g)", "truncated_poisson", {}, DataError, "expected counts, one or more; for zeros .* ziformula"),
     ("I(zero + 1) ~ x + (1 | g)", "truncated_poisson", {}, FitError, "is 1 in every row: the likelihood has no maxim"),
     ("zero ~ x + (1 | g)", "truncated_poisson", {"ziformula": "~ 1"}, FitError, "is 0 in every row; there is no mean"),

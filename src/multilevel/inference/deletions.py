@@ -178,7 +178,7 @@ def _reductions(fit: Fit, t: int) -> list[Reduction]:
     """The ways to make one random term smaller."""
     part, rows = fit.design.random[t], fit.rows.random
     if part.structure not in ("us", "diag"):  # without variance the correlations are nothing: no weights of a mixture
-        return [Reduction(part.written, (*rows[:t], *rows[t + 1 :]), 2 if part.correlated else 1)]
+        return [Reduction(part.written, (*rows[:t], *rows[t + 1 :]), 2 if part.correlated else 1, True)]
     terms = part.plan.terms
     made = []
     if part.bar.terms.intercept and (part.structure == "diag" or not terms):

@@ -13,6 +13,7 @@ import numpy as np
 from oracle import Term, evaluate
 
 US, DIAG = 0, 1
+STRUCTURES = "structures"  # beside DESIGNS
 Codes = tuple[np.ndarray, int]
 
 
@@ -228,6 +229,27 @@ def exercise_second_predictors(core: Any, design: Design, columns: list[np.ndarr
             assert np.isfinite(model.solve(theta, beta, shape, 3).criterion)
 
 
+def exercise_structures(core: Any) -> None:
+    """Every structure over five times, with residuals, without, and of counts; a second term and a second factor."""
+    n, times = 150, np.arange(150) % 5
+    one, Z = np.ones(n), np.eye(5)[times]
+    y, counts = Z @ rng.normal(size=5) + rng.normal(size=n), rng.poisson(2.0, n).astype(float)
+    a, b = (np.arange(n, dtype=np.int32) // 5, 30), drawn(7, n)
+    for structure in [*range(2, 9), [0.0, 1.0, 1.5, 4.0, 5.0]]:
+        within = (0, list(Z.T), structure)
+        model = core.LinearMixed(y, [one], None, [a, b], [within, (1, [one], US)])
+        theta = np.full(model.n_theta, 0.3)
+        value = model.solve(theta, True).criterion
+        assert np.isclose(model.criterion(theta, True), value, rtol=1e-10)
+        assert model.fit(True).criterion <= value + 1e-6
+        assert np.isfinite(model.refit(np.column_stack([y, y[::-1]]), True, threads=2)["criterion"]).all()
+        whole = core.LinearMixed(y, [one], None, [a], [within, (0, [one], US)], 0)
+        fit = whole.fit(False)
+        assert np.isclose(whole.solve(fit.theta, False).criterion, fit.criterion, rtol=1e-9)
+        general = core.GeneralizedMixed(counts, [one], None, None, [a], [within], "poisson", "log")
+        assert np.isfinite(general.fit().criterion)
+
+
 def hold(model: Any, design: Design) -> None:
     """Each quantity held, in turn: the minimum is above that of the fit, which a value of its own gives again."""
     best = model.fit(False)
@@ -264,4 +286,7 @@ if __name__ == "__main__":
     sys.path.insert(0, folder)
     import _core
 
-    exercise(_core, DESIGNS[name]())
+    if name == STRUCTURES:
+        exercise_structures(_core)
+    else:
+        exercise(_core, DESIGNS[name]())

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from exercise_core import DESIGNS
+from exercise_core import DESIGNS, STRUCTURES
 
 TESTS = Path(__file__).resolve().parent
 PROBE = "#include <vector>\nint main() { return static_cast<int>(std::vector<int>(1)[0]); }\n"
@@ -71,12 +71,12 @@ def sanitized(compiler: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "-DCMAKE_BUILD_TYPE=None", "-DMULTILEVEL_SANITIZE=ON",
     )  # fmt: skip
     assert configured.returncode == 0, configured.stderr
-    built = run(cmake, "--build", str(folder), "-j", "2")
+    built = run(cmake, "--build", str(folder), "-j", "2", timeout=1800)
     assert built.returncode == 0, built.stdout
     return folder
 
 
-@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("design", [*DESIGNS, STRUCTURES])
 def test_the_core_is_clean(design: str, sanitized: Path, preload: str) -> None:
     result = run(
         sys.executable, str(TESTS / "exercise_core.py"), str(sanitized), design,

@@ -281,6 +281,18 @@ def check_agreement(reference, engine):
             np.testing.assert_allclose(term.corr[:, 0], corr, atol=1e-3)
 
 
+@pytest.mark.parametrize("engine", [lmer, glmer])
+def test_pages_without_residuals(engine, tmp_path):
+    given = {"family": "gaussian"} if engine is glmer else {}
+    m = engine("y ~ x + ar1(0 + visit | g)", prepared("made_ar1_4"), dispformula="~0", **given)
+    page = str(m.summary())
+    assert "Dispersion: ~ 0" in page
+    assert "Scaled residuals" not in page
+    assert repr(m.equation()).startswith("y[n] = α + β x[n] + ")
+    assert not [check for check in m.check().checks if check.what.startswith("residuals")]
+    assert "Residuals: no trend" not in m.report(tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_a_term_beside_the_one_that_has_an_effect_for_every_row():
     reference = next(r for r in ANSWERS if r["id"] == "ar1_intercept")
     m = lmer(reference["formula"], load(reference["data"]), REML=False, dispformula="~0")

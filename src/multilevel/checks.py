@@ -116,6 +116,8 @@ def variance_inflation(fit: Fit) -> tuple[str, float] | None:
 def _of_the_residuals(fit: Fit) -> Iterator[Check]:
     from scipy.stats import spearmanr
 
+    if not fit.estimate.residual:
+        return
     r = residuals(fit, "scaled")
     r = r if fit.counted is None else r[fit.counted]
     straight = quantile_correlation(r)

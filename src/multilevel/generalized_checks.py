@@ -69,7 +69,7 @@ def _zeros(fit: GeneralizedFit) -> Iterator[Check]:
 
 
 def _residuals(fit: GeneralizedFit) -> Iterator[Check]:
-    if isinstance(fit.family, Quasi):
+    if isinstance(fit.family, Quasi) or not fit.estimate.residual:
         return
     r = residuals_generalized(fit, "quantile", SEED)
     r = r if fit.counted is None else r[fit.counted]

@@ -25,6 +25,7 @@ from .pages import (
     heading_items,
     notes_section,
     quantile_table,
+    residuals_section,
 )
 from .varcorr import VarCorr
 
@@ -152,7 +153,7 @@ class GeneralizedMixedSummary(MixedPage):
     method : of integrating over the random effects, "Laplace Approximation".
     criterion : -2 log-likelihood.
     aic, bic, loglik, df_residual : its companions.
-    residuals : (n,) scaled residuals of the rows used.
+    residuals : (n,) scaled residuals of the rows used; None: a model without residuals.
     varcorr : standard deviations and correlations of the random effects.
     nobs : rows used.
     groups : number of levels of each grouping factor, in the order of the page.
@@ -178,7 +179,7 @@ class GeneralizedMixedSummary(MixedPage):
     bic: float
     loglik: float
     df_residual: int
-    residuals: Floats
+    residuals: Floats | None
     varcorr: VarCorr
     nobs: int
     groups: Mapping[str, int]
@@ -208,7 +209,7 @@ class GeneralizedMixedSummary(MixedPage):
         return (
             Section(title, (Line(f" Family: {self.family}  ( {self.link} )"), *heading)),
             Section("", (self._criterion_table(),)),
-            Section("Scaled residuals:", (quantile_table(self.residuals),)),
+            *residuals_section(self.residuals),
             *self._random_sections(),
             *shape,
             *self._fixed_sections(),

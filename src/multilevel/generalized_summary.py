@@ -93,7 +93,7 @@ def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str)
         bic=e.bic,
         loglik=e.loglik,
         df_residual=e.n - e.n_parameters,
-        residuals=r if fit.counted is None else r[fit.counted],
+        residuals=(r if fit.counted is None else r[fit.counted]) if e.residual else None,
         varcorr=varcorr(fit, backend),
         nobs=e.n,
         groups=group_sizes(fit),
@@ -109,7 +109,7 @@ def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str)
         dropped=fit.dropped,
         doubts=tuple(doubts),
         parts=tuple(_coefficient_tables(fit)),
-        part_formulas=part_texts(fit),
+        part_formulas=part_texts(fit) if e.residual else {"Dispersion": "~ 0"},
         notes=(
             *map(sentence, success_words(fit)),
             *limit_words(fit),

@@ -180,7 +180,7 @@ class MixedSummary(MixedPage):
     reml : fitted by REML; otherwise by maximum likelihood.
     criterion : REML criterion, or deviance (-2 log-likelihood).
     aic, bic, loglik, df_residual : printed for maximum likelihood.
-    residuals : (n,) scaled residuals of the rows used.
+    residuals : (n,) scaled residuals of the rows used; None: a model without residuals.
     varcorr : standard deviations and correlations of the random effects.
     nobs : rows used.
     groups : number of levels of each grouping factor, in the order of the page.
@@ -203,7 +203,7 @@ class MixedSummary(MixedPage):
     bic: float
     loglik: float
     df_residual: int
-    residuals: Floats
+    residuals: Floats | None
     varcorr: VarCorr
     nobs: int
     groups: Mapping[str, int]
@@ -227,11 +227,12 @@ class MixedSummary(MixedPage):
 
     def sections(self) -> tuple[Section, ...]:
         """Title, criterion, residuals, random effects, fixed effects and their correlations, notes."""
-        heading = heading_items(self.formula, self.data, Weights=self.weights, Offset=self.offset)
+        dispersion = "~ 0" if self.residuals is None else ""
+        given = {"Dispersion": dispersion, "Weights": self.weights, "Offset": self.offset}
         return (
-            Section(self._title(), heading),
+            Section(self._title(), heading_items(self.formula, self.data, **given)),
             Section("", (self._criterion_item(),)),
-            Section("Scaled residuals:", (quantile_table(self.residuals),)),
+            *residuals_section(self.residuals),
             *self._random_sections(),
             *self._fixed_sections(),
             *notes_section(self._notes()),
@@ -257,6 +258,11 @@ class MixedSummary(MixedPage):
             correlation = self.vcov / np.outer(errors, errors)
             sections.append(Section("Correlation of Fixed Effects:", (correlation_table(self.names, correlation),)))
         return sections
+
+
+def residuals_section(residuals: Floats | None) -> list[Section]:
+    """The quartiles of the residuals, of a model that has any."""
+    return [] if residuals is None else [Section("Scaled residuals:", (quantile_table(residuals),))]
 
 
 def quantile_table(residuals: Floats) -> Table:

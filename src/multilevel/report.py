@@ -117,6 +117,8 @@ def _is_distribution(model: Any) -> bool:
 
 def _variation(model: Any) -> str:
     """How much of the variance lies where, in a sentence and in tables."""
+    if not model._fit.estimate.residual:
+        return "<p>What the fixed effects leave belongs to the random effects; there are no residuals.</p>"
     try:
         r2, icc = model.r2(), model.icc()
     except InferenceError as why:  # not every family has them
@@ -153,7 +155,10 @@ def _figures(model: Any) -> Iterator[str]:
     if _is_distribution(model):
         caption = "Data beside data simulated from the fit: if the model is right, they look alike."
         drawn.append((caption, lambda: plots.simulated(model)))
-    drawn.append(("Residuals: no trend, even spread, a straight line of quantiles.", lambda: plots.residuals(model)))
+    if model._fit.estimate.residual:
+        drawn.append(
+            ("Residuals: no trend, even spread, a straight line of quantiles.", lambda: plots.residuals(model))
+        )
     with Progress("pictures of the report", len(drawn)) as progress:
         for caption, draw in drawn:
             image = f'<img alt="{escape(caption)}" src="{_picture(draw())}">'
@@ -172,7 +177,7 @@ def _of_parts(model: Any) -> Iterator[tuple[str, Any]]:
 def _picture(plot: Any) -> str:
     """A ggplot as the address of a PNG that is its own content."""
     buffer = io.BytesIO()
-    plot.save(buffer, format="png", dpi=DPI, verbose=False)
+    plot.save(buffer, format="png", dpi=DPI, verbose=False, limitsize=False)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 

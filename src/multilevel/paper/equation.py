@@ -144,9 +144,12 @@ class _Scribe:
             sigma = ink.over_root(sigma, ink.of_row(sheet.weights or "w"))
         around = summands[0] if inside else mean
         line = response_line(self.family, ink, mean=around, sigma=sigma, phi=phi, nu=nu, psi=psi, trials=trials)
-        lines = [Line(y, "~", inflated(line, ink) if sheet.inflated else (line,))]
-        if not inside:
-            lines.append(Line(linked(self.link, mean, ink), "=", summands))
+        if not sheet.residual:
+            lines = [Line(y, "=", summands)]
+        else:
+            lines = [Line(y, "~", inflated(line, ink) if sheet.inflated else (line,))]
+            if not inside:
+                lines.append(Line(linked(self.link, mean, ink), "=", summands))
         lines += [line for coefficient in sheet.mean.fixed for line in self.reference(coefficient)]
         lines += [line for part in sheet.parts for line in self.part(part)]
         for term in (term for linear in sheet.linear for term in linear.terms):

@@ -128,6 +128,7 @@ class Sheet:
     weights: str | None  # the column of prior weights; empty: an array without a name; None: no weights
     spread: dict[str, float]  # parameters of the response besides its mean, by symbol: sigma, phi, nu
     parts: tuple[Part, ...]
+    residual: bool  # whether the response varies around its mean
 
     @staticmethod
     def of(fit: Fit, *, by_level: bool) -> Sheet:
@@ -136,7 +137,9 @@ class Sheet:
         assert response is not None  # a fit has one
         weights = None if fit.prior_weights is None else fit.weights_column or ""
         mean = LinearPredictor.of(fit, "", by_level=by_level)
-        return Sheet(response, fit.rows.n, mean, weights, _spread(fit), tuple(_parts(fit, by_level)))
+        return Sheet(
+            response, fit.rows.n, mean, weights, _spread(fit), tuple(_parts(fit, by_level)), fit.estimate.residual
+        )
 
     @property
     def linear(self) -> tuple[LinearPredictor, ...]:
@@ -163,6 +166,8 @@ class Sheet:
 
 def _spread(fit: Fit) -> dict[str, float]:
     """The parameters of the response besides its mean, as response.py calls them, and their estimates."""
+    if not fit.estimate.residual:
+        return {}
     if not isinstance(fit, GeneralizedFit):
         return {"sigma": fit.estimate.sigma}
     shape = fit.estimate.shape.tolist()

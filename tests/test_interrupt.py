@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ def generalized() -> tuple[Any, np.ndarray]:
 @contextmanager
 def interruption(after: float) -> Iterator[None]:
     """What stands inside ends with KeyboardInterrupt, asked for after some seconds."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     timer = threading.Timer(after, _thread.interrupt_main)
     timer.start()
     try:
@@ -39,6 +41,7 @@ def interruption(after: float) -> Iterator[None]:
             yield
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ are numbers of trials for proportions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NoReturn
@@ -84,22 +85,28 @@ class GeneralizedFit(Fit):
     @property
     def shape(self) -> Floats:
         """(s,) parameters of the family besides the mean, or (s, n) where the dispersion has a model."""
-        return self.estimate.shape
+        if self.models is None or self.dispersing is None:
+            return self.estimate.shape
+        return self.models.by_row(self.parameters, self.dispersing.mu)
 
     @property
     def inflation(self) -> Floats | None:
         """(n,) probabilities of a zero that the family has no part in; None without a model of zero inflation."""
         return self.inflating.mean if self.inflating else None
 
+    @cached_property
+    def _parts(self) -> Mapping[str, GeneralizedFit]:
+        return {}
+
     @property
     def inflating(self) -> GeneralizedFit | None:
         """The model of zero inflation as a fit of its own; None without."""
-        return None
+        return self._parts.get("zi")
 
     @property
     def dispersing(self) -> GeneralizedFit | None:
         """The model of the dispersion as a fit of its own; None without."""
-        return None
+        return self._parts.get("disp")
 
     @property
     def models(self) -> ShapeModels | None:

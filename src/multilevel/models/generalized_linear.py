@@ -80,29 +80,12 @@ class GeneralizedLinearFit(GeneralizedFit):
         own = self.estimate.vcov_joint
         return super().joint_vcov if own is None else own
 
-    @property
-    def shape(self) -> Floats:
-        """(s,) parameters of the family besides the mean, or (s, n) where the dispersion has a model."""
-        if self.models is None or self.dispersing is None:
-            return self.estimate.shape
-        return self.models.by_row(self.parameters, self.dispersing.mu)
-
     @cached_property
     def _parts(self) -> dict[str, PartFit]:
         models, p = self.models, len(self.estimate.beta)
         if models is None:
             return {}
         return part_fits(self, part_estimates(self.estimate, models, self.parameters, self.joint_vcov[p:, p:]))
-
-    @property
-    def inflating(self) -> PartFit | None:
-        """The model of zero inflation as a fit of its own; None without."""
-        return self._parts.get("zi")
-
-    @property
-    def dispersing(self) -> PartFit | None:
-        """The model of the dispersion as a fit of its own; None without."""
-        return self._parts.get("disp")
 
 
 def fit_generalized_linear(

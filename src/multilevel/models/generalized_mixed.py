@@ -82,26 +82,9 @@ class GeneralizedMixedFit(GeneralizedFit):
         """(p + s, p + s) covariance of beta and `parameters`, where the shape has models."""
         return self.estimate.vcov_joint if self.modelled else super().joint_vcov
 
-    @property
-    def shape(self) -> Floats:
-        """(s,) parameters of the family besides the mean, or (s, n) where the dispersion has a model."""
-        if self.models is None or self.dispersing is None:
-            return self.estimate.shape
-        return self.models.by_row(self.estimate.parameters, self.dispersing.mu)
-
     @cached_property
     def _parts(self) -> dict[str, PartFit]:
         return part_fits(self, self.estimate.parts, self._part_posterior)
-
-    @property
-    def inflating(self) -> PartFit | None:
-        """The model of zero inflation as a fit of its own; None without."""
-        return self._parts.get("zi")
-
-    @property
-    def dispersing(self) -> PartFit | None:
-        """The model of the dispersion as a fit of its own; None without."""
-        return self._parts.get("disp")
 
     @property
     def random_parts(self) -> tuple[Fit, ...]:

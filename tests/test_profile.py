@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from oracle import Term, lambda_blocks
+from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 from scipy.stats import chi2, norm
 
@@ -94,20 +95,20 @@ class Dense:
         self.y, self.X = sums.y, np.column_stack([sums.X[j] for j in fit.kept])
         self.w = np.ones(len(self.y)) if sums.weights is None else sums.weights
         self.terms = [Term(p.codes, p.n_levels, np.column_stack(p.Z), p.structure) for p in sums.random]
-        self.Z = [t.dense() for t in self.terms]
+        self.together = [t.codes[:, None] == t.codes for t in self.terms]
 
     def deviance(self, at: np.ndarray, drop: int | None = None, b0: float = 0.0) -> float:
         V = np.exp(2 * np.clip(at[-1], -10, 10)) * np.diag(1 / self.w)  # the search tries anything
-        for t, Z, C in zip(self.terms, self.Z, lambda_blocks(self.terms, at[:-1]), strict=True):
-            V += Z @ np.kron(np.eye(t.levels), C @ C.T) @ Z.T
+        for t, together, C in zip(self.terms, self.together, lambda_blocks(self.terms, at[:-1]), strict=True):
+            Z = t.Z @ C
+            V += together * (Z @ Z.T)
         X, y = self.X, self.y
         if drop is not None:
             y, X = y - b0 * X[:, drop], np.delete(X, drop, axis=1)
-        sign, logdet = np.linalg.slogdet(V)
-        assert sign > 0
-        ViX = np.linalg.solve(V, np.column_stack([X, y]))
-        r = y - X @ np.linalg.lstsq(X.T @ ViX[:, :-1], X.T @ ViX[:, -1], rcond=None)[0]
-        return float(len(y) * np.log(2 * np.pi) + logdet + r @ np.linalg.solve(V, r))
+        L = np.linalg.cholesky(V)
+        white = solve_triangular(L, np.column_stack([X, y]), lower=True, check_finite=False)
+        r = white[:, -1] - white[:, :-1] @ np.linalg.lstsq(white[:, :-1], white[:, -1], rcond=None)[0]
+        return float(len(y) * np.log(2 * np.pi) + 2 * np.log(np.diag(L)).sum() + r @ r)
 
     def minimum(self, parameter: Parameter, value: float, starts: list[np.ndarray]) -> float:
         """Over everything but the parameter, by sequential quadratic programming from several starts."""

@@ -33,7 +33,7 @@ OWN = {
 }
 
 
-class geom_slabinterval(geom):  # noqa: N801
+class geom_slabinterval(geom):
     """Slab, interval and point."""
 
     DRAWS: ClassVar[tuple[str, ...]] = PARTS
@@ -241,7 +241,7 @@ def without(options: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in names}
 
 
-class geom_slab(geom_slabinterval):  # noqa: N801
+class geom_slab(geom_slabinterval):
     """Slab alone; `color` is its outline, none by default."""
 
     DRAWS = ("slab",)
@@ -252,7 +252,7 @@ class geom_slab(geom_slabinterval):  # noqa: N801
     DEFAULT_AES: ClassVar[dict[str, Any]] = {**geom_slabinterval.DEFAULT_AES, "color": None}
 
 
-class geom_pointinterval(geom_slabinterval):  # noqa: N801
+class geom_pointinterval(geom_slabinterval):
     """Interval and point."""
 
     DRAWS = ("interval", "point")
@@ -261,7 +261,7 @@ class geom_pointinterval(geom_slabinterval):  # noqa: N801
     )
 
 
-class geom_interval(geom_slabinterval):  # noqa: N801
+class geom_interval(geom_slabinterval):
     """Interval alone, thick."""
 
     DRAWS = ("interval",)
@@ -271,7 +271,7 @@ class geom_interval(geom_slabinterval):  # noqa: N801
     DEFAULT_AES: ClassVar[dict[str, Any]] = {**geom_slabinterval.DEFAULT_AES, "interval_size": 4.0}
 
 
-class geom_dotsinterval(geom_slabinterval):  # noqa: N801
+class geom_dotsinterval(geom_slabinterval):
     """Dots, interval and point."""
 
     DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {

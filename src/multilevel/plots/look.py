@@ -25,7 +25,7 @@ LABELLED = 50  # levels whose names are written
 COLOURED = len(COLOURS)  # groups that have a colour each
 
 
-class look(theme_ggdist):  # noqa: N801
+class look(theme_ggdist):
     """The theme of the panels: white, a faint grid for values, the legend on top."""
 
     def __init__(self, width: float = 6.4, height: float = 4.8, *, grid: str = "both") -> None:

@@ -37,7 +37,7 @@ DISTS = {"xdist": "x", "ydist": "y"}
 OUTLINES = ("slab_type", "breaks", "expand", "n")  # options of nothing but the outline of a slab
 
 
-class stat_slabinterval(stat):  # noqa: N801
+class stat_slabinterval(stat):
     """Slab with point and intervals: the density of the values, their median, 66 % and 95 % quantile intervals.
 
     Aesthetics
@@ -238,23 +238,23 @@ class stat_slabinterval(stat):  # noqa: N801
         return below if self.params["slab_type"] == "cdf" else Slab(below.at, 1 - below.height)
 
 
-class stat_halfeye(stat_slabinterval):  # noqa: N801
+class stat_halfeye(stat_slabinterval):
     """Half-eye: a slab above its point and intervals. Aesthetics and options of `stat_slabinterval`."""
 
 
-class stat_eye(stat_slabinterval):  # noqa: N801
+class stat_eye(stat_slabinterval):
     """Eye: a slab on both sides of its point and intervals (a violin). Options of `stat_slabinterval`."""
 
     OPTIONS: ClassVar[dict[str, Any]] = {"side": "both"}
 
 
-class stat_histinterval(stat_slabinterval):  # noqa: N801
+class stat_histinterval(stat_slabinterval):
     """Histogram above point and intervals; `breaks` as in `numpy.histogram`. Options of `stat_slabinterval`."""
 
     OPTIONS: ClassVar[dict[str, Any]] = {"density": "histogram"}
 
 
-class stat_ccdfinterval(stat_slabinterval):  # noqa: N801
+class stat_ccdfinterval(stat_slabinterval):
     """Bar whose thickness is the probability of a larger value, with point and intervals inside.
 
     The bar goes on to the ends of the axis. Options of `stat_slabinterval`.
@@ -265,7 +265,7 @@ class stat_ccdfinterval(stat_slabinterval):  # noqa: N801
     }  # fmt: skip
 
 
-class stat_slab(stat_slabinterval):  # noqa: N801
+class stat_slab(stat_slabinterval):
     """Slab alone; `color` is its outline, none by default. Options of `stat_slabinterval`.
 
     Examples
@@ -280,7 +280,7 @@ class stat_slab(stat_slabinterval):  # noqa: N801
     DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {**stat_slabinterval.DEFAULT_PARAMS, "geom": geom_slab}
 
 
-class stat_pointinterval(stat_slabinterval):  # noqa: N801
+class stat_pointinterval(stat_slabinterval):
     """Point and intervals, no slab. Options of `stat_slabinterval` but for those of slabs."""
 
     DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {
@@ -288,7 +288,7 @@ class stat_pointinterval(stat_slabinterval):  # noqa: N801
     }  # fmt: skip
 
 
-class stat_interval(stat_slabinterval):  # noqa: N801
+class stat_interval(stat_slabinterval):
     """Thick intervals, 50 %, 80 % and 95 %, told apart by colour. Options of `stat_pointinterval`."""
 
     DEFAULT_PARAMS: ClassVar[dict[str, Any]] = {
@@ -303,7 +303,7 @@ class stat_interval(stat_slabinterval):  # noqa: N801
         return super().setup_data(data)
 
 
-class stat_dotsinterval(stat_slabinterval):  # noqa: N801
+class stat_dotsinterval(stat_slabinterval):
     """A dot per value, or per quantile, above point and intervals; dots are as large as the panel allows.
 
     Options of `stat_slabinterval` but for those of outlines, and `quantiles` : number of dots, each standing for the

@@ -6,7 +6,7 @@ from plotnine.themes import theme, theme_light
 from plotnine.themes.elements import element_blank, element_line, element_rect, element_text
 
 
-class theme_ggdist(theme_light):  # noqa: N801
+class theme_ggdist(theme_light):
     """White panels without grid and border, grey axes, titles of facets in plain text on the left.
 
     Parameters

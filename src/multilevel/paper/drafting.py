@@ -90,9 +90,7 @@ def _groups(fit: Fit, sheet: Sheet, scene: Scene) -> Iterator[Group]:
 def _drawn_term(term: GroupTerm) -> tuple[list[Node], list[Node], list[tuple[Node, Node]]]:
     """Effects, the parameters they are drawn from, and the arrows between them."""
     if len(term.effects) > MANY:
-        first, last = (GREEK.get(term.effects[i].letter, "u") for i in (0, -1))
-        below = ",".join(filter(None, (numbered(term.effects[-1]), short(term.group))))
-        effect = Node(f"{first}, …, {last}", below, "parameter")
+        effect = _many(term)
         part = term.effects[0].part
         below = ",".join(filter(None, (part, short(term.group))))
         sources = [Node("Σ" if term.corr is not None else "σ", below, "parameter")]
@@ -116,6 +114,16 @@ def _drawn_term(term: GroupTerm) -> tuple[list[Node], list[Node], list[tuple[Nod
     if joint is not None:
         parameters.insert(sum(e.mean is not None for e in term.effects[: len(effects) // 2]), joint)
     return effects, parameters, arrows
+
+
+def _many(term: GroupTerm) -> Node:
+    """One node for all effects of a term: γ with its first and last number, or the first and the last letter."""
+    first, last = term.effects[0], term.effects[-1]
+    letters = [GREEK.get(e.letter, "u") for e in (first, last)]
+    alike = first.letter == last.letter
+    index = f"{numbered(first)}…{last.index}" if alike else numbered(last)
+    below = ",".join(filter(None, (index, short(term.group))))
+    return Node(letters[0] if alike else ", …, ".join(letters), below, "parameter")
 
 
 def _factor_codes(fit: Fit, text: str) -> Codes:

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from ..lettering import display_width
 from ..models.estimate import Fit
+from .covariances import Covariances, Line, index_of
 from .expressions import expression
 from .ink import Ink, Latex, Plain
 from .mathml import Mathml, typeset
 from .response import counted, inflated, linked, response_line
-from .sheet import Coefficient, GroupEffect, GroupTerm, LinearPredictor, Part, Sheet
+from .sheet import Coefficient, GroupTerm, LinearPredictor, Part, Sheet
 
 TERMS_PER_LINE = 4
 WIDTH = 66  # columns that a sum takes in plain text before it is broken
 PAGE = 80  # columns of a terminal
 MARGIN = 16  # left sides wider than this stick out
-
-
-class Line(NamedTuple):
-    """`left relation right`, the right side's continuation, and what is said behind it."""
-
-    left: str
-    relation: str
-    right: tuple[str, ...]
-    aside: str = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -152,8 +143,11 @@ class _Scribe:
                 lines.append(Line(linked(self.link, mean, ink), "=", summands))
         lines += [line for coefficient in sheet.mean.fixed for line in self.reference(coefficient)]
         lines += [line for part in sheet.parts for line in self.part(part)]
-        for term in (term for linear in sheet.linear for term in linear.terms):
-            lines += self.distribution(term)
+        terms = [term for linear in sheet.linear for term in linear.terms]
+        covariances = Covariances(ink, self.numbers, sum(term.corr is not None for term in terms) > 1)
+        for term in terms:
+            means = ["0" if e.mean is None else self.fixed(e.mean) for e in term.effects]
+            lines += covariances.distribution(term, means)
         return lines
 
     def response(self) -> tuple[str, str]:
@@ -184,10 +178,10 @@ class _Scribe:
         made = []
         for coefficient, recipe in linear.columns():
             varying = [
-                ink.symbol(effect.letter, _index(effect, ink), ink.group_of_row(term.group))
+                ink.symbol(effect.letter, index_of(effect, ink), ink.group_of_row(term.group))
                 for term in linear.terms
                 for effect in term.effects
-                if effect.recipe == recipe and not (coefficient and coefficient.levels_of)
+                if not term.levels_of and effect.recipe == recipe and not (coefficient and coefficient.levels_of)
             ]
             carried = recipe in linear.carried and not (coefficient and coefficient.levels_of)
             own = [] if coefficient is None or carried else [self.of_row(coefficient)]
@@ -197,8 +191,16 @@ class _Scribe:
             together = " + ".join(own + varying)
             together = f"({together})" if len(own + varying) > 1 else together
             made.append(ink.applied(together, linear.predictors.column(recipe, ink)))
+        made += [self.by_level(term, linear) for term in linear.terms if term.levels_of]
         made += [expression(offset.node, ink) for offset in linear.offsets]
         return made or ["0"]
+
+    def by_level(self, term: GroupTerm, linear: LinearPredictor) -> str:
+        """The effect of row n, of its level of a factor and of its group."""
+        first, ink = term.effects[0], self.ink
+        level = ink.group_of_row(linear.predictors.bare(term.levels_of))
+        below = ",".join(filter(None, (first.part and ink.name(first.part), level)))
+        return ink.symbol(first.letter, "", ",".join((below, ink.group_of_row(term.group))))
 
     def sum_of(self, linear: LinearPredictor) -> tuple[str, ...]:
         """The sum, on as many lines as it takes."""
@@ -208,14 +210,14 @@ class _Scribe:
     def fixed(self, c: Coefficient) -> str:
         """A coefficient: its symbol, or its estimate."""
         ink = self.ink
-        return ink.number(c.estimate) if self.numbers else ink.symbol(c.letter, _index(c, ink))
+        return ink.number(c.estimate) if self.numbers else ink.symbol(c.letter, index_of(c, ink))
 
     def of_row(self, c: Coefficient) -> str:
         """The same in the equation of row n, with the level of that row if there is one for each level."""
         if not c.levels_of:
             return self.fixed(c)
         (predictors,) = (linear.predictors for linear in self.sheet.linear if linear.part == c.part)
-        return self.ink.symbol(c.letter, _index(c, self.ink), self.ink.group_of_row(predictors.bare(c.levels_of)))
+        return self.ink.symbol(c.letter, index_of(c, self.ink), self.ink.group_of_row(predictors.bare(c.levels_of)))
 
     def value(self, letter: str, index: str, number: float) -> str:
         """A parameter as symbol or as number."""
@@ -233,76 +235,7 @@ class _Scribe:
         if not c.reference:
             return []
         ink = self.ink
-        return [Line(ink.symbol(c.letter, _index(c, ink), ink.level(c.reference)), "=", ("0",))]
-
-    # ---- groups -----------------------------------------------------------------------------------------------------
-
-    def distribution(self, term: GroupTerm) -> list[Line]:
-        """How the effects of one random term are distributed."""
-        ink = self.ink
-        group = ink.name(term.group)
-        symbols = [ink.symbol(e.letter, _index(e, ink), group) for e in term.effects]
-        means = ["0" if e.mean is None else self.fixed(e.mean) for e in term.effects]
-        sds = [self.sd(e) for e in term.effects]
-        aside = ink.aside(group, term.n_levels)
-        if term.corr is None or len(symbols) == 1:
-            asides = [aside, *[""] * (len(symbols) - 1)]
-            return [
-                Line(symbol, "~", (ink.distribution("N", (mean, sd)),), more)
-                for symbol, mean, sd, more in zip(symbols, means, sds, asides, strict=True)
-            ]
-        covariance = ink.symbol("Sigma", _label(term, ink), group)
-        drawn = ink.distribution("N", (ink.vector(means), covariance))
-        return [Line(ink.vector(symbols), "~", (drawn,), aside), *self.covariance(term, covariance, sds)]
-
-    def sd(self, effect: GroupEffect) -> str:
-        """A standard deviation: sigma with the symbol of what varies below."""
-        if self.numbers:
-            return self.ink.number(effect.sd)
-        return self.ink.symbol("sigma", self.ink.symbol(effect.letter, _index(effect, self.ink)))
-
-    def covariance(self, term: GroupTerm, symbol: str, sds: list[str]) -> list[Line]:
-        """The covariance matrix, entry by entry if it is small, else as standard deviations and correlations."""
-        assert term.corr is not None
-        ink, k = self.ink, len(sds)
-        rho = [[self.correlation(term, *sorted((i, j))) if i != j else "1" for j in range(k)] for i in range(k)]
-        if k <= ink.largest_matrix:
-            entries = [
-                [
-                    ink.power(sds[i], "2") if i == j else ink.product([rho[i][j], sds[min(i, j)], sds[max(i, j)]])
-                    for j in range(k)
-                ]
-                for i in range(k)
-            ]
-            return [Line(symbol, "=", (ink.matrix(entries),))]
-        S, R = (ink.symbol(letter, _label(term, ink), ink.name(term.group)) for letter in "SR")
-        diagonal = ink.function("diag", sds)
-        return [
-            Line(symbol, "=", (f"{S} {R} {S}",)),
-            Line(S, "=", (diagonal,)),
-            Line(R, "=", (ink.matrix(rho),)),
-        ]
-
-    def correlation(self, term: GroupTerm, i: int, j: int) -> str:
-        """A correlation: rho, numbered if there are several."""
-        assert term.corr is not None
-        if self.numbers:
-            return self.ink.number(round(float(term.corr[i, j]), 3))
-        several = sum(other.corr is not None for linear in self.sheet.linear for other in linear.terms) > 1
-        index = f"{i + 1}{j + 1}" if len(term.effects) > 2 else ""
-        index = ",".join(filter(None, (_label(term, self.ink), index)))
-        return self.ink.symbol("rho", index, self.ink.name(term.group) if several else "")
-
-
-def _index(of: Coefficient | GroupEffect, ink: Ink) -> str:
-    """What stands below a coefficient or effect: the part it belongs to if not the mean, and its number."""
-    return ",".join(filter(None, (of.part and ink.name(of.part), of.index)))
-
-
-def _label(term: GroupTerm, ink: Ink) -> str:
-    """What tells a covariance from others: the part it belongs to if not the mean, and its number on its factor."""
-    part = term.effects[0].part
-    return ",".join(filter(None, (part and ink.name(part), term.label)))
+        return [Line(ink.symbol(c.letter, index_of(c, ink), ink.level(c.reference)), "=", ("0",))]
 
 
 def _broken(summands: list[str], widths: list[int]) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ class Ink(Protocol):
     """One hand: LaTeX or plain text. A covariance of more effects than `largest_matrix` is not written out."""
 
     largest_matrix: int
+    dots: str  # between the first and the last entry of a vector
 
     def symbol(self, letter: str, index: str = "", group: str = "") -> str:
         """A Greek letter with its index and with the group it belongs to, both ready."""
@@ -78,6 +79,9 @@ class Ink(Protocol):
     def aside(self, symbol: str, count: int) -> str:
         """What stands behind a line: `symbol = 1, ..., count`."""
 
+    def where(self, condition: str) -> str:
+        """A condition behind a line."""
+
     def over_root(self, top: str, bottom: str) -> str:
         """top / sqrt(bottom)."""
 
@@ -93,6 +97,7 @@ class Latex:
     """
 
     largest_matrix = 3
+    dots = r"\vdots"
 
     def symbol(self, letter: str, index: str = "", group: str = "") -> str:
         """See `Ink`."""
@@ -168,7 +173,11 @@ class Latex:
 
     def aside(self, symbol: str, count: int) -> str:
         """See `Ink`."""
-        return rf",\quad {symbol} = 1, \dots, {count}"
+        return self.where(rf"{symbol} = 1, \dots, {count}")
+
+    def where(self, condition: str) -> str:
+        """See `Ink`."""
+        return rf",\quad {condition}"
 
     def over_root(self, top: str, bottom: str) -> str:
         """See `Ink`."""
@@ -187,6 +196,7 @@ class Plain:
     """
 
     largest_matrix = 2
+    dots = "..."
 
     def symbol(self, letter: str, index: str = "", group: str = "") -> str:
         """See `Ink`."""
@@ -252,7 +262,11 @@ class Plain:
 
     def aside(self, symbol: str, count: int) -> str:
         """See `Ink`."""
-        return f",  {symbol} = 1, ..., {count}"
+        return self.where(f"{symbol} = 1, ..., {count}")
+
+    def where(self, condition: str) -> str:
+        """See `Ink`."""
+        return f",  {condition}"
 
     def over_root(self, top: str, bottom: str) -> str:
         """See `Ink`."""

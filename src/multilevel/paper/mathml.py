@@ -23,6 +23,7 @@ class Mathml:
     """
 
     largest_matrix = 3
+    dots = "<mo>⋮</mo>"
 
     def symbol(self, letter: str, index: str = "", group: str = "") -> str:
         """See `Ink`."""
@@ -95,7 +96,11 @@ class Mathml:
 
     def aside(self, symbol: str, count: int) -> str:
         """See `Ink`."""
-        return f',<mspace width="1em"></mspace>{symbol} = 1, ..., {count}'
+        return self.where(f"{symbol} = 1, ..., {count}")
+
+    def where(self, condition: str) -> str:
+        """See `Ink`."""
+        return f',<mspace width="1em"></mspace>{condition}'
 
     def over_root(self, top: str, bottom: str) -> str:
         """See `Ink`."""

@@ -17,6 +17,7 @@ from ..effects import varcorr
 from ..families import Family
 from ..formula import Matrices
 from ..formula.planning import Recipe
+from ..formula.structures import Structure, covariance
 from ..formula.terms import Terms
 from ..formula.variables import Variable
 from ..labelled import Floats
@@ -61,13 +62,20 @@ class GroupEffect:
 
 @dataclass(frozen=True, slots=True)
 class GroupTerm:
-    """The effects of one random term; `corr` (k, k) where they are correlated, else None."""
+    """The effects of one random term; `corr` (k, k) where they are correlated, else None.
+
+    `places` (k,) are coordinates of `ou`. `levels_of` is the factor if the effects are those of its levels, too many
+    to be written one by one; else empty.
+    """
 
     group: str
     n_levels: int
     effects: tuple[GroupEffect, ...]
     corr: Floats | None
     label: str  # tells the covariances of several terms on one factor apart, else empty
+    structure: Structure
+    places: list[float]
+    levels_of: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,8 @@ class LinearPredictor:
         """Everything that is multiplied by coefficients, in the order of the formula; None: only varying ones."""
         fixed: list[tuple[Coefficient | None, Recipe]] = [(c, c.recipe) for c in self.fixed]
         known = {c.recipe for c in self.fixed if not c.levels_of}
-        more = dict.fromkeys(e.recipe for term in self.terms for e in term.effects if e.recipe not in known)
+        alone = (e for term in self.terms if not term.levels_of for e in term.effects)
+        more = dict.fromkeys(e.recipe for e in alone if e.recipe not in known)
         intercepts: list[tuple[Coefficient | None, Recipe]] = [(None, recipe) for recipe in more if not recipe]
         return [*intercepts, *fixed, *((None, recipe) for recipe in more if recipe)]
 
@@ -281,4 +290,16 @@ def _terms(fit: Fit, order: list[int], fixed: tuple[Coefficient, ...], of: str) 
         deviations += bool(own)
         corr = None if term.corr is None else np.where(np.isnan(term.corr), 0.0, term.corr)
         label = str(sum(fit.design.random[s].group == part.group for s in order[: order.index(t) + 1]))
-        yield GroupTerm(part.group, part.n_levels, tuple(effects), corr, label if groups.count(part.group) > 1 else "")
+        places = covariance(part.structure, part.names)
+        yield GroupTerm(
+            part.group, part.n_levels, tuple(effects), corr, label if groups.count(part.group) > 1 else "",
+            part.structure, places if isinstance(places, list) else [], _levels_of(effects),
+        )  # fmt: skip
+
+
+def _levels_of(effects: list[GroupEffect]) -> str:
+    """The one factor of whose levels these are the effects, if there are many."""
+    pieces = {piece[:2] for e in effects for piece in e.recipe}
+    alike = len(pieces) == 1 and all(len(e.recipe) == 1 and e.mean is None for e in effects)
+    text, coding = pieces.pop() if alike else ("", "")
+    return text if coding == "=" and len(effects) > FEW else ""

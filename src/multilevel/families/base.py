@@ -207,7 +207,7 @@ def ylogy(y: Floats, ratio: Floats) -> Floats:
     """y log(ratio), zero where y is zero."""
     from scipy.special import xlogy
 
-    product: Floats = xlogy(y, ratio)
+    product: Floats = xlogy(y, np.where(y == 0, 1.0, ratio))
     return product
 
 

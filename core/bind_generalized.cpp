@@ -201,12 +201,13 @@ void bind_generalized(nb::module_& m) {
       .def_prop_ro("vcov_joint", matrix(&GeneralizedSolution::vcov_joint), nb::rv_policy::move)
       .def_prop_ro("eta", vector(&GeneralizedSolution::eta), nb::rv_policy::move)
       .def_prop_ro("path", vector(&GeneralizedSolution::path), nb::rv_policy::move)
-      .def_prop_ro("smallest", vector(&GeneralizedSolution::smallest), nb::rv_policy::move)
+      .def_ro("smallest", &GeneralizedSolution::smallest)
       .def_prop_ro("modes", [](const GeneralizedSolution& s) {
         nb::list out;
         for (const Vec& b : s.modes) out.append(array(b));
         return out;
       })
+      .def_ro("fixed_range", &GeneralizedSolution::fixed_range)
       .def_ro("criterion", &GeneralizedSolution::criterion)
       .def_ro("conditional_deviance", &GeneralizedSolution::conditional_deviance)
       .def_ro("conditional_log_likelihood", &GeneralizedSolution::conditional_log_likelihood)

@@ -275,7 +275,7 @@ void bind_linear(nb::module_& m) {
       .def_prop_ro("hessian", [](const Solution& s) { return array(s.hessian); }, nb::rv_policy::move)
       .def_prop_ro("across", [](const Solution& s) { return array(s.across); }, nb::rv_policy::move)
       .def_prop_ro("path", [](const Solution& s) { return array(s.path); }, nb::rv_policy::move)
-      .def_prop_ro("smallest", [](const Solution& s) { return array(s.smallest); }, nb::rv_policy::move)
+      .def_ro("smallest", &Solution::smallest)
       .def_prop_ro("modes", [](const Solution& s) {
         nb::list out;
         for (const Vec& b : s.modes) out.append(array(b));

@@ -189,6 +189,8 @@ void GeneralizedMixed::report_slopes(const Parameters& q, const Vec& theta, cons
   out.gradient = times(transpose(J), g);
   out.hessian = transpose(J) * natural * J;
   out.vcov = beta_map_ * covariance(wide, m, p) * transpose(beta_map_);
+  out.vcov_joint = out.vcov;
+  if (n_shape() == 0) return;
   out.vcov_shape = covariance(wide, m + p, n_shape());
   if (shape_map_.rows) out.vcov_shape = shape_map_ * out.vcov_shape * transpose(shape_map_);
   Mat both = Mat::identity(p + n_shape());
@@ -226,6 +228,11 @@ GeneralizedSolution GeneralizedMixed::report(const Vec& theta, const Vec& beta, 
     out.eta[i] = laplace_->eta()[o.place(i)];
     out.conditional_deviance += laplace_->family().deviance(rows_.y[i], rows_.w ? rows_.w[i] : 1.0, out.eta[i]);
   }
+  Vec fixed = o.offset;
+  o.add_fixed(beta, fixed);
+  out.fixed_range = {HUGE_VAL, -HUGE_VAL};
+  for (std::int64_t r = 0; r < o.n; r += o.views)
+    out.fixed_range = {std::min(out.fixed_range.first, fixed[r]), std::max(out.fixed_range.second, fixed[r])};
   out.boundary_slope = cov_.boundary(cov_.inner_lambda(theta), theta, at.D, out.smallest);
   Mat L = at.Q;
   if (p && L.rows == p && cholesky(L)) out.vcov_rx = beta_map_ * inverse_spd(L) * transpose(beta_map_);

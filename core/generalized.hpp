@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "parameters.hpp"
@@ -17,6 +18,7 @@ struct GeneralizedSolution {
   Mat vcov_joint;          // of beta and shape together
   std::vector<Vec> modes;  // per term, levels x k row-major
   Vec eta;                 // of the user's rows
+  std::pair<double, double> fixed_range;  // lowest and highest linear predictor without the random effects
   double conditional_deviance = 0.0, conditional_log_likelihood = 0.0, logdet = 0.0, penalty = 0.0;
   int evaluations = 0, pirls_iterations = 0;
   bool converged = false;

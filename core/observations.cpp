@@ -148,13 +148,66 @@ void set_response(Observations& o, const Rows& rows, const Column& y, const Like
   for (std::int64_t r = 0; r < o.n; ++r) o.y[r] = o.weight[r] > 0.0 ? std::min(o.y[r] / o.weight[r], family.family() == Family::binomial ? 1.0 : HUGE_VAL) : 0.0;
 }
 
-void Observations::add_fixed(const Vec& beta, Vec& eta) const {
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double* x = X.data() + i * p;
+namespace {
+
+// Calls f<P>() with the number of columns known to the compiler, P = p, so that a row's sums stay in registers; P = 0: many.
+template <class F>
+void for_columns(int p, F&& f) {
+  switch (p) {
+    case 1: return f.template operator()<1>();
+    case 2: return f.template operator()<2>();
+    case 3: return f.template operator()<3>();
+    case 4: return f.template operator()<4>();
+    case 5: return f.template operator()<5>();
+    case 6: return f.template operator()<6>();
+    case 7: return f.template operator()<7>();
+    case 8: return f.template operator()<8>();
+    default: return f.template operator()<0>();
+  }
+}
+
+template <int P>
+void fixed_part(int many, const Observations& o, const double* beta, double* eta) {
+  const int p = P ? P : many;
+  const double* x = o.X.data();
+  for (std::int64_t i = 0; i < o.n; ++i, x += p) {
     double s = 0.0;
     for (int j = 0; j < p; ++j) s += x[j] * beta[j];
     eta[i] += s;
   }
+}
+
+// sums (p) = X'v
+template <int P>
+void column_sums(int many, const Observations& o, const double* v, double* sums) {
+  const int p = P ? P : many;
+  double own[P ? P : 1] = {};
+  double* s = P ? own : sums;
+  const double* x = o.X.data();
+  for (std::int64_t i = 0; i < o.n; ++i, x += p)
+    for (int j = 0; j < p; ++j) s[j] += x[j] * v[i];
+  if constexpr (P > 0) std::copy_n(own, P, sums);
+}
+
+// sums (p x p), the lower triangle row by row = X'WX
+template <int P>
+void column_squares(int many, const Observations& o, const double* w, double* sums) {
+  const int p = P ? P : many;
+  double own[P ? P * P : 1] = {};
+  double* s = P ? own : sums;
+  const double* x = o.X.data();
+  for (std::int64_t i = 0; i < o.n; ++i, x += p)
+    for (int a = 0; a < p; ++a) {
+      const double v = w[i] * x[a];
+      for (int b = 0; b <= a; ++b) s[a * p + b] += v * x[b];
+    }
+  if constexpr (P > 0) std::copy_n(own, P * P, sums);
+}
+
+}  // namespace
+
+void Observations::add_fixed(const Vec& beta, Vec& eta) const {
+  for_columns(p, [&]<int P>() { fixed_part<P>(p, *this, beta.data(), eta.data()); });
 }
 
 void Observations::add_random(const Vec& b, Vec& eta) const {
@@ -219,8 +272,7 @@ void Observations::random_sums(const Vec& x, Vec& out) const {
 
 Vec Observations::fixed_sums(const Vec& x) const {
   Vec out(p, 0.0);
-  for (std::int64_t i = 0; i < n; ++i)
-    for (int j = 0; j < p; ++j) out[j] += X[i * p + j] * x[i];
+  for_columns(p, [&]<int P>() { column_sums<P>(p, *this, x.data(), out.data()); });
   return out;
 }
 
@@ -241,13 +293,7 @@ void Observations::weighted_border(const Vec& w, int width, Vec& border) const {
 Mat Observations::weighted_squares(const Vec& w) const {
   Mat A(p, p);
   Vec sums(static_cast<std::size_t>(p) * p, 0.0);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double* x = X.data() + i * p;
-    for (int a = 0; a < p; ++a) {
-      const double v = w[i] * x[a];
-      for (int b = 0; b <= a; ++b) sums[static_cast<std::size_t>(a) * p + b] += v * x[b];
-    }
-  }
+  for_columns(p, [&]<int P>() { column_squares<P>(p, *this, w.data(), sums.data()); });
   for (int a = 0; a < p; ++a)
     for (int b = 0; b <= a; ++b) A(a, b) = A(b, a) = sums[static_cast<std::size_t>(a) * p + b];
   return A;

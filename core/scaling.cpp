@@ -31,17 +31,18 @@ Mat gram(const std::vector<Column>& cols, const Coordinates& map, const Column* 
          const double* w, std::int64_t n) {
   const int p = map.out(), width = p + (extra ? 1 : 0);
   Mat G(width, width);
-  Vec rows(static_cast<std::size_t>(kChunk) * std::max(p, 1)), block(static_cast<std::size_t>(kChunk) * width);
-  for (std::int64_t start = 0; start < n; start += kChunk) {
-    const int len = static_cast<int>(std::min<std::int64_t>(kChunk, n - start));
+  const int chunk = static_cast<int>(std::min<std::int64_t>(kChunk, n));
+  Vec rows(static_cast<std::size_t>(chunk) * std::max(p, 1)), block(static_cast<std::size_t>(chunk) * width);
+  for (std::int64_t start = 0; start < n; start += chunk) {
+    const int len = static_cast<int>(std::min<std::int64_t>(chunk, n - start));
     transform_rows(cols, map, start, len, rows.data());
     for (int i = 0; i < len; ++i) {
       const double root = std::sqrt(weight(w, start + i));
-      for (int j = 0; j < p; ++j) block[static_cast<std::size_t>(j) * kChunk + i] = root * rows[static_cast<std::size_t>(i) * p + j];
-      if (extra) block[static_cast<std::size_t>(p) * kChunk + i] = root * ((*extra)[start + i] - extra_center);
+      for (int j = 0; j < p; ++j) block[static_cast<std::size_t>(j) * chunk + i] = root * rows[static_cast<std::size_t>(i) * p + j];
+      if (extra) block[static_cast<std::size_t>(p) * chunk + i] = root * ((*extra)[start + i] - extra_center);
     }
     Mat part(width, width);
-    gemm(true, false, width, width, len, 1.0, block.data(), kChunk, block.data(), kChunk, 0.0, part.a.data(), width);
+    gemm(true, false, width, width, len, 1.0, block.data(), chunk, block.data(), chunk, 0.0, part.a.data(), width);
     for (std::size_t k = 0; k < G.a.size(); ++k) G.a[k] += part.a[k];
   }
   return G;

@@ -68,7 +68,7 @@ class Solution:
     @property
     def boundary_slope(self) -> float: ...  # >= 0 at a minimum on the boundary, inf inside
     @property
-    def smallest(self) -> Floats: ...  # per term: smallest singular value of Lambda, scale-free
+    def smallest(self) -> list[float]: ...  # per term: smallest singular value of Lambda, scale-free
     @property
     def path(self) -> Floats: ...  # criterion at each accepted step
 
@@ -204,6 +204,8 @@ class GeneralizedSolution:
     @property
     def eta(self) -> Floats: ...  # (n,) linear predictor at the modes, offset included
     @property
+    def fixed_range(self) -> tuple[float, float]: ...  # lowest and highest linear predictor without random effects
+    @property
     def conditional_deviance(self) -> float: ...  # at the modes; NaN where the family has none
     @property
     def conditional_log_likelihood(self) -> float: ...  # at the modes
@@ -224,7 +226,7 @@ class GeneralizedSolution:
     @property
     def boundary_slope(self) -> float: ...  # >= 0 at a minimum on the boundary, inf inside
     @property
-    def smallest(self) -> Floats: ...  # per term: smallest singular value of Lambda, scale-free
+    def smallest(self) -> list[float]: ...  # per term: smallest singular value of Lambda, scale-free
     @property
     def path(self) -> Floats: ...  # d at each accepted step
 

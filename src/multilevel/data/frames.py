@@ -22,6 +22,7 @@ from .values import (
     whole_numbers_with_missing,
 )
 
+CHEAP = 1 << 14  # bytes that are copied sooner than lent
 HELD = 4  # so many columns of a frame are kept for one of them rather than copied
 SHORT = 2000  # rows below which Python's own set and dict beat the fixed cost of a library's hash table
 
@@ -63,7 +64,9 @@ def _pandas_numbers(series: Any) -> np.ndarray:
     """The values (n,). pandas copies on write: what it gives out to be read it changes only in a copy, as long as there
     is a series that shares it. Such a series keeps all columns of its block alive: of wide frames none is held."""
     values: np.ndarray = series.to_numpy()
-    if values.dtype != np.float64 or values.flags.writeable or not values.flags.c_contiguous:
+    if values.nbytes < CHEAP or values.dtype != np.float64:
+        return values
+    if values.flags.writeable or not values.flags.c_contiguous:
         return values
     block = values
     while isinstance(block.base, np.ndarray):

@@ -200,13 +200,15 @@ def at(shape: Floats, k: int) -> Floats:
 
 def whole(values: Floats, tolerance: float = 1e-3) -> Flags:
     """Where values are whole numbers, up to what rounded proportions allow."""
-    return np.abs(values - np.round(values)) <= tolerance * np.maximum(1.0, np.abs(values))
+    return np.abs(values - np.rint(values)) <= tolerance * np.maximum(1.0, np.abs(values))
 
 
 def ylogy(y: Floats, ratio: Floats) -> Floats:
     """y log(ratio), zero where y is zero."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(y == 0, 0.0, y * np.log(ratio))
+    from scipy.special import xlogy
+
+    product: Floats = xlogy(y, np.where(y == 0, 1.0, ratio))
+    return product
 
 
 def described(family: Family) -> dict[str, Any]:

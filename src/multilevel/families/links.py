@@ -86,7 +86,7 @@ class Probability(Link):
     __slots__ = ()
 
     def inverse(self, eta: Floats) -> Floats:
-        return np.clip(self._distribution(eta), EPSILON, 1 - EPSILON)
+        return np.minimum(np.maximum(self._distribution(eta), EPSILON), 1 - EPSILON)
 
     def derivative(self, eta: Floats) -> Floats:
         return np.maximum(self._density(eta), EPSILON)

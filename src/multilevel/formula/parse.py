@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple, NoReturn, TypeAlias
 
 from multilevel.errors import FormulaError
@@ -258,6 +259,7 @@ class Parser:
         fail(self.source, token.at, f"{wanted} was expected{after}; found {token.text!r}")
 
 
+@lru_cache(maxsize=4096)
 def deparse(node: Node) -> str:
     """R's spelling of an expression: the text that names variables, terms and coefficients."""
     match node:

@@ -181,8 +181,7 @@ def estimate_of(solution: Solution, sums: Sums, *, reml: bool) -> Estimate:
         solution.evaluations,
         core.engine,
     )
-    smallest = tuple(solution.smallest.tolist())
     return Estimate(
-        theta, beta, unscaled, solution.sigma, solution.criterion, solution.r2, modes, smallest, len(sums.y), reml,
-        certificate, residual=sums.residual,
+        theta, beta, unscaled, solution.sigma, solution.criterion, solution.r2, modes, tuple(solution.smallest),
+        len(sums.y), reml, certificate, residual=sums.residual,
     )  # fmt: skip

@@ -236,7 +236,7 @@ def _proportions(design: Design, rows: Matrices, family: Family) -> tuple[Floats
             f"the response {text} counts successes and failures, which needs a binomial family; found {family.name}"
         )
     assert rows.y is not None
-    wrong = ~((rows.y >= 0) & (np.abs(rows.y - np.round(rows.y)) <= 1e-9))
+    wrong = ~((rows.y >= 0) & (np.abs(rows.y - np.rint(rows.y)) <= 1e-9))
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise DataError(

@@ -28,7 +28,7 @@ from .inputs import Missing, Weights, read_inputs
 from .likelihood import Curvature, Likelihood
 from .part_fits import PartFit, Posterior, n_entries, part_estimates, part_fits
 from .requested import check_groups, check_parts, check_request
-from .separation import separated, suspected
+from .separation import near_limit, separated, suspected
 from .shape_models import PARTS, ShapeModels, learned_models, learned_rows, parsed_part
 from .whole import check_whole, fit_whole
 
@@ -203,7 +203,7 @@ def estimated(likelihood: Likelihood, start: Floats | None = None) -> Generalize
         s.converged, s.decrement, s.lowest_curvature, s.boundary_slope, s.evaluations, whole.engine
     )  # fmt: skip
     return replace(
-        estimate, criterion=s.criterion, unscaled_vcov=whole.vcov, n_shape=0, smallest=tuple(s.smallest.tolist()),
+        estimate, criterion=s.criterion, unscaled_vcov=whole.vcov, n_shape=0, smallest=tuple(s.smallest),
         certificate=certificate, residual=False, hessian=hessian, vcov_rx=s.sigma**2 * s.unscaled_vcov,
     )  # fmt: skip
 
@@ -226,13 +226,13 @@ def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> Genera
         solution.evaluations,
         core.engine,
     )
-    own, smallest, vcov_shape = len(rows.random), solution.smallest.tolist(), _sized(solution.vcov_shape, core.n_shape)
+    own, smallest, vcov_shape = len(rows.random), solution.smallest, _sized(solution.vcov_shape, core.n_shape)
     estimate = GeneralizedMixedEstimate(
         theta=theta, beta=beta, unscaled_vcov=vcov, sigma=1.0, criterion=solution.criterion,
         r2=solution.penalty - 2 * solution.conditional_log_likelihood, modes=modes[:own],
         smallest=tuple(smallest[:own]), n=rows.n, reml=False, certificate=certificate,
-        shape=shape, n_shape=core.n_shape - int(np.isfinite(likelihood.family.given_shape()).sum()),
-        separation=_separation(likelihood, beta), gradient=solution.gradient, hessian=solution.hessian,
+        shape=shape, n_shape=core.n_shape - sum(likelihood.given),
+        separation=_separation(likelihood, solution), gradient=solution.gradient, hessian=solution.hessian,
         vcov_rx=vcov_rx, parameters=solution.shape, vcov_shape=vcov_shape,
         vcov_joint=_sized(solution.vcov_joint, core.p + core.n_shape), parts={},
     )  # fmt: skip
@@ -280,17 +280,15 @@ def criterion_at(
     return fit.likelihood.core.objective(given[0], given[1], fit.family.parameters(given[2]), fit.n_agq)
 
 
-def _separation(likelihood: Likelihood, beta: Floats) -> tuple[int, ...]:
+def _separation(likelihood: Likelihood, solution: GeneralizedSolution) -> tuple[int, ...]:
     """Coefficients without a finite estimate, looked for when fixed effects alone give means at a limit."""
-    rows, family = likelihood.rows, likelihood.family
-    assert rows.y is not None
-    kept = likelihood.core.kept
-    eta = np.zeros(rows.n) if rows.offset is None else rows.offset.copy()
-    for j, value in zip(kept, beta.tolist(), strict=True):
-        eta += value * rows.X[j]
-    if not kept or not suspected(family, rows.y, family.link.inverse(eta)):
+    rows, family, kept = likelihood.rows, likelihood.family, likelihood.core.kept
+    if not kept or not near_limit(family, solution.fixed_range):
         return ()
-    return separated(family, rows.y, np.column_stack([rows.X[j] for j in kept]))
+    assert rows.y is not None
+    X = np.column_stack([rows.X[j] for j in kept])
+    eta = X @ solution.beta if rows.offset is None else X @ solution.beta + rows.offset
+    return separated(family, rows.y, X) if suspected(family, rows.y, family.link.inverse(eta)) else ()
 
 
 def _no_sums(rows: Matrices) -> NoSums:

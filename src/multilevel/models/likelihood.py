@@ -40,7 +40,7 @@ class Likelihood:
     residual : False for gaussian responses without residuals, see `whole`.
     """
 
-    __slots__ = ("_core", "curvature", "family", "models", "n_agq", "residual", "rows")
+    __slots__ = ("_core", "curvature", "family", "given", "models", "n_agq", "residual", "rows")
 
     def __init__(
         self,
@@ -56,8 +56,9 @@ class Likelihood:
         self.rows = rows
         self.family = family
         self.n_agq = n_agq
-        given = isinstance(family, NegativeBinomial) and family.size is not None
-        self.curvature: Curvature | None = "expected" if curvature is None and given and not models else curvature
+        self.given: list[bool] = np.isfinite(family.given_shape()).tolist()  # which of the shape the family gives
+        as_lme4 = curvature is None and isinstance(family, NegativeBinomial) and any(self.given) and not models
+        self.curvature: Curvature | None = "expected" if as_lme4 else curvature
         self._core: GeneralizedMixed | None = None
 
     @property
@@ -69,13 +70,11 @@ class Likelihood:
 
     def fit(self, start_theta: Floats | None = None) -> GeneralizedSolution:
         """The maximum over theta, beta and what the family does not give of its shape."""
-        given = self.family.given_shape()
-        fixed = np.isfinite(given)
-        if not fixed.any():
+        if not any(self.given):
             return self.core.fit(self.n_agq, start_theta)
         if self.models:
             raise FitError(f"a {self.family.name} family whose shape is given takes no ziformula or dispformula yet")
-        return self.core.fit(self.n_agq, start_theta, None, self._start_shape(given), fixed.tolist())
+        return self.core.fit(self.n_agq, start_theta, None, self._start_shape(), self.given)
 
     def solve(self, theta: Floats, beta: Floats, shape: Floats, *, hessian: bool = False) -> GeneralizedSolution:
         """Everything at given theta (m,), beta (p,) and shape parameters (s,): logarithms or coefficients."""
@@ -83,10 +82,8 @@ class Likelihood:
 
     def shape_of(self, solution: GeneralizedSolution) -> Floats:
         """(s,) the shape on its natural scale; NaN where it has a model."""
-        given = self.family.given_shape()
-        if self.models:
-            return np.where(np.isfinite(given), given, self.models.natural(solution.shape))
-        return np.where(np.isfinite(given), given, self.family.natural(solution.shape))
+        shape = (self.models or self.family).natural(solution.shape)
+        return np.where(self.given, self.family.given_shape(), shape) if any(self.given) else shape
 
     def _given_rows(self) -> GeneralizedMixed:
         places: dict[str, int] = {}
@@ -108,11 +105,11 @@ class Likelihood:
             self.models.columns() if self.models else (), len(inflating), len(dispersing),
         )  # fmt: skip
 
-    def _start_shape(self, given: Floats) -> Floats:
+    def _start_shape(self) -> Floats:
         """(s,) parameters of the given shape; a scale that is not given starts from the spread of the response."""
         assert self.rows.y is not None
         spread = float(self.rows.y.std())
-        return self.family.parameters(np.where(np.isfinite(given), given, spread if spread > 0 else 1.0))
+        return self.family.parameters(np.where(self.given, self.family.given_shape(), spread if spread > 0 else 1.0))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Likelihood, (self.rows, self.family, self.n_agq, self.curvature, self.models, self.residual)

@@ -20,6 +20,13 @@ NOTHING = 1e-7  # a solution of the linear program below this is none
 INVOLVED = 1e-6  # coefficients that take less part than this in what is undetermined do not take part
 
 
+def near_limit(family: Family, predictors: tuple[float, float]) -> bool:
+    """Whether the means at the lowest or the highest linear predictor are numerically at a limit of the family."""
+    means = family.link.inverse(np.array(predictors)).tolist()
+    low, high = family.attained
+    return not (min(means) - low >= EXTREME and high - max(means) >= EXTREME)
+
+
 def suspected(family: Family, y: Floats, mu: Floats) -> bool:
     """Whether some means are numerically at a limit of the family that the response has reached in these rows."""
     low, high = family.attained

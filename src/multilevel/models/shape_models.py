@@ -156,7 +156,8 @@ def learned_rows(
     design, rows = Design.learn(
         formula, inputs.columns, contrasts=contrasts, extra=extra, factor_response=factor_response
     )
-    return design, replace(rows, extra={name: values for name, values in rows.extra.items() if name != PRESENT})
+    rows.extra.pop(PRESENT, None)
+    return design, rows
 
 
 def learned_models(

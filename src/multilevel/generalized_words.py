@@ -103,7 +103,9 @@ def separation_words(fit: GeneralizedFit) -> str:
     if fit.inflation is not None and len(own) < len(fit.estimate.separation):
         named = zip(places(fit, "zi").tolist(), coefficient_names(fit, "zi"), strict=True)
         inflated = [name for j, name in named if j in fit.estimate.separation]
-        rows = "no inflated zeros" if fit.inflation.min() < EXTREME else "nothing but inflated zeros"
+        none, only = fit.inflation.min() < EXTREME, fit.inflation.max() > 1 - EXTREME
+        rows = "no inflated zeros" if none else "nothing but inflated zeros"
+        rows += " or nothing but these" if none and only else ""
         found.append(_separation_clause(inflated, f"some of the rows where {y} has {rows}"))
     return "; ".join(found)
 
@@ -241,7 +243,7 @@ def _separated(fit: GeneralizedFit) -> tuple[str, ...]:
     if not fit.estimate.separation:
         return ()
     return (
-        sentence(separation_words(fit)),
+        f"{separation_words(fit)}.",
         "The likelihood grows without end as these coefficients do; the numbers shown are where the search stopped, "
         "and their standard errors and tests mean nothing. Other coefficients and the fitted values can be trusted.",
         "The options: leave out the predictors that separate, join categories, or collect data where the response is "

@@ -86,6 +86,18 @@ class Generalized {
     }
     return out;
   }
+  OutArray variances(InVector theta, InVector beta, InVector shape, std::vector<InCodes> levels, std::vector<std::vector<InColumn>> Z) {
+    const Vec t = parameters(theta, model_->n_theta(), "theta"), b = parameters(beta, model_->rows().p, "beta"), s = parameters(shape, model_->n_shape(), "shape");
+    const Arrays::Combined c = arrays_.combined(levels, Z);
+    if (t.empty()) throw nb::value_error("variances: a model without random effects");
+    Vec out;
+    {
+      nb::gil_scoped_release release;
+      const std::scoped_lock lock(mutex_);
+      out = model_->variances(t, b, s, c.codes, c.columns, c.n);
+    }
+    return to_numpy(std::move(out), {static_cast<std::size_t>(c.n)});
+  }
   // Many responses on this design: (n, r) column by column, `threads` at a time (0: what the environment allows). With
   // `vcov` each ends with the Hessian, and the covariance of beta comes along.
   nb::dict refit(InMatrix Y, int n_agq, std::optional<InVector> theta, std::optional<InVector> beta, std::optional<InVector> shape, const Fixed& fixed, int threads,
@@ -230,6 +242,7 @@ void bind_generalized(nb::module_& m) {
       .def("solve", &Generalized::solve, "theta"_a, "beta"_a, "shape"_a, "n_agq"_a = 1, "hessian"_a = false)
       .def("objective", &Generalized::objective, "theta"_a, "beta"_a, "shape"_a, "n_agq"_a = 1)
       .def("posterior", &Generalized::posterior, "theta"_a, "beta"_a, "shape"_a)
+      .def("variances", &Generalized::variances, "theta"_a, "beta"_a, "shape"_a, "levels"_a, "Z"_a)
       .def("refit", &Generalized::refit, "Y"_a, "n_agq"_a = 1, "start_theta"_a.none() = nb::none(), "start_beta"_a.none() = nb::none(),
            "start_shape"_a.none() = nb::none(), "fixed_shape"_a = false, "threads"_a = 1, "vcov"_a = false, "scores_at"_a.none() = nb::none())
       .def_prop_ro("kept", &Generalized::kept)

@@ -65,29 +65,14 @@ class Model {
   }
   OutArray variances(InVector at, std::vector<InCodes> levels, std::vector<std::vector<InColumn>> Z) {
     const Vec t = *theta(at);
-    const auto& rows = model_->rows();
-    if (levels.size() != arrays_.n_factors() || Z.size() != rows.terms.size()) throw nb::value_error("levels, Z: one per factor, one per term");
-    const std::size_t n = levels.empty() ? 0 : levels[0].shape(0);
-    std::vector<const std::int32_t*> codes;
-    for (std::size_t f = 0; f < levels.size(); ++f) {
-      if (levels[f].shape(0) != n) throw nb::value_error("levels of different length");
-      for (std::size_t i = 0; i < n; ++i)
-        if (levels[f].data()[i] >= arrays_.levels(f)) throw nb::value_error("levels: a value beyond n_levels - 1");
-      codes.push_back(levels[f].data());
-    }
-    std::vector<std::vector<Column>> columns;
-    for (std::size_t j = 0; j < Z.size(); ++j) {
-      if (static_cast<int>(Z[j].size()) != rows.terms[j].k()) throw nb::value_error("Z: as many columns as the term has");
-      columns.emplace_back();
-      for (const InColumn& z : Z[j]) columns.back().push_back(view(Arrays::check(z, static_cast<std::int64_t>(n))));
-    }
+    const Arrays::Combined c = arrays_.combined(levels, Z);
     Vec out;
     {
       nb::gil_scoped_release release;
       const std::scoped_lock lock(mutex_);
-      out = model_->variances(t, codes, columns, static_cast<std::int64_t>(n));
+      out = model_->variances(t, c.codes, c.columns, c.n);
     }
-    return to_numpy(std::move(out), {n});
+    return to_numpy(std::move(out), {static_cast<std::size_t>(c.n)});
   }
   nb::list contractions(InVector at) {
     const Vec t = *theta(at);

@@ -206,4 +206,23 @@ Response add_up_response(const Rows& rows, const Blocks& blocks, const Column& y
   return r;
 }
 
+Combinations combine(const Rows& rows, const std::vector<const std::int32_t*>& levels, const std::vector<std::vector<Column>>& Z, std::int64_t n) {
+  Combinations c;
+  c.n = n;
+  for (const Factor& f : rows.factors) {
+    const std::int32_t* codes = levels[rows.terms[f.terms[0]].factor];
+    c.level.emplace_back(codes, codes + n);
+    Vec z(static_cast<std::size_t>(n) * f.K, 0.0);
+    for (std::size_t t = 0; t < f.terms.size(); ++t) {
+      const Mat& map = rows.maps[f.terms[t]].full;
+      const std::vector<Column>& columns = Z[f.terms[t]];
+      for (std::int64_t i = 0; i < n; ++i)
+        for (int b = 0; b < map.cols; ++b)
+          for (int a = 0; a < map.rows; ++a) z[i * f.K + f.first[t] + b] += columns[a][i] * map(a, b);
+    }
+    c.z.push_back(std::move(z));
+  }
+  return c;
+}
+
 }  // namespace multilevel

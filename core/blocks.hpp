@@ -73,4 +73,15 @@ struct Response {
 };
 Response add_up_response(const Rows& rows, const Blocks& blocks, const Column& y);
 
+// Combinations z'b of random effects: per factor, in elimination order, each combination's level (-1: none of the known)
+// and its K numbers.
+struct Combinations {
+  std::int64_t n = 0;
+  std::vector<std::vector<std::int32_t>> level;
+  std::vector<Vec> z;  // n x K, row-major
+};
+
+// From levels (n) of each factor as the caller numbers them, and columns (n) of each term.
+Combinations combine(const Rows& rows, const std::vector<const std::int32_t*>& levels, const std::vector<std::vector<Column>>& Z, std::int64_t n);
+
 }  // namespace multilevel

@@ -357,25 +357,10 @@ std::vector<Posterior> LinearMixed::posterior(const Vec& theta) {
 }
 
 Vec LinearMixed::variances(const Vec& theta, const std::vector<const std::int32_t*>& levels, const std::vector<std::vector<Column>>& Z, std::int64_t n) {
-  Combinations c;
-  c.n = n;
-  for (const Factor& f : rows_.factors) {
-    const std::int32_t* codes = levels[rows_.terms[f.terms[0]].factor];
-    c.level.emplace_back(codes, codes + n);
-    Vec z(static_cast<std::size_t>(n) * f.K, 0.0);
-    for (std::size_t t = 0; t < f.terms.size(); ++t) {
-      const Mat& map = rows_.maps[f.terms[t]].full;
-      const std::vector<Column>& columns = Z[f.terms[t]];
-      for (std::int64_t i = 0; i < n; ++i)
-        for (int b = 0; b < map.cols; ++b)
-          for (int a = 0; a < map.rows; ++a) z[i * f.K + f.first[t] + b] += columns[a][i] * map(a, b);
-    }
-    c.z.push_back(std::move(z));
-  }
   Mat cross;
   at_.clear();
   engine_->eliminate(cov_.by_factor(cov_.inner_lambda(theta)), cross);
-  return engine_->variances(c);
+  return engine_->variances(combine(rows_, levels, Z, n));
 }
 
 std::vector<Contraction> LinearMixed::contractions(const Vec& theta) {

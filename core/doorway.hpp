@@ -109,8 +109,29 @@ class Arrays {
     }
     return fs;
   }
-  std::size_t n_factors() const { return factors_.size(); }
-  int levels(std::size_t factor) const { return factors_[factor].second; }
+  // Combinations z'b for levels (n) of each factor and columns (n) of each term, seen and checked
+  struct Combined {
+    std::vector<const std::int32_t*> codes;
+    std::vector<std::vector<Column>> columns;
+    std::int64_t n = 0;
+  };
+  Combined combined(const std::vector<InCodes>& levels, const std::vector<std::vector<InColumn>>& Z) const {
+    if (levels.size() != factors_.size() || Z.size() != terms_.size()) throw nb::value_error("levels, Z: one per factor, one per term");
+    Combined out;
+    out.n = levels.empty() ? 0 : static_cast<std::int64_t>(levels[0].shape(0));
+    for (std::size_t f = 0; f < levels.size(); ++f) {
+      if (static_cast<std::int64_t>(levels[f].shape(0)) != out.n) throw nb::value_error("levels of different length");
+      for (std::int64_t i = 0; i < out.n; ++i)
+        if (levels[f].data()[i] >= factors_[f].second) throw nb::value_error("levels: a value beyond n_levels - 1");
+      out.codes.push_back(levels[f].data());
+    }
+    for (std::size_t j = 0; j < Z.size(); ++j) {
+      if (Z[j].size() != std::get<1>(terms_[j]).size()) throw nb::value_error("Z: as many columns as the term has");
+      out.columns.emplace_back();
+      for (const InColumn& z : Z[j]) out.columns.back().push_back(view(check(z, out.n)));
+    }
+    return out;
+  }
   static const InColumn& check(const InColumn& a, std::int64_t n) {
     if (static_cast<std::int64_t>(a.shape(0)) != n) throw nb::value_error("columns of different length");
     return a;

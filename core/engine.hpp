@@ -50,14 +50,6 @@ struct Moments {
   Vec g;  // sum over levels of z_j'P z_j
 };
 
-// Combinations z'b of random effects: per factor, in elimination order, each combination's level (-1: none of the known)
-// and its K numbers.
-struct Combinations {
-  std::int64_t n = 0;
-  std::vector<std::vector<std::int32_t>> level;
-  std::vector<Vec> z;  // n x K, row-major
-};
-
 class Engine {
  public:
   virtual ~Engine() = default;

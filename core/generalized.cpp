@@ -293,4 +293,10 @@ std::vector<Posterior> GeneralizedMixed::posterior(const Vec& theta, const Vec& 
   return out;
 }
 
+Vec GeneralizedMixed::variances(const Vec& theta, const Vec& beta, const Vec& shape, const std::vector<const std::int32_t*>& levels,
+                                const std::vector<std::vector<Column>>& Z, std::int64_t n) {
+  if (objective(theta, beta, shape, 1) == HUGE_VAL) throw Refused("the likelihood cannot be evaluated at these parameters");
+  return laplace_->variances(combine(rows_, levels, Z, n));
+}
+
 }  // namespace multilevel

@@ -48,6 +48,9 @@ class GeneralizedMixed {
   GeneralizedSolution solve(const Vec& theta, const Vec& beta, const Vec& shape, int n_agq, bool hessian);
   double objective(const Vec& theta, const Vec& beta, const Vec& shape, int n_agq);
   std::vector<Posterior> posterior(const Vec& theta, const Vec& beta, const Vec& shape);  // per term, user's scale
+  // Var(z'b | y) of combinations, given levels (n) of each factor (-1: none) and columns (n) of each term
+  Vec variances(const Vec& theta, const Vec& beta, const Vec& shape, const std::vector<const std::int32_t*>& levels,
+                const std::vector<std::vector<Column>>& Z, std::int64_t n);
   void set_response(const Column& y);
   void check_nodes(int n_agq) const;
 

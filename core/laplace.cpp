@@ -254,13 +254,22 @@ void Laplace::model_hessian(const Slopes& slopes, const Mat& cross, bool beta_in
   out.hessian = std::move(rest);
 }
 
-std::vector<Posterior> Laplace::posterior() {
-  if (!engine_) return {};
+void Laplace::factorise_posterior() {
   engine_->reweigh(*own_, d_.w);
   Mat cross(1, 1);
   engine_->set_border(1, Vec(q_, 0.0), cross);
   engine_->eliminate(lambda_, cross);
+}
+
+std::vector<Posterior> Laplace::posterior() {
+  if (!engine_) return {};
+  factorise_posterior();
   return engine_->posterior();
+}
+
+Vec Laplace::variances(const Combinations& c) {
+  factorise_posterior();
+  return engine_->variances(c);
 }
 
 void Laplace::start_moments(const Vec& beta, const Vec& shape, Vec& excess, Vec& squares) {

@@ -69,7 +69,9 @@ class Laplace {
     std::fill(zeta_.begin(), zeta_.end(), 0.0);
     tangent_ = false;
   }
-  std::vector<Posterior> posterior();                            // per factor, at the last evaluated parameters
+  // At the last evaluated parameters: per factor; of combinations z'b, Var(z'b | y)
+  std::vector<Posterior> posterior();
+  Vec variances(const Combinations& c);
   // Sums that start a fit: per column of each factor, sum of (z'r)^2 - z'Wz and of (z'Wz)^2 over levels, without random effects.
   void start_moments(const Vec& beta, const Vec& shape, Vec& excess, Vec& squares);
 
@@ -96,6 +98,7 @@ class Laplace {
   bool near_the_response();
   bool find_modes(bool beta_inside, Detail last);
   bool factorise(const Vec& w, double* logdet);
+  void factorise_posterior();
   void spread(const Vec& zeta, Vec& b) const;  // b = Psi zeta
   void adjoint(const Vec& a, bool beta_inside, Vec& h);
   bool joint_step(const Vec& y, Vec& db, Vec& dbeta, double& decrement);

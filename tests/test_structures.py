@@ -14,7 +14,14 @@ from oracle import Term, evaluate
 from reference_data import load
 
 from multilevel import _core, compare, glmer, lmer
-from multilevel.errors import DataError, FitError, FormulaError, InferenceError, MultilevelWarning
+from multilevel.errors import (
+    ConvergenceWarning,
+    DataError,
+    FitError,
+    FormulaError,
+    InferenceError,
+    MultilevelWarning,
+)
 from multilevel.formula.structures import STRUCTURES, n_theta
 
 NUMBER = {name: number for number, name in enumerate(STRUCTURES)}
@@ -300,6 +307,24 @@ def test_a_term_beside_the_one_that_has_an_effect_for_every_row():
     for term, sd in zip(m.varcorr().terms, reference["sd"], strict=True):
         np.testing.assert_allclose(term.sd[: np.size(sd)], sd, rtol=1e-3)
     assert np.abs(m.residuals()).max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("term", "words"),
+    [
+        ("(1 | g) + ar1(0 + times | g)", "the residual variance goes to zero: ar1(0 + times | g) has an effect of"),
+        ("diag(0 + times | g)", "the residual variance cannot be told from the others: (0 + times || g) has an effect"),
+    ],
+)
+def test_residuals_beside_an_effect_for_every_row(term, words):
+    with pytest.warns(ConvergenceWarning, match=re.escape(words)) as caught:
+        m = lmer(f"y ~ x + {term}", load("made_ar1"), REML=False)
+    assert len(caught) == 1
+    assert 'dispformula="~0" fits the model without them' in str(caught[0].message)
+    whole = lmer(f"y ~ x + {term}", load("made_ar1"), REML=False, dispformula="~0")
+    assert whole.criterion == pytest.approx(m.criterion, abs=5e-3)
+    for page in (m.summary(), m.explain()):
+        assert words[10:40] in " ".join(str(page).split())
 
 
 # ---- what is asked wrongly -------------------------------------------------------------------------------------------

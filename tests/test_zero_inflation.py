@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from reference_data import load
 
-from multilevel import glmer
-from multilevel.errors import DataError, FitError, FormulaError, InferenceError, MissingRowsWarning
+from multilevel import glm, glmer
+from multilevel.errors import (
+    DataError,
+    FitError,
+    FormulaError,
+    InferenceError,
+    MissingRowsWarning,
+    SeparationWarning,
+)
 
 FITS = json.loads((Path(__file__).parent / "reference" / "zero_inflation.json").read_text(encoding="utf-8"))
 COUNTS = "count ~ spp + mined + (1 | site)"
@@ -189,3 +197,32 @@ def test_a_plain_fit_has_no_such_models(salamanders):
         _ = m.zero_inflation
     with pytest.raises(InferenceError, match="dispformula"):
         _ = m.dispersion
+
+
+SEPARATED = {  # what happens to the rows of b, and of c
+    "no zeros in b": (lambda y, f: np.where((f == "b") & (y == 0), 1, y), "f[b] has no", "has no inflated zeros apart"),
+    "zeros only in b": (lambda y, f: np.where(f == "b", 0, y), "f[b] has no", "has nothing but inflated zeros apart"),
+    "both": (
+        lambda y, f: np.where(f == "c", 0, np.where((f == "b") & (y == 0), 1, y)),
+        "f[b] and zi: f[c] have no", "no inflated zeros or nothing but these apart",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("formula", ["y ~ x", "y ~ x + (1 | g)"])
+@pytest.mark.parametrize("how", SEPARATED)
+def test_inflation_without_a_finite_estimate(how, formula):
+    rng, n = np.random.default_rng(2), 450
+    change, names, rows = SEPARATED[how]
+    f, x, g = np.array(["a", "b", "c"])[np.arange(n) % 3], rng.normal(size=n), rng.integers(0, 15, n)
+    y = rng.poisson(np.exp(1.5 + 0.3 * x + 0.4 * rng.normal(size=15)[g]))
+    y = change(np.where(rng.random(n) < 0.25, 0, y), f)
+    data = {"y": y, "x": x, "f": f, "g": [f"g{code}" for code in g]}
+    engine = glm if "|" not in formula else glmer
+    words = re.escape(f"zi: {names} finite estimate")
+    with pytest.warns(SeparationWarning, match=words) as caught:
+        m = engine(formula, data, "poisson", ziformula="~ f")
+    assert rows in str(caught[0].message)
+    for page in (m.summary(), m.explain()):
+        assert f"zi: {names} finite" in " ".join(str(page).split())
+    assert len(caught) == 1

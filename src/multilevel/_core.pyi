@@ -279,6 +279,14 @@ class GeneralizedMixed:
     ) -> GeneralizedSolution: ...
     def objective(self, theta: Floats, beta: Floats, shape: Floats, n_agq: int = 1) -> float: ...  # inf: no likelihood
     def posterior(self, theta: Floats, beta: Floats, shape: Floats) -> list[Floats]: ...  # per term (l, k, k)
+    def variances(
+        self,
+        theta: Floats,
+        beta: Floats,
+        shape: Floats,
+        levels: Sequence[NDArray[np.int32]],  # per factor (n,); -1: none
+        Z: Sequence[Sequence[Floats]],  # per term its columns (n,)
+    ) -> Floats: ...  # (n,) Var(z'b | y)
     def refit(
         self,
         Y: Floats,  # (n, r)

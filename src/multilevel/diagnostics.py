@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .data.sums import one_to_a_row
 from .effects import varcorr, variance_shares
 from .errors import (
     CategoryWarning,
@@ -25,6 +26,7 @@ from .models.inputs import listed_counts
 from .models.linear import r_squared
 from .tables import Table, column
 
+VANISHED = 1e-2  # sigma beside the residuals of least squares that is on its way to zero
 FEW_LEVELS = 5  # lme4's advice: with fewer levels a variance can hardly be estimated
 
 
@@ -43,8 +45,8 @@ def doubts(fit: Fit) -> list[MultilevelWarning]:
     if fit.design.random and not fit.estimate.certificate.minimum:
         words = convergence_words(fit.estimate.certificate)
         found.append(ConvergenceWarning(f"{words}; see convergence and explain()"))
-    elif fit.design.random and (undetermined := flat_direction(fit)):
-        found.append(ConvergenceWarning(f"{flat_words(undetermined)}; simplify the random effects"))
+    elif fit.design.random and (words := flat_words(fit)):
+        found.append(ConvergenceWarning(words))
     return found
 
 
@@ -108,8 +110,8 @@ def convergence_doubts(fit: Fit) -> list[str]:
     """Sentences about the optimum for the printed page; none when it is certified and unique."""
     certificate = fit.estimate.certificate
     words = [] if certificate.minimum else [convergence_words(certificate)]
-    if certificate.minimum and (undetermined := flat_direction(fit)):
-        words.append(flat_words(undetermined))
+    if certificate.minimum and (flat := flat_words(fit)):
+        words.append(flat)
     return list(map(sentence, words))
 
 
@@ -127,10 +129,23 @@ def flat_direction(fit: Fit) -> list[str]:
     return [name for name, s in zip(theta_names(fit.rows.random), share / share.max(), strict=True) if s > 0.05]
 
 
-def flat_words(undetermined: Sequence[str]) -> str:
-    """That the data do not determine some variances or correlations."""
+def flat_words(fit: Fit) -> str:
+    """That the data do not determine some variances or correlations, and what to do; usually nothing."""
+    if not (undetermined := flat_direction(fit)):
+        return ""
+    carriers = [part.written for part in fit.rows.random if one_to_a_row(part)]
+    if carriers and fit.estimate.residual and fit.prior_weights is None:
+        small = fit.estimate.sigma < VANISHED * fit.sums.core.residual_scale
+        what = "the residual variance goes to zero" if small else "the residual variance cannot be told from the others"
+        return (
+            f"{what}: {carriers[0]} has an effect of its own for every row, which leaves nothing to residuals; "
+            'dispformula="~0" fits the model without them'
+        )
     together = " separately" if len(undetermined) > 1 else ""
-    return f"the data do not determine {listed(undetermined)}{together}: other values fit as well"
+    return (
+        f"the data do not determine {listed(undetermined)}{together}: other values fit as well; "
+        "simplify the random effects"
+    )
 
 
 def _sizes(parts: Sequence[RandomMatrices]) -> Floats:
@@ -245,8 +260,8 @@ def explain_mixed(fit: Fit) -> Explanation:
         ),
     )
     optimum = [sentence(convergence_words(fit.estimate.certificate))]
-    if undetermined := flat_direction(fit):
-        optimum.append(sentence(f"{flat_words(undetermined)}; simplify the random effects"))
+    if words := flat_words(fit):
+        optimum.append(sentence(words))
     return Explanation(
         headed(
             ("What was estimated", estimated),

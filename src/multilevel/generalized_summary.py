@@ -82,7 +82,7 @@ def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str)
     r = residuals_generalized(fit, "scaled")
     doubts = [] if e.certificate.minimum or e.separation else [sentence(optimum_words(fit))]
     if e.separation:
-        doubts.append(sentence(f"{separation_words(fit)}; standard errors and tests of these mean nothing"))
+        doubts.append(f"{separation_words(fit)}; standard errors and tests of these mean nothing.")
     return GeneralizedMixedSummary(
         formula=fit.design.formula.text,
         family=titled(fit),
@@ -248,8 +248,7 @@ def augment_generalized(fit: GeneralizedFit, data: Any) -> Any:
 def _linear_notes(fit: GeneralizedLinearFit) -> Sequence[str]:
     notes = [sentence(words) for words in success_words(fit)]
     if fit.estimate.separation:
-        words = separation_words(fit)
-        notes.append(f"{words[0].upper()}{words[1:]}; standard errors and tests of such coefficients mean nothing.")
+        notes.append(f"{separation_words(fit)}; standard errors and tests of such coefficients mean nothing.")
     if not fit.estimate.certificate.minimum and not fit.estimate.separation:
         words = optimum_words(fit)
         notes.append(sentence(words))

@@ -32,9 +32,11 @@ from .errors import (
     SeparationWarning,
     SingularFitWarning,
 )
+from .models.components import coefficient_names, places
 from .models.generalized import GeneralizedFit
 from .models.generalized_linear import GeneralizedLinearFit
 from .models.generalized_mixed import GeneralizedMixedFit
+from .models.separation import EXTREME
 
 SHAPES = {  # of which family each parameter besides the mean is what
     "gamma": ("dispersion (sigma^2)",),
@@ -95,12 +97,22 @@ def success_words(fit: GeneralizedFit) -> tuple[str, ...]:
 
 def separation_words(fit: GeneralizedFit) -> str:
     """Which coefficients have no finite estimate."""
-    names = [fit.names[j] for j in fit.estimate.separation]
+    p, y = len(fit.estimate.beta), fit.design.formula.response_text
+    own = [fit.names[j] for j in fit.estimate.separation if j < p]
+    found = [_separation_clause(own, f"some of the extreme values of {y}")] if own else []
+    if fit.inflation is not None and len(own) < len(fit.estimate.separation):
+        named = zip(places(fit, "zi").tolist(), coefficient_names(fit, "zi"), strict=True)
+        inflated = [name for j, name in named if j in fit.estimate.separation]
+        none, only = fit.inflation.min() < EXTREME, fit.inflation.max() > 1 - EXTREME
+        rows = "no inflated zeros" if none else "nothing but inflated zeros"
+        rows += " or nothing but these" if none and only else ""
+        found.append(_separation_clause(inflated, f"some of the rows where {y} has {rows}"))
+    return "; ".join(found)
+
+
+def _separation_clause(names: list[str], what: str) -> str:
     verb = "has no finite estimate" if len(names) == 1 else "have no finite estimates"
-    return (
-        f"{listed(names)} {verb}: the predictors tell some of the extreme values of "
-        f"{fit.design.formula.response_text} apart without error (separation)"
-    )
+    return f"{listed(names)} {verb}: the predictors tell {what} apart without error (separation)"
 
 
 def optimum_words(fit: GeneralizedFit) -> str:
@@ -231,7 +243,7 @@ def _separated(fit: GeneralizedFit) -> tuple[str, ...]:
     if not fit.estimate.separation:
         return ()
     return (
-        sentence(separation_words(fit)),
+        f"{separation_words(fit)}.",
         "The likelihood grows without end as these coefficients do; the numbers shown are where the search stopped, "
         "and their standard errors and tests mean nothing. Other coefficients and the fitted values can be trusted.",
         "The options: leave out the predictors that separate, join categories, or collect data where the response is "

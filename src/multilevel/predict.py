@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -75,6 +76,22 @@ def new_columns(fit: Fit, newdata: Any, *, random: bool, groups: bool = True) ->
     """The columns of new data that a prediction needs; any one column if it needs none but the number of rows."""
     names = list(fit.design.formula.predictors(random=random, groups=groups))
     return read_columns(newdata, names or column_names(newdata)[:1])
+
+
+def target_rows(fit: Fit, newdata: Any, *, same: bool, new: bool) -> Matrices:
+    """The complete rows of the fit (None) or of new data, with the levels of known groups or (same=False) of none.
+
+    With neither these nor `new` groups random terms of new data are not looked at.
+    """
+    rows = fit.rows
+    if newdata is not None:
+        random = bool(fit.design.random) and (same or new)
+        columns = new_columns(fit, newdata, random=random, groups=same)
+        rows = fit.design.matrices(columns, need_random=random, need_groups=same)
+    if same:
+        return rows
+    nowhere = np.full(rows.n, -1, np.int32)
+    return replace(rows, random=tuple([replace(part, codes=nowhere) for part in rows.random]))
 
 
 def draw_effects(fit: Fit, term: int, n_levels: int, rng: np.random.Generator) -> Floats:

@@ -7,11 +7,11 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from .data.rows import column_names, read_columns
+from .data.rows import read_columns
 from .data.sums import Floats
 from .errors import DataError, InferenceError
 from .families import Truncated
-from .formula import Design, Matrices
+from .formula import Matrices
 from .models.generalized import GeneralizedFit
 from .models.predictor import fixed_part, random_variances
 from .predict import NewLevels, aligned, new_columns, one_of, predict
@@ -70,18 +70,6 @@ def _of_part(
     assert part is not None
     apart = generator(seed).spawn(1)[0] if new_levels == "draw" else None
     return predict_generalized(part, newdata, type="response", groups=groups, new_levels=new_levels, seed=apart)
-
-
-def inflation_columns(fit: GeneralizedFit, newdata: Any) -> Floats:
-    """(n_total, k) columns of the model of zero inflation; NaN where a predictor is missing."""
-    assert fit.models is not None
-    assert fit.models.inflation is not None
-    if newdata is None:
-        return aligned(np.column_stack(fit.models.inflation.X), fit.rows)
-    X, kept, n = _part_rows(newdata, fit.models.inflation.design)
-    out = np.full((n, len(X)), np.nan)
-    out[kept] = np.column_stack(X)
-    return out
 
 
 def population_average(inverse: Callable[[Floats], Floats], eta: Floats, sd: Floats) -> Floats:
@@ -182,7 +170,7 @@ def zero_chance(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats | N
         return None
     chance = predict_generalized(fit.inflating, newdata, type="response", groups="population")
     kept: Floats = chance if rows.kept is None else chance[rows.kept]
-    _refuse_missing(kept)
+    refuse_missing(kept)
     return kept
 
 
@@ -198,7 +186,7 @@ def _drawn_part(
         values = part.family.link.inverse(eta)
         if newdata is not None:
             values = aligned(values, own)[kept]
-        _refuse_missing(values)
+        refuse_missing(values)
         yield values
 
 
@@ -207,25 +195,18 @@ def measured(fit: GeneralizedFit) -> Floats:
     return aligned(fit.y * fit.weights if fit.paired else fit.y, fit.rows)
 
 
-def _part_rows(newdata: Any, design: Design) -> tuple[tuple[Floats, ...], Any, int]:
-    """Columns of a model beside that of the mean in new rows, the positions of complete ones, the number of all."""
-    names = list(design.formula.variables)
-    part = design.matrices(read_columns(newdata, names or column_names(newdata)[:1]))
-    return part.X, slice(None) if part.kept is None else part.kept, part.n_total
-
-
 def row_shapes(fit: GeneralizedFit, newdata: Any, rows: Matrices) -> Floats:
-    """Shapes of the rows of the fit (None), or of new ones without missing values."""
+    """Shapes of the rows of the fit (None), or of new ones without missing values, random effects of them at zero."""
     if newdata is None:
         return fit.shape
-    shape = shape_of_rows(fit, newdata)
+    shape = shape_of_rows(fit, newdata, "population")
     if fit.dispersing is not None:
         shape = shape[:, slice(None) if rows.kept is None else rows.kept]
-    _refuse_missing(shape)
+    refuse_missing(shape)
     return shape
 
 
-def _refuse_missing(values: Floats) -> None:
+def refuse_missing(values: Floats) -> None:
     """DataError where the predictors of a model beside that of the mean are missing."""
     if np.isnan(values).any():
         raise DataError(

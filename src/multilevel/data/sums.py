@@ -83,7 +83,7 @@ def factor_of(part: RandomMatrices | RandomPart, theta: Floats) -> Floats:
 def _carrier(random: tuple[RandomMatrices, ...]) -> int:
     """The position of a term with an effect of its own for every row; FitError for none."""
     for place, part in enumerate(random):
-        if _one_to_a_row(part):
+        if one_to_a_row(part):
             return place
     raise FitError(
         "without residuals (dispformula='~0') a random term has to have an effect of its own for every row, such as "
@@ -91,7 +91,8 @@ def _carrier(random: tuple[RandomMatrices, ...]) -> int:
     )
 
 
-def _one_to_a_row(part: RandomMatrices) -> bool:
+def one_to_a_row(part: RandomMatrices) -> bool:
+    """Whether a term has an effect of its own for every row, by columns of zeros and ones."""
     place, total = np.zeros(len(part.codes), np.int64), np.zeros(len(part.codes))
     for j, z in enumerate(part.Z):
         if not np.isin(z, (0.0, 1.0)).all():

@@ -230,13 +230,14 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
             factor.
         new_levels : for levels that the fit has not seen, `"error"` refuses them, `"population"` adds nothing, `"draw"`
             draws their effects from the estimated distribution.
-        interval : `"confidence"` for the predicted mean, of the population, or in models with one random term of known
-            groups with the uncertainty of their effects. For the response, limits are those of the link transformed,
-            and the standard error is by the delta method, over the coefficients of zero inflation too.
+        interval : `"confidence"` for the predicted mean, of the population, or of known groups with the uncertainty of
+            their effects. For the response, limits are those of the link transformed, and the standard error is by the
+            delta method, over coefficients and effects of zero inflation too.
             `"prediction"` (with `type="response"`) for a response that is yet to come: of a known group (`"same"`), or
             of a new one, whose effects are drawn from their distribution (`"population"`, `"average"`). Limits are
             quantiles of the family over a normal distribution of the linear predictor, with the variances of the
-            estimated effects; theta and shape count as known. `std_error` is the standard deviation of the response,
+            estimated effects, and so of a zero inflation or dispersion with random effects; theta, and shapes without
+            them, count as known. `std_error` is the standard deviation of the response,
             and limits of counts cover at least `level`. Successes where the response is `cbind(successes, failures)`,
             which `newdata` then has, for the trials.
         level : of the interval.
@@ -245,7 +246,7 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         Raises
         ------
         DataError : a column is missing, a factor of the fixed effects has a new level, or a group is new.
-        InferenceError : an interval of averages, of drawn effects, or of known groups with several random terms.
+        InferenceError : an interval of averages, or of drawn effects.
 
         >>> from multilevel import datasets
         >>> cbpp = datasets.load("cbpp", "dict")

@@ -1,18 +1,21 @@
 """How sure a predicted mean of a generalized model is, and where a new response will lie.
 
-On the scale of the link, the error of x'beta_hat has the variance x'Vx, and for a known group that of
-x'beta_hat + z'b_hat is z'Pz + (x - F'z)' V (x - F'z), with P = Var(b | y) and F = -db_hat/dbeta (Kass & Steffey 1989,
-JASA 84, 717-726). Limits are normal ones, Student's t where a glm estimates a dispersion; on the scale of the response
-they are the means of those limits, and the standard error is by the delta method.
+On the scale of the link, errors are those of `predictors`, of x'beta_hat, and for known groups of x'beta_hat + z'b_hat.
+Limits are normal ones, Student's t where a glm estimates a dispersion; on the scale of the response they are the means
+of those limits, and the standard error is by the delta method. Expected responses of fits with models of zero inflation
+or dispersion have it from several predictors at once (`expected`); their limits are those of the link at the expected
+response.
 
-A group that is not known adds z'Psi z where a new response is predicted, whose limits are quantiles of the family over
-this normal distribution of the linear predictor (`predictive`); theta and the shape of the family count as known.
+Limits of a new response are quantiles of the family over the normal distribution of its predictors (`predictive`): of
+the mean, and of the zero inflation or dispersion where these have random effects. A group that is not known adds the
+variance of its effects; theta and a shape, zero inflation or dispersion without random effects count as known.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,22 +25,27 @@ from ..families import Quasi
 from ..formula import Matrices
 from ..framed import frame
 from ..models.generalized import GeneralizedFit
-from ..models.predictor import fixed_part, random_part, random_variances
-from ..predict import NewLevels, aligned, new_columns, one_of
+from ..predict import NewLevels, aligned, one_of, target_rows
 from ..responses import (
     MeanGroups,
     Scale,
     predict_generalized,
+    refuse_missing,
     row_shapes,
     row_weights,
     scales,
     shape_of_rows,
     zero_chance,
 )
+from .expected import expected, needed
 from .levels import checked_level
-from .mixture_prediction import mixture_interval
 from .prediction import Interval
-from .predictive import Predictive
+from .predictive import Beside, Predictive
+from .predictors import Predictors, predictors
+
+Function: TypeAlias = Callable[[Floats], Floats]
+Limits: TypeAlias = tuple[Floats, Floats, Floats]  # standard error, lower, upper; (n,)
+OF_PARTS = {"zprob": "zi", "disp": "disp"}
 
 
 def predict_generalized_interval(
@@ -64,33 +72,50 @@ def predict_generalized_interval(
         if type != "response":
             raise DataError('interval="prediction" is that of a response, which needs type="response"')
         return _of_responses(fit, newdata, groups, new_levels, level, backend)
-    if type in ("zprob", "disp"):
-        part = fit.inflating if type == "zprob" else fit.dispersing
-        assert part is not None
-        own: dict[str, Any] = {"groups": groups, "new_levels": new_levels, "level": level, "backend": backend}
-        return predict_generalized_interval(part, newdata, type="response", **own)
     same = groups == "same" and bool(fit.design.random)
-    _refuse(fit, groups, new_levels, same)
-    df = np.inf
-    if fit.pearson:
-        df = float(fit.estimate.n - len(fit.kept))
+    _refuse(groups, new_levels)
+    df = float(fit.estimate.n - len(fit.kept)) if fit.pearson else np.inf
     tail = (1.0 + level) / 2.0
-    quantile = float(ndtri(tail) if np.isinf(df) else stdtrit(df, tail))
-    eta = predict_generalized(fit, newdata, groups=groups, new_levels=new_levels)
-    rows = fit.rows
-    if newdata is not None:
-        rows = fit.design.matrices(new_columns(fit, newdata, random=same), need_random=same)
-    if fit.modelled:
-        return _framed(*mixture_interval(fit, type, newdata, rows, eta, same, quantile), df, backend)
-    error = aligned(np.sqrt(_variances(fit, rows, same)), rows)
-    reach = quantile * error
-    estimate, lower, upper = eta, eta - reach, eta + reach
+    reach = float(ndtri(tail) if np.isinf(df) else stdtrit(df, tail))
+    estimate = predict_generalized(fit, newdata, type=type, groups=groups, new_levels=new_levels)
+    if fit.modelled and type in ("response", "conditional"):
+        of = predictors(fit, needed(fit, counting=type == "response"), newdata, same=same)
+        found = _of_expected(fit, of, type == "response", reach)
+    else:
+        of = predictors(fit, [OF_PARTS.get(type, "cond")], newdata, same=same)
+        found = _of_one(of, _scale(fit, type, newdata), reach)
+    error, lower, upper = map(of.aligned, found)
+    return _framed(estimate, error, lower, upper, df, backend)
+
+
+def _of_one(of: Predictors, scale: tuple[Function, Function], reach: float) -> Limits:
+    """Of a growing or falling function of one predictor, given with its slope."""
+    at, (mean, slope) = of.at[0], scale
+    error = of.error({of.names[0]: np.ones(len(at))})
+    ends = [mean(at + side * reach * error) for side in (-1, 1)]
+    return np.abs(slope(at)) * error, np.minimum(*ends), np.maximum(*ends)
+
+
+def _of_expected(fit: GeneralizedFit, of: Predictors, counting: bool, reach: float) -> Limits:
+    """Of expected responses, inflated zeros among them or not."""
+    mean, by, by_shape = expected(fit, of.values(), counting=counting)
+    link = fit.family.link
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error, at = of.error({**dict.fromkeys(of.names, np.zeros_like(mean)), **by}, by_shape), link.of(mean)
+        ends = [link.inverse(at + side * reach * error / np.abs(link.derivative(at))) for side in (-1, 1)]
+    return error, np.minimum(*ends), np.maximum(*ends)
+
+
+def _scale(fit: GeneralizedFit, type: Scale, newdata: Any) -> tuple[Function, Function]:
+    """What is asked for as a function of its predictor, and the slope of that."""
+    if type == "link":
+        return np.copy, np.ones_like
     if type == "response":
         shape = shape_of_rows(fit, newdata)
-        error = np.abs(fit.family.slope_at(eta, shape)) * error
-        estimate, lower, upper = (fit.family.mean_at(values, shape) for values in (estimate, lower, upper))
-        lower, upper = np.minimum(lower, upper), np.maximum(lower, upper)
-    return _framed(estimate, error, lower, upper, df, backend)
+        return partial(fit.family.mean_at, shape=shape), partial(fit.family.slope_at, shape=shape)
+    part = fit.inflating if type == "zprob" else fit.dispersing
+    assert part is not None
+    return part.family.link.inverse, part.family.link.derivative
 
 
 def _framed(estimate: Floats, error: Floats, lower: Floats, upper: Floats, df: float, backend: str) -> Any:
@@ -104,27 +129,14 @@ def _of_responses(
     """The frame of a prediction interval; successes where the response is cbind(successes, failures)."""
     if isinstance(fit.family, Quasi):
         raise InferenceError(f"the {fit.family.name} family has no distribution that a response could be drawn from")
-    fit.refuse_random_parts("intervals of single responses")
     same = groups == "same" and bool(fit.design.random)
-    _refuse(fit, "same" if same else "population", new_levels, same)
+    _refuse("same" if same else "population", new_levels)
     estimate = predict_generalized(fit, newdata, type="response", groups=groups, new_levels=new_levels)
-    rows = fit.rows
-    if newdata is not None:
-        columns = new_columns(fit, newdata, random=bool(fit.design.random), groups=same)
-        rows = fit.design.matrices(columns, need_groups=same)
-    if not same:
-        nowhere = np.full(rows.n, -1, np.int32)
-        rows = replace(rows, random=tuple([replace(part, codes=nowhere) for part in rows.random]))
-    weights, shape = row_weights(fit, newdata, rows, groups=same), row_shapes(fit, newdata, rows)
-    zero = zero_chance(fit, newdata, rows)
-    if zero is not None and fit.family.means[0] < 0:
+    rows = target_rows(fit, newdata, same=same, new=True)
+    weights = row_weights(fit, newdata, rows, groups=same)
+    if fit.inflating is not None and fit.family.means[0] < 0:
         raise InferenceError(f"inflated zeros among {fit.family.name} responses: not yet")
-    eta = fixed_part(fit, rows) + random_part(rows, fit.estimate.modes)
-    variance = _variances(fit, rows, same)
-    for part, added in zip(rows.random, random_variances(fit, rows), strict=True):
-        variance += np.where(part.codes < 0, added, 0.0)
-    used = weights > 0
-    new = Predictive(fit.family, eta, np.sqrt(variance), np.where(used, weights, 1.0), shape, zero)
+    new, used = _new_responses(fit, newdata, rows, weights, same), weights > 0
     tail = (1.0 - level) / 2.0
     sd, lower, upper = (np.where(used, values, np.nan) for values in new.limits(tail, 1.0 - tail))
     unit = weights if fit.paired else np.ones(rows.n)
@@ -140,28 +152,36 @@ def _of_responses(
     )
 
 
-def _refuse(fit: GeneralizedFit, groups: MeanGroups, new_levels: NewLevels, same: bool) -> None:
+def _new_responses(fit: GeneralizedFit, newdata: Any, rows: Matrices, weights: Floats, same: bool) -> Predictive:
+    """The distribution of new responses of the rows (n,); one of weight zero is as good as any."""
+    names = ["cond", *sorted(part.component for part in fit.random_parts[1:])]
+    of = predictors(fit, names, newdata, same=same, new=True)
+    if of.at.shape[1] < rows.n:
+        refuse_missing(np.full(1, np.nan))
+    shape, zero = row_shapes(fit, newdata, rows), zero_chance(fit, newdata, rows)
+    root = _root(of.covariance())
+    beside = {name: Beside(of.at[j], root[j, : j + 1]) for j, name in enumerate(names)}
+    shapes = partial(fit.models.by_row, fit.parameters) if fit.models else None
+    return Predictive(
+        fit.family, of.at[0], root[0, 0], np.where(weights > 0, weights, 1.0), shape, zero,
+        beside.get("disp"), shapes, beside.get("zi"),
+    )  # fmt: skip
+
+
+def _root(covariance: Floats) -> Floats:
+    """(k, k, n) lower triangles L with L L' the covariances (k, k, n), which may be singular."""
+    k = len(covariance)
+    L = np.zeros_like(covariance)
+    for j in range(k):
+        L[j, j] = np.sqrt(np.maximum(covariance[j, j] - (L[j, :j] ** 2).sum(axis=0), 0.0))
+        for i in range(j + 1, k):
+            left = covariance[i, j] - (L[i, :j] * L[j, :j]).sum(axis=0)
+            L[i, j] = np.divide(left, L[j, j], out=np.zeros_like(left), where=L[j, j] > 0)
+    return L
+
+
+def _refuse(groups: MeanGroups, new_levels: NewLevels) -> None:
     if groups == "average":
         raise InferenceError('groups="average" has no interval yet; groups="population" and "same" have')
     if new_levels == "draw":
         raise InferenceError('new_levels="draw" draws one possible value, which has no interval')
-    if same and len(fit.rows.random) > 1:
-        raise InferenceError(
-            "intervals for known groups need a model with one random term, for the covariance between terms is not "
-            'kept; groups="population" predicts for random effects of zero'
-        )
-
-
-def _variances(fit: GeneralizedFit, rows: Matrices, same: bool) -> Floats:
-    """(n,) variances of the errors on the scale of the link; a level that is not known adds nothing."""
-    x = np.column_stack([np.zeros((rows.n, 0)), *(rows.X[j] for j in fit.kept)])
-    total = np.zeros(rows.n)
-    if same:
-        part, (P, F) = rows.random[0], fit.posterior[0]
-        z = np.column_stack(part.Z)
-        none = [(0, 1)] + [(0, 0)] * 2
-        P, F = np.pad(P, none), np.pad(F, none)  # code -1, unseen, takes the last
-        total += np.einsum("ij,ijk,ik->i", z, P[part.codes], z)
-        x = x - np.einsum("ij,ijp->ip", z, F[part.codes])
-    total += np.einsum("ij,ij->i", x @ fit.estimate.vcov, x)
-    return total

@@ -23,7 +23,7 @@ from ..formula import Matrices
 from ..framed import frame
 from ..models.estimate import Fit
 from ..models.predictor import fixed_part, random_part
-from ..predict import Groups, NewLevels, aligned, new_columns, one_of, predict
+from ..predict import Groups, NewLevels, aligned, one_of, predict, target_rows
 from ..simulation import new_weights
 from .levels import checked_level
 from .sampling import Sampling
@@ -85,17 +85,9 @@ def predict_interval(
 def _targets(fit: Fit, newdata: Any, groups: Groups, interval: Interval) -> _Targets:
     same = groups == "same"
     spread = interval == "prediction"
-    if newdata is None:
-        rows = fit.rows
-        weights = fit.prior_weights
-    else:
-        random = bool(fit.design.random) and (same or spread)
-        columns = new_columns(fit, newdata, random=random, groups=same)
-        rows = fit.design.matrices(columns, need_random=random, need_groups=same)
+    rows, weights = target_rows(fit, newdata, same=same, new=spread), fit.prior_weights
+    if newdata is not None:
         weights = new_weights(fit, newdata, rows) if spread else None
-    if not same:
-        nowhere = np.full(rows.n, -1, np.int32)
-        rows = replace(rows, random=tuple([replace(part, codes=nowhere) for part in rows.random]))
     with np.errstate(divide="ignore"):
         noise = (np.ones(rows.n) if weights is None else 1.0 / weights) if spread else None
     X = np.column_stack([np.zeros((rows.n, 0)), *(rows.X[j] for j in fit.kept)])

@@ -151,6 +151,17 @@ def places(fit: Fit, component: str) -> NDArray[np.intp]:
     return p + np.arange(len(fit.parameters))[fit.models.places(PARTS[component])]
 
 
+def predictor_columns(fit: GeneralizedFit, component: str) -> tuple[Floats, ...]:
+    """The columns (n,) that the coefficients of one part stand before."""
+    model = _model(fit, component)
+    return model.X if model else tuple([fit.rows.X[j] for j in fit.kept])
+
+
+def coefficient_vcov(fit: GeneralizedFit) -> Floats:
+    """(c, c) covariance of beta, or where the shape has models of beta and all shape parameters."""
+    return fit.joint_vcov if fit.modelled else fit.estimate.vcov
+
+
 def every(fit: GeneralizedFit) -> Floats:
     """(p + s,) beta and the shape parameters."""
     return np.concatenate([fit.estimate.beta, fit.parameters])

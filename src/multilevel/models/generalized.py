@@ -23,7 +23,7 @@ from ..formula import Design, Matrices
 from .estimate import Estimate, Fit
 from .inputs import Inputs
 from .predictor import fitted
-from .shape_models import PARTS, ShapeModels
+from .shape_models import ShapeModels
 
 
 class NoSums(Sums):
@@ -43,7 +43,7 @@ class GeneralizedEstimate(Estimate):
 
     shape: Floats  # (s,) parameters of the family besides the mean, natural scale
     n_shape: int  # how many of them were estimated
-    separation: tuple[int, ...]  # identified coefficients that a separating direction moves; usually none
+    separation: tuple[int, ...]  # places among (beta, shape parameters) of those without finite estimates; usually none
 
     @property
     def n_parameters(self) -> int:
@@ -132,11 +132,6 @@ class GeneralizedFit(Fit):
     def modelled(self) -> bool:
         """Whether zeros are inflated or the dispersion has a model."""
         return self.models is not None
-
-    def refuse_random_parts(self, what: str) -> None:
-        """InferenceError where the zero inflation or the dispersion has random effects."""
-        for part in self.random_parts[1:]:
-            raise InferenceError(f"{what} with random effects in the model of {PARTS[part.component]}: not yet")
 
     @cached_property
     def deviance(self) -> float:

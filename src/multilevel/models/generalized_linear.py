@@ -25,7 +25,7 @@ from .inputs import Missing, Weights, read_inputs
 from .likelihood import Likelihood
 from .part_fits import PartFit, part_estimates, part_fits
 from .scoring import fisher_scoring, information
-from .separation import separated, suspected
+from .separation import separated, separated_inflation, suspected
 from .shape_models import ShapeModels, learned_models, learned_rows, parsed_part
 
 
@@ -234,7 +234,8 @@ def _with_models(design: Design, rows: Matrices, family: Family, models: ShapeMo
             solution.evaluations, "Newton",
         ),
         shape=shape, n_shape=len(solution.shape),
-        separation=separated(family, y, X) if suspected(family, y, mu) else (), null_deviance=nan,
+        separation=(separated(family, y, X) if suspected(family, y, mu) else ())
+        + tuple([X.shape[1] + j for j in separated_inflation(models, solution.shape)]), null_deviance=nan,
         df_null=len(y) - int(design.has_intercept), iterations=0, parameters=solution.shape,
         vcov_joint=solution.vcov_joint,
     )  # fmt: skip

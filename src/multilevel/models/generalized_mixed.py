@@ -22,17 +22,19 @@ from ..data.sums import Floats
 from ..errors import FitError
 from ..families import Family
 from ..formula import Formula, Matrices
+from .components import coefficient_vcov, components, places, predictor_columns
 from .estimate import Certificate, Fit
 from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, weights_given
 from .inputs import Missing, Weights, read_inputs
 from .likelihood import Curvature, Likelihood
 from .part_fits import PartFit, Posterior, n_entries, part_estimates, part_fits
 from .requested import check_groups, check_parts, check_request
-from .separation import near_limit, separated, suspected
+from .separation import near_limit, separated, separated_inflation, suspected
 from .shape_models import PARTS, ShapeModels, learned_models, learned_rows, parsed_part
 from .whole import check_whole, fit_whole
 
 STEP = 1e-4  # of a standard error, for differences of the modes
+LONGEST = 1e-2  # by which such a step may move a linear predictor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,40 +99,45 @@ class GeneralizedMixedFit(GeneralizedFit):
         return self.likelihood.n_agq
 
     @cached_property
-    def posterior(self) -> tuple[tuple[Floats, Floats], ...]:
-        """Per term P (l, k, k), Var(b | y) at the estimates, and F (l, k, p) = -db/dbeta.
-
-        What the modes follow when beta moves, F, is found by central differences of the modes; with it
-        Var(b_hat - b) = P + F Var(beta_hat) F' (Kass & Steffey 1989, JASA 84, 717-726).
-        """
-        errors = np.sqrt(np.diag(self.estimate.unscaled_vcov))
-        return self._followed(range(len(self.estimate.beta)), errors)[: len(self.rows.random)]
+    def posterior(self) -> Posterior:
+        """Per term P (l, k, k), Var(b | y) at the estimates, and F (l, k, p) = -db/dbeta."""
+        p = len(self.estimate.beta)
+        return tuple([(P, F[:, :, :p]) for P, F in self.conditional[: len(self.rows.random)]])
 
     def _part_posterior(self) -> Posterior:
-        """The same of the random effects of zero inflation or dispersion, which follow its own coefficients."""
-        e, part, models = self.estimate, self.random_parts[1].component, self.models
-        assert models is not None
-        first = len(e.beta) + models.places(PARTS[part]).start
-        places = range(first, first + len(e.parts[part].beta))
-        return self._followed(places, np.sqrt(np.diag(e.parts[part].vcov)))[len(self.rows.random) :]
+        """The same of the random effects of zero inflation or dispersion, and its own coefficients."""
+        part = self.random_parts[1].component
+        return tuple([(P, F[:, :, places(self, part)]) for P, F in self.conditional[len(self.rows.random) :]])
 
-    def _followed(self, places: Sequence[int], errors: Floats) -> Posterior:
-        """Per term P, and -d modes / d parameters for some of (beta, shape), given their standard errors."""
-        e, moved = self.estimate, []
-        P = self.likelihood.core.posterior(e.theta, e.beta, e.parameters)
-        for j, error in zip(places, errors.tolist(), strict=True):
-            step = np.zeros(len(e.beta) + len(e.parameters))
-            step[j] = STEP * error
-            beta, shape = np.split(step, [len(e.beta)])
-            up, down = (
-                self.likelihood.solve(e.theta, e.beta + sign * beta, e.parameters + sign * shape).modes
-                for sign in (1, -1)
-            )
-            moved.append([(d - u) / (2 * step[j]) for u, d in zip(up, down, strict=True)])
+    @cached_property
+    def conditional(self) -> Posterior:
+        """Per term of every part P (l, k, k), Var(b | y) at the estimates, and F (l, k, c).
+
+        F holds what the modes lose as each of c coefficients grows, those of the mean or, where the shape has models,
+        of all parts: found by central differences. With V their covariance, Var(b_hat - b) = P + F V F' (Kass &
+        Steffey 1989, JASA 84, 717-726).
+        """
+        e, core = self.estimate, self.likelihood.core
+        values, moved = np.concatenate([e.beta, e.parameters]), []
+        for j, size in enumerate(_steps(self).tolist()):
+            step = np.zeros(len(values))
+            step[j] = size
+            ends = [np.split(values + side * step, [len(e.beta)]) for side in (1, -1)]
+            up, down = (self.likelihood.solve(e.theta, *end).modes for end in ends)
+            moved.append([(d - u) / (2 * size) for u, d in zip(up, down, strict=True)])
         return tuple([
-            (p, np.stack([m[t].reshape(p.shape[:2]) for m in moved], axis=2) if moved else np.zeros((*p.shape[:2], 0)))
-            for t, p in enumerate(P)
+            (P, np.stack([m[t].reshape(P.shape[:2]) for m in moved], axis=2) if moved else np.zeros((*P.shape[:2], 0)))
+            for t, P in enumerate(core.posterior(e.theta, e.beta, e.parameters))
         ])  # fmt: skip
+
+
+def _steps(fit: GeneralizedMixedFit) -> Floats:
+    """(c,) a small share of a standard error of each coefficient, that moves no predictor far."""
+    errors = np.sqrt(np.diag(coefficient_vcov(fit)))
+    widest = np.ones(len(errors))
+    for component in components(fit):
+        widest[places(fit, component)] = [np.abs(x).max() for x in predictor_columns(fit, component)]
+    return np.minimum(STEP * np.where(np.isfinite(errors), errors, np.inf), LONGEST / widest)
 
 
 def fit_generalized_mixed(
@@ -281,7 +288,13 @@ def criterion_at(
 
 
 def _separation(likelihood: Likelihood, solution: GeneralizedSolution) -> tuple[int, ...]:
-    """Coefficients without a finite estimate, looked for when fixed effects alone give means at a limit."""
+    """Coefficients of the mean and of zero inflation without a finite estimate."""
+    inflation = separated_inflation(likelihood.models, solution.shape)
+    return _separated_mean(likelihood, solution) + tuple([len(solution.beta) + j for j in inflation])
+
+
+def _separated_mean(likelihood: Likelihood, solution: GeneralizedSolution) -> tuple[int, ...]:
+    """Those of the mean, looked for when fixed effects alone give means at a limit."""
     rows, family, kept = likelihood.rows, likelihood.family, likelihood.core.kept
     if not kept or not near_limit(family, solution.fixed_range):
         return ()

@@ -5,6 +5,10 @@ at its lower limit, x'd = 0 in all other rows, and not all x'd zero: along d it 
 Biometrika 71, 1-10, for binary responses; Correia, Guimarães & Zylkin 2019, arXiv:1903.01633, for counts). Whether
 there is one is a linear program (Konis 2007, thesis, Oxford, section 4.2). Random effects do not change the argument:
 it holds for every value of them, and so for the mean over them.
+
+Zero inflation runs away where it finds no zeros beside those of the family, or nothing else. Whether the family
+leaves any depends on its mean, so that there the fitted probabilities tell: coefficients are finite that are determined
+by rows whose probabilities are neither 0 nor 1.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..data.sums import Floats
 from ..families import Family
+from .shape_models import ShapeModels
 
 EXTREME = 1e-6  # closer than this to a limit that the response has reached, a mean arouses suspicion
 NOTHING = 1e-7  # a solution of the linear program below this is none
@@ -54,11 +59,31 @@ def separated(family: Family, y: Floats, X: Floats) -> tuple[int, ...]:
     together = np.ones(len(signed), dtype=bool)
     while together.any() and (direction := _direction(signed, fixed, together)) is not None:
         together &= signed @ direction <= NOTHING
-    if together.all():
+    return () if together.all() else _undetermined(np.vstack([signed[together], fixed]))
+
+
+def separated_inflation(models: ShapeModels | None, parameters: Floats) -> tuple[int, ...]:
+    """Coefficients of the zero inflation without finite estimates, by their places among all `parameters` (s,)."""
+    if models is None or models.inflation is None:
         return ()
-    _, sizes, axes = np.linalg.svd(np.vstack([signed[together], fixed, np.zeros((X.shape[1], X.shape[1]))]))
+    from scipy.special import expit
+
+    places = models.places("zero inflation")
+    columns = np.column_stack(models.inflation.X)
+    chance = expit(columns @ parameters[places])
+    known = (chance > EXTREME) & (chance < 1 - EXTREME)
+    if known.all():
+        return ()
+    rows = np.unique(columns[known] / np.abs(columns).max(axis=0), axis=0)
+    return tuple([places.start + j for j in _undetermined(rows)])
+
+
+def _undetermined(rows: Floats) -> tuple[int, ...]:
+    """Coefficients that predictors (m, p) do not determine."""
+    p = rows.shape[1]
+    _, sizes, axes = np.linalg.svd(np.vstack([rows, np.zeros((p, p))]))
     undetermined = axes[sizes <= NOTHING * max(1.0, float(sizes[0]))]
-    return tuple(np.flatnonzero(np.abs(undetermined).max(axis=0) > INVOLVED).tolist())
+    return tuple(np.flatnonzero(np.abs(undetermined).max(axis=0, initial=0.0) > INVOLVED).tolist())
 
 
 def _direction(signed: Floats, fixed: Floats, together: NDArray[np.bool_]) -> Floats | None:

@@ -15,11 +15,10 @@ import numpy as np
 
 from ...data.sums import Floats
 from ...errors import InferenceError
-from ...families import Truncated
-from ...models.components import check_component, component_fit, components, every
+from ...models.components import check_component, component_fit, components, every, places
 from ...models.estimate import Fit
 from ...models.generalized import GeneralizedFit
-from ..expected import expected, inflated, spread_columns
+from ..expected import expected, needed
 from ..sampling import FixedDf, Sampling
 from .basis import Basis, Transformed
 from .estimability import Estimability, estimability
@@ -52,9 +51,9 @@ def part_of(fit: Fit, component: str) -> Part:
             'component="response" is for models of zero inflation or dispersion; without them type="response" shows '
             "means on the scale of the response, and .regrid() averages them there"
         )
-    if "zi" not in known:
-        return Part(fit, note=EXPECTED.format(""))
-    return Part(fit, (component_fit(fit, "zi"),), EXPECTED.format(", inflated zeros included"))
+    assert isinstance(fit, GeneralizedFit)
+    besides = tuple([component_fit(fit, name) for name in needed(fit)[1:]])
+    return Part(fit, besides, EXPECTED.format(", inflated zeros included" if "zi" in known else ""))
 
 
 def cells(fit: Fit, grid: Grid, shifts: Mapping[str, float] | None = None) -> tuple[Floats, Floats]:
@@ -63,12 +62,15 @@ def cells(fit: Fit, grid: Grid, shifts: Mapping[str, float] | None = None) -> tu
     X, offset = evaluate(fit, grid.axes, shifts)
     offset = grid.offset + offset - evaluate(fit, grid.axes)[1]  # that of the grid may be a mean over the rows
     own = X[:, list(fit.kept)]
-    columns = evaluate(component_fit(fit, "zi"), grid.axes, shifts)[0] if inflated(fit) else None
-    eta = own @ fit.estimate.beta + offset
-    if fit.shape.ndim == 2 and isinstance(fit.family, Truncated):
-        raise InferenceError("expected responses of truncated families with a model of the dispersion: not yet")
-    values, slopes = expected(fit, eta, spread_columns(fit, "cond", own), fit.estimate.shape, columns)
-    return np.where(estimability(fit).of(X), values, np.nan), slopes
+    at, columns = {"cond": own @ fit.estimate.beta + offset}, {"cond": own}
+    for name in needed(fit)[1:]:
+        part = component_fit(fit, name)
+        columns[name] = evaluate(part, grid.axes, shifts)[0]
+        at[name] = columns[name] @ part.estimate.beta
+    mean, by, slopes = expected(fit, at)
+    for name, slope in by.items():
+        slopes[:, places(fit, name)] += slope[:, None] * columns[name]
+    return np.where(estimability(fit).of(X), mean, np.nan), slopes
 
 
 def cell_slopes(

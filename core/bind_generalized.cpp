@@ -219,7 +219,7 @@ void bind_generalized(nb::module_& m) {
         for (const Vec& b : s.modes) out.append(array(b));
         return out;
       })
-      .def_ro("fixed_range", &GeneralizedSolution::fixed_range)
+      .def_ro("outer_means", &GeneralizedSolution::outer_means)
       .def_ro("criterion", &GeneralizedSolution::criterion)
       .def_ro("conditional_deviance", &GeneralizedSolution::conditional_deviance)
       .def_ro("conditional_log_likelihood", &GeneralizedSolution::conditional_log_likelihood)

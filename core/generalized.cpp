@@ -5,6 +5,7 @@
 #include <numeric>
 #include <string>
 
+#include "links.hpp"
 #include "parameters.hpp"
 #include "refused.hpp"
 
@@ -119,7 +120,7 @@ void GeneralizedMixed::describe_response() {
 
 void GeneralizedMixed::set_response(const Column& y) {
   rows_.y = y;
-  multilevel::set_response(laplace_->observations(), rows_, y, laplace_->family());
+  laplace_->set_response(rows_, y);
   laplace_->forget();
   describe_response();
 }
@@ -230,9 +231,11 @@ GeneralizedSolution GeneralizedMixed::report(const Vec& theta, const Vec& beta, 
   }
   Vec fixed = o.offset;
   o.add_fixed(beta, fixed);
-  out.fixed_range = {HUGE_VAL, -HUGE_VAL};
-  for (std::int64_t r = 0; r < o.n; r += o.views)
-    out.fixed_range = {std::min(out.fixed_range.first, fixed[r]), std::max(out.fixed_range.second, fixed[r])};
+  double ends[] = {fixed[0], fixed[0]};
+  for (std::int64_t r = 0; r < o.n; r += o.views) ends[0] = std::min(ends[0], fixed[r]), ends[1] = std::max(ends[1], fixed[r]);
+  Means means;
+  inverse_link(laplace_->family().link(), 2, ends, means);
+  out.outer_means = {means.mu[0], means.mu[1]};
   out.boundary_slope = cov_.boundary(cov_.inner_lambda(theta), theta, at.D, out.smallest);
   Mat L = at.Q;
   if (p && L.rows == p && cholesky(L)) out.vcov_rx = beta_map_ * inverse_spd(L) * transpose(beta_map_);

@@ -18,7 +18,7 @@ struct GeneralizedSolution {
   Mat vcov_joint;          // of beta and shape together
   std::vector<Vec> modes;  // per term, levels x k row-major
   Vec eta;                 // of the user's rows
-  std::pair<double, double> fixed_range;  // lowest and highest linear predictor without the random effects
+  std::pair<double, double> outer_means;  // at the lowest and the highest linear predictor of the fixed effects alone
   double conditional_deviance = 0.0, conditional_log_likelihood = 0.0, logdet = 0.0, penalty = 0.0;
   int evaluations = 0, pirls_iterations = 0;
   bool converged = false;

@@ -21,17 +21,22 @@ bool symmetric_inverse(const Mat& A, Mat& out) {
 }  // namespace
 
 Laplace::Laplace(const Rows& rows, const Covariances& covariances, Observations observations, const Likelihood& family)
-    : q_(rows.q), cov_(covariances), own_(std::make_unique<Observations>(std::move(observations))), family_(family) {
+    : q_(rows.q), cov_(covariances), own_(std::make_shared<Observations>(std::move(observations))), family_(family) {
   if (q_) engine_ = make_reweighed(rows, *own_);
   zeta_.assign(q_, 0.0);
   b_.assign(q_, 0.0);
 }
 
 Laplace::Laplace(const Laplace& o)
-    : q_(o.q_), cov_(o.cov_), own_(std::make_unique<Observations>(*o.own_)), family_(o.family_),
+    : q_(o.q_), cov_(o.cov_), own_(o.own_), family_(o.family_),
       engine_(o.engine_ ? std::make_unique<Elimination>(*o.engine_) : nullptr), lambda_(o.lambda_), psi_(o.psi_), zeta_(o.zeta_),
       b_(o.b_), eta_(o.eta_), beta_(o.beta_), d_(o.d_), nodes_(o.nodes_), node_(o.node_), node_weight_(o.node_weight_), l_(o.l_),
       fixed_only_(o.fixed_only_), tangent_(o.tangent_), shape_(o.shape_) {}
+
+void Laplace::set_response(const Rows& rows, const Column& y) {
+  if (own_.use_count() > 1) own_ = std::make_shared<Observations>(*own_);
+  multilevel::set_response(*own_, rows, y, family_);
+}
 
 // h = Z P Z'a with the observed weights; with beta among the modes, its part of the inverse too.
 void Laplace::adjoint(const Vec& a, bool beta_inside, Vec& h) {

@@ -55,8 +55,8 @@ class Laplace {
   // False outside the domain, or where no mode is found.
   bool evaluate(const LaplaceAt& at, Want want, LaplacePoint& out);
 
-  Observations& observations() { return *own_; }
   const Observations& observations() const { return *own_; }
+  void set_response(const Rows& rows, const Column& y);
   Likelihood& family() { return family_; }
   const Likelihood& family() const { return family_; }
   const Vec& b() const { return b_; }
@@ -78,7 +78,7 @@ class Laplace {
  private:
   std::int64_t q_;
   Covariances cov_;
-  std::unique_ptr<Observations> own_;
+  std::shared_ptr<Observations> own_;  // shared with copies, until one of them takes another response
   Likelihood family_;
   std::unique_ptr<Elimination> engine_;
   std::vector<Mat> lambda_, psi_;  // per factor

@@ -72,6 +72,11 @@ def test_deviances_and_criteria_are_those_of_r(pair):
         assert np.isnan(got[name]) if r[name] is None else got[name] == pytest.approx(r[name], rel=1e-9), name
 
 
+def test_without_intercept_the_null_model_may_be_impossible():
+    d = {"k": [0.0, 1, 3, 2], "f": ["a", "a", "b", "b"]}
+    assert glm("k ~ 0 + f", d, "poisson(sqrt)")._fit.estimate.null_deviance == np.inf  # as R: its means are zero
+
+
 def test_fitted_values_and_residuals_are_those_of_r(pair):
     m, r = pair
     np.testing.assert_allclose(m.fitted()[:5], r["fitted"], rtol=1e-7)

@@ -24,6 +24,7 @@ from multilevel.errors import (
     SingularFitWarning,
 )
 from multilevel.families.links import LINKS
+from multilevel.models.predictor import fixed_part
 from multilevel.responses import population_average
 
 CBPP = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
@@ -466,6 +467,19 @@ def test_a_random_effect_for_each_row(made):
     m = glmer("k ~ x + (1 | g) + (1 | obs)", made, "poisson")
     assert m.ngroups == {"obs": 200, "g": 20}
     assert m.convergence.certified
+
+
+@pytest.mark.parametrize("family", ["binomial", "binomial(cloglog)", "poisson", "poisson(sqrt)", "gamma(inverse)"])
+def test_the_outer_means_of_the_fixed_effects(made, family):
+    """Those of the lowest and the highest X beta + offset, which tell whether separation has to be looked for."""
+    response = {"binomial": "y", "poisson": "k", "gamma": "t"}[family.partition("(")[0]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SingularFitWarning)
+        m = glmer(f"{response} ~ h + offset(x / 100) + (1 | g)", made, family)
+    fit, e = m._fit, m._fit.estimate
+    eta = fixed_part(fit, fit.rows)
+    means = fit.likelihood.solve(e.theta, e.beta, e.parameters).outer_means
+    np.testing.assert_allclose(means, m.family.link.inverse(np.array([eta.min(), eta.max()])), rtol=1e-9)
 
 
 def test_separation_is_said(made):

@@ -204,7 +204,9 @@ class GeneralizedSolution:
     @property
     def eta(self) -> Floats: ...  # (n,) linear predictor at the modes, offset included
     @property
-    def fixed_range(self) -> tuple[float, float]: ...  # lowest and highest linear predictor without random effects
+    def outer_means(
+        self,
+    ) -> tuple[float, float]: ...  # at the lowest and highest X beta + offset
     @property
     def conditional_deviance(self) -> float: ...  # at the modes; NaN where the family has none
     @property

@@ -59,7 +59,7 @@ def evaluate_variable(node: Node, text: str, scope: Scope) -> Column | Basis:
     if not isinstance(value, (Column, Basis)) or columns[0].ndim == 0:
         raise FormulaError(f"{text} is one value, not one per row; a term has to vary with the rows")
     for column in columns:
-        if column.dtype.kind == "f" and not np.isfinite(np.add.reduce(column)):
+        if column.dtype.kind == "f" and not np.logical_and.reduce(np.isfinite(column)):
             _check_finite(column, node, text, scope)
     return value
 

@@ -207,9 +207,8 @@ def complete_rows(
 
     DataError where none is kept and `some` are needed.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # in the sums that show missing values
-        values = {variable.text: _value(variable, scope) for variable in variables}
-        missing = _all_missing(values, extra)
+    values = {variable.text: _value(variable, scope) for variable in variables}
+    missing = _all_missing(values, extra)
     n = _length(values, extra, scope)
     if not missing:
         return Rows(n, n, None, values, dict(extra))
@@ -247,8 +246,7 @@ def _missing(value: Column | Floats) -> NDArray[np.bool_] | None:
     column = value if isinstance(value, Column) else Column("", "number", value)
     array = column.values
     if array.dtype.kind == "f":
-        # one pass, no temporary: a missing or infinite value shows in the sum; no BLAS, whose threads may have to wait
-        if np.isfinite(np.add.reduce(array)):
+        if np.logical_and.reduce(np.isfinite(array)):
             return None
         if np.isinf(array).any():
             refuse_infinite(column)

@@ -179,7 +179,8 @@ def given_response(design: Design, rows: Matrices, family: Family, inflated: boo
             raise FitError(
                 f"the response {design.formula.response_text} is 0 in every row; there is no mean to estimate"
             )
-    _check_range(design, checked, family, used)
+    if not paired or "given" in extra:  # proportions of counts are those of their trials
+        _check_range(design, checked, family, used)
     _check_constant(design, checked, family, used)
     return checked, paired
 

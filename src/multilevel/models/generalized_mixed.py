@@ -296,7 +296,7 @@ def _separation(likelihood: Likelihood, solution: GeneralizedSolution) -> tuple[
 def _separated_mean(likelihood: Likelihood, solution: GeneralizedSolution) -> tuple[int, ...]:
     """Those of the mean, looked for when fixed effects alone give means at a limit."""
     rows, family, kept = likelihood.rows, likelihood.family, likelihood.core.kept
-    if not kept or not near_limit(family, solution.fixed_range):
+    if not kept or not near_limit(family, solution.outer_means):
         return ()
     assert rows.y is not None
     X = np.column_stack([rows.X[j] for j in kept])

@@ -78,8 +78,7 @@ def fisher_scoring(family: Exponential, y: Floats, X: Floats, weights: Floats, o
         new = _acceptable(data, at, proposed, first=step == 1)
         if new is None:  # no shorter step lowers the deviance: rounding is all that is left
             return at.scored(triangle, iterations or step, step, 0.0)
-        moved = np.triu(triangle) @ (new.beta - at.beta)
-        gain = float(moved @ moved)
+        gain = _squared(triangle, new.beta - at.beta)
         if not iterations and abs(new.deviance - at.deviance) / (abs(new.deviance) + 0.1) < TOLERANCE:
             iterations = step
         at = new
@@ -107,6 +106,14 @@ def _least_squares(data: Data, at: Means) -> tuple[Floats, Floats]:
             "a predictor, or an offset huge?"
         )
     return beta, triangle
+
+
+def _squared(triangle: Floats, step: Floats) -> float:
+    """|R step|^2, R in the upper triangle."""
+    from scipy.linalg.blas import dtrmv
+
+    moved = dtrmv(triangle, step) if len(step) else step
+    return float(moved @ moved)
 
 
 def information(

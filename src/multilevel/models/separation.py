@@ -25,11 +25,10 @@ NOTHING = 1e-7  # a solution of the linear program below this is none
 INVOLVED = 1e-6  # coefficients that take less part than this in what is undetermined do not take part
 
 
-def near_limit(family: Family, predictors: tuple[float, float]) -> bool:
-    """Whether the means at the lowest or the highest linear predictor are numerically at a limit of the family."""
-    means = family.link.inverse(np.array(predictors)).tolist()
+def near_limit(family: Family, means: tuple[float, float]) -> bool:
+    """Whether one of these means is numerically at a limit of the family, or none at all."""
     low, high = family.attained
-    return not (min(means) - low >= EXTREME and high - max(means) >= EXTREME)
+    return not all(mean - low >= EXTREME and high - mean >= EXTREME for mean in means)
 
 
 def suspected(family: Family, y: Floats, mu: Floats) -> bool:

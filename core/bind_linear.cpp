@@ -18,13 +18,13 @@ using multilevel::Solution;
 
 class Model {
  public:
-  Model(InColumn y, std::vector<InColumn> X, std::optional<InVector> weights, Factors factors, Terms terms, int carrier)
+  Model(InColumn y, std::vector<InColumn> X, std::optional<InVector> weights, Factors factors, Terms terms, int carrier, double sigma)
       : arrays_(std::move(y), std::move(X), std::move(weights), std::move(factors), std::move(terms)) {
     const auto fs = arrays_.factors();
     multilevel::Rows rows = arrays_.rows();
     if (carrier >= static_cast<int>(rows.terms.size())) throw nb::value_error("carrier: no such term");
     nb::gil_scoped_release release;
-    model_ = std::make_unique<multilevel::LinearMixed>(std::move(rows), fs, carrier);
+    model_ = std::make_unique<multilevel::LinearMixed>(std::move(rows), fs, carrier, sigma);
   }
 
   Solution fit(bool reml, std::optional<InVector> start) {
@@ -292,8 +292,8 @@ void bind_linear(nb::module_& m) {
 
   nb::class_<Model>(m, "LinearMixed")
       .def(nb::init<InColumn, std::vector<InColumn>, std::optional<InVector>, std::vector<std::pair<InCodes, int>>,
-                    Terms, int>(),
-           "y"_a, "X"_a, "weights"_a.none(), "factors"_a, "terms"_a, "carrier"_a = -1)
+                    Terms, int, double>(),
+           "y"_a, "X"_a, "weights"_a.none(), "factors"_a, "terms"_a, "carrier"_a = -1, "sigma"_a = 0.0)
       .def("fit", &Model::fit, "reml"_a, "start"_a.none() = nb::none())
       .def("solve", &Model::solve, "theta"_a, "reml"_a)
       .def("criterion", &Model::criterion, "theta"_a, "reml"_a)

@@ -38,8 +38,8 @@ Mat scaled_by(Mat A, double f) {
 
 }  // namespace
 
-LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors, int carrier)
-    : rows_(std::move(rows)), carrier_(carrier) {
+LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors, int carrier, double sigma)
+    : rows_(std::move(rows)), carrier_(carrier), known_(sigma) {
   prepare(rows_, factors);
   blocks_ = add_up(rows_);
   if (!rows_.factors.empty()) {
@@ -58,7 +58,7 @@ LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32
 }
 
 LinearMixed::LinearMixed(const LinearMixed& o)
-    : rows_(o.rows_), blocks_(o.blocks_), engine_(o.engine_ ? o.engine_->clone() : nullptr), cov_(o.cov_), carrier_(o.carrier_),
+    : rows_(o.rows_), blocks_(o.blocks_), engine_(o.engine_ ? o.engine_->clone() : nullptr), cov_(o.cov_), carrier_(o.carrier_), known_(o.known_),
       moments_inverse_(o.moments_inverse_) {}
 
 double LinearMixed::residual_scale() const {
@@ -90,8 +90,9 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
 
   const double nu = static_cast<double>(rows_.n) - (reml ? p : 0);
   const double s = rows_.fixed.y_scale;
-  const bool profiled = !(given && given->sigma2 > 0.0);
-  const double sigma2 = profiled ? out.r2 / nu : given->sigma2;
+  const double fixed = fixed_sigma2(given);
+  const bool profiled = fixed == 0.0;
+  const double sigma2 = profiled ? out.r2 / nu : fixed;
   out.pull = pull / sigma2;
   out.value = out.logdet + out.r2 / sigma2 + nu * (std::log(2.0 * std::numbers::pi * sigma2) + 2.0 * std::log(s)) - blocks_.sum_log_w;
   if (reml) out.value += out.logdet_q - 2.0 * rows_.fixed.logdet;
@@ -191,8 +192,10 @@ std::vector<Mat> LinearMixed::moment_start() const {
 }
 
 Vec LinearMixed::start_inner(const Vec* start) const {
-  if (!start) return cov_.start_of(moment_start());
+  const Vec moments = start ? Vec() : cov_.start_of(moment_start());
+  if (!start) return known_ > 0.0 ? cov_.scaled(moments, std::max(residual_scale() / known_, kStartLow)) : moments;
   cov_.check(*start);
+  if (known_ > 0.0) return cov_.inner_theta(*start);
   for (const Mat& Lt : cov_.inner_lambda(*start))  // beyond, the criterion is so flat that any point looks like a minimum
     for (double x : Lt.a)
       if (std::abs(x) > kStartBeyond)
@@ -297,7 +300,7 @@ Solution LinearMixed::describe(const Point& at, const std::vector<Mat>& inner, c
   out.theta = theta_user;
   out.criterion = at.value;
   out.r2 = at.r2 * s * s;
-  out.sigma = s * std::sqrt(at.r2 / nu);
+  out.sigma = known_ > 0.0 ? known_ : s * std::sqrt(at.r2 / nu);
   out.logdet = at.logdet;
   out.logdet_rx = at.logdet_q - 2.0 * fx.logdet;
   out.beta = user_beta(at.beta);
@@ -452,6 +455,11 @@ PhiCurvature LinearMixed::curvature(const Vec& theta, bool reml) {
     }
   }
   if (!at.exact) curve_by_differences(x, reml, at);
+  if (known_ > 0.0) {
+    for (int j = 0; j < m; ++j)
+      for (int i = 0; i < m; ++i) out.deviance(i + 1, j + 1) = at.hessian(i, j);
+    return out;
+  }
   const double nu = static_cast<double>(rows_.n) - (reml ? p : 0), s = rows_.fixed.y_scale;
   const double sigma = s * std::sqrt(at.r2 / nu), HS = 4.0 * nu / (sigma * sigma);
   out.deviance(0, 0) = HS;

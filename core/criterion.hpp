@@ -92,8 +92,9 @@ struct PhiCurvature {
 
 class LinearMixed {
  public:
-  // `carrier`: a model without residuals, and the term that has an effect for every row (whole.cpp); -1: with residuals
-  LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors, int carrier = -1);
+  // `carrier`: a model without residuals, and the term that has an effect for every row (whole.cpp); -1: with residuals.
+  // `sigma`: their standard deviation where that is known, else 0
+  LinearMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors, int carrier = -1, double sigma = 0.0);
   LinearMixed(const LinearMixed& other);
 
   int n_theta() const { return cov_.size(); }
@@ -124,6 +125,7 @@ class LinearMixed {
   std::unique_ptr<Engine> engine_;
   Covariances cov_;
   int carrier_ = -1;
+  double known_ = 0.0;         // sigma where it is not estimated
   Mat moments_inverse_;        // of the moment equations, which depend on the design alone; empty when singular
   std::vector<Mat> at_;        // Lambda (inner, per term) that the engine was last differentiated at
 
@@ -133,6 +135,11 @@ class LinearMixed {
   bool searched_whole(const Vec& x, bool reml, Point& out, const Given& given);
   bool users_whole(const Vec& theta, bool reml, Point& out);
   double held_sigma() const;
+  // sigma^2 of an evaluation in inner coordinates, if it is given or known; else 0
+  double fixed_sigma2(const Given* given) const {
+    const double s = known_ / rows_.fixed.y_scale;
+    return given && given->sigma2 > 0.0 ? given->sigma2 : s * s;
+  }
   Vec whole_theta(const Vec& user) const;
   Vec whole_start() const;
   Solution fit_whole(bool reml, const Vec* start);

@@ -185,7 +185,7 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
       for (int i = 0; i < rows_.p; ++i) given.contrast[j] += held.contrast[i] * fx.map.full(i, j);
     given.value = (held.value - dot(held.contrast, user_beta(Vec(rows_.p, 0.0)))) / s;
   }
-  if (cov_.any_structured() || carrier_ >= 0) return minimise_structured(held, given, theta);
+  if (cov_.any_structured() || carrier_ >= 0 || known_ > 0.0) return minimise_structured(held, given, theta);
   for (std::size_t t = 0; t < start.size(); ++t) {
     const Structure structure = rows_.terms[t].structure;
     const int k = rows_.terms[t].k();
@@ -304,12 +304,12 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
   return out;
 }
 
-// With structured terms, whose standard deviations and correlations are not held, and without residuals: in the coordinates
-// of the fit.
+// With structured terms, whose standard deviations and correlations are not held, with sigma known, and without residuals:
+// in the coordinates of the fit.
 HeldMinimum LinearMixed::minimise_structured(const Held& held, const Given& given, const Vec& theta) {
   using Kind = Held::Kind;
-  if (held.kind == Kind::sd || held.kind == Kind::corr || (carrier_ >= 0 && held.kind == Kind::sigma))
-    throw Refused("profiles of standard deviations and correlations are not there for models with structured covariances such as ar1() and cs(), or without residuals; use method=\"boot\"");
+  if (held.kind == Kind::sd || held.kind == Kind::corr || ((carrier_ >= 0 || known_ > 0.0) && held.kind == Kind::sigma))
+    throw Refused("profiles of standard deviations and correlations are not there for models with structured covariances such as ar1() and cs(), with a known sigma, or without residuals; use method=\"boot\"");
   const double s = rows_.fixed.y_scale, n = static_cast<double>(rows_.n);
   const auto f = [&](const Vec& x, Point& out) {
     if (carrier_ >= 0) return searched_whole(x, false, out, given);
@@ -323,7 +323,7 @@ HeldMinimum LinearMixed::minimise_structured(const Held& held, const Given& give
   Point best;
   const NewtonResult r = newton(f, cov_.to_search(carrier_ < 0 ? cov_.inner_theta(theta) : whole_theta(theta)), best);
   if (best.beta.empty() && rows_.p > 0) throw std::domain_error("the criterion is not finite at this start");
-  const double sigma2 = given.sigma2 > 0.0 ? given.sigma2 : best.r2 / n;
+  const double fixed = fixed_sigma2(&given), sigma2 = fixed > 0.0 ? fixed : best.r2 / n;
   HeldMinimum out;
   out.theta = cov_.user_theta(cov_.to_natural(r.x));
   out.beta = user_beta(best.beta);

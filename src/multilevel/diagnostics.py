@@ -134,7 +134,7 @@ def flat_words(fit: Fit) -> str:
     if not (undetermined := flat_direction(fit)):
         return ""
     carriers = [part.written for part in fit.rows.random if one_to_a_row(part)]
-    if carriers and fit.estimate.residual and fit.prior_weights is None:
+    if carriers and fit.sums.sigma is None and fit.prior_weights is None:
         small = fit.estimate.sigma < VANISHED * fit.sums.core.residual_scale
         what = "the residual variance goes to zero" if small else "the residual variance cannot be told from the others"
         return (
@@ -254,7 +254,7 @@ def explain_mixed(fit: Fit) -> Explanation:
         *[term_words(part) for part in fit.rows.random],
         f"The variances were estimated by {method} from {fit.rows.n} rows; "
         + (
-            f"the residual standard deviation is {fit.estimate.sigma:.4g}."
+            f"the residual standard deviation is {fit.estimate.sigma:.4g}{', as given' if fit.estimate.known else ''}."
             if fit.estimate.residual
             else "there are no residuals besides the random effects."
         ),
@@ -314,7 +314,9 @@ def _structure_words(part: RandomMatrices) -> str:
 
 
 def _share_words(fit: Fit) -> str:
-    sigma2 = fit.estimate.sigma**2 if fit.estimate.residual else 0.0
+    weights = fit.prior_weights
+    sigma2 = fit.estimate.sigma**2 * float(1.0 if weights is None else np.mean(1.0 / weights))
+    sigma2 = sigma2 if fit.estimate.residual else 0.0
     shares = variance_shares(fit)
     total = sum(shares) + sigma2
     parts = [

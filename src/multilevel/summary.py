@@ -17,6 +17,7 @@ from .models.linear import r_squared, spread
 from .pages import LinearSummary, MixedSummary
 from .predict import residuals
 
+KNOWN = "The residual standard deviation was given, not estimated."
 PERFECT = 1e-15  # residuals this small beside the fitted values are rounding errors, as in R
 
 
@@ -77,7 +78,7 @@ def mixed_summary(fit: Fit, data: Any, backend: str, df: str | Sampling = "satte
         n_missing=fit.n_missing,
         dropped=fit.dropped,
         doubts=tuple(convergence_doubts(fit)),
-        notes=(sampling.note,) if sampling.note else (),
+        notes=(*((KNOWN,) if e.known else ()), *((sampling.note,) if sampling.note else ())),
     )
 
 

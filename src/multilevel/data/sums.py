@@ -27,14 +27,15 @@ class Sums:
     X : p arrays (n,), columns of the fixed effects.
     weights : (n,) prior weights, all positive; None: all one.
     random : random terms, those on the same grouping factor with the same codes. None: least squares.
-    residual : whether rows have residuals; if not, one random term has an effect of its own for every row.
+    sigma : residual standard deviation of a row of weight one, if it is known; 0: no residuals, and one random term has
+        an effect of its own for every row; None: estimated.
 
     Raises
     ------
     FitError : without residuals, when no term has an effect for every row.
     """
 
-    __slots__ = ("X", "_core", "random", "residual", "weights", "y")
+    __slots__ = ("X", "_core", "random", "sigma", "weights", "y")
 
     def __init__(
         self,
@@ -42,9 +43,9 @@ class Sums:
         X: tuple[Floats, ...],
         weights: Floats | None,
         random: tuple[RandomMatrices, ...] = (),
-        residual: bool = True,
+        sigma: float | None = None,
     ) -> None:
-        self.residual = residual
+        self.sigma = sigma
         self.y = y
         self.X = X
         self.weights = weights
@@ -68,11 +69,11 @@ class Sums:
                 places[group] = len(factors)
                 factors.append((part.codes, part.n_levels))
             terms.append((places[group], part.Z, part.covariance))
-        carrier = -1 if self.residual else _carrier(self.random)
-        return LinearMixed(self.y, self.X, self.weights, factors, terms, carrier)
+        carrier = _carrier(self.random) if self.sigma == 0.0 else -1
+        return LinearMixed(self.y, self.X, self.weights, factors, terms, carrier, self.sigma or 0.0)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Sums, (self.y, self.X, self.weights, self.random, self.residual)
+        return Sums, (self.y, self.X, self.weights, self.random, self.sigma)
 
 
 def factor_of(part: RandomMatrices | RandomPart, theta: Floats) -> Floats:

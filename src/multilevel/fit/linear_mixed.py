@@ -35,6 +35,7 @@ def lmer(
     missing: Missing = "drop",
     start: Sequence[float] | Floats | None = None,
     dispformula: str | None = None,
+    sigma: float | None = None,
 ) -> LinearMixedModel:
     """Fit a linear mixed model by REML or maximum likelihood.
 
@@ -52,6 +53,9 @@ def lmer(
     start : (m,) theta to start from, in the order of `theta`. Default: moment estimates of the variances.
     dispformula : `"~0"` for a model without residuals, as in glmmTMB: a random term that has an effect of its own for
         every row, `ar1(0 + times | subject)` with each time once, stands for them. Default: `"~1"`, one variance.
+    sigma : the residual standard deviation, where it is known (nlme's `lmeControl(sigma=)`). With `weights` of one over
+        the sampling variances and `sigma=1` the model is a meta-analysis, and a group may have one row. Default:
+        estimated.
 
     Returns
     -------
@@ -91,6 +95,7 @@ def lmer(
         missing=missing,
         start=start,
         dispformula=dispformula,
+        sigma=sigma,
     )
     warn(fit)
     return LinearMixedModel(fit, data)

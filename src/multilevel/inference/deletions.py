@@ -137,9 +137,10 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
     """
     if not fit.design.random:
         raise InferenceError(f"{fit.design.formula.text!r} has no random terms to test")
-    if not fit.estimate.residual:
+    if not fit.estimate.residual or fit.estimate.known:
         raise InferenceError(
-            "without residuals (dispformula='~0') random terms cannot be left out; fit the models to compare"
+            "without residuals (dispformula='~0'), or with a known sigma, random terms are not left out; fit the "
+            "models to compare"
         )
     written = fit.design.formula.random
     order = sorted(range(len(written)), key=lambda t: written.index(fit.design.random[t].bar))

@@ -89,9 +89,10 @@ def kenward_roger(fit: Fit) -> KenwardRoger:
     InferenceError for structured covariances, in whose parameters Var(y) is not linear.
     """
     structured = [part.written for part in fit.rows.random if part.structure not in ("us", "diag")]
-    if not fit.estimate.residual:
+    if not fit.estimate.residual or fit.estimate.known:
         raise InferenceError(
-            'Kenward-Roger\'s method is not there for models without residuals; use df="satterthwaite"'
+            "Kenward-Roger's method is not there for models without residuals or with a known sigma; use "
+            'df="satterthwaite"'
         )
     if structured:
         raise InferenceError(

@@ -124,7 +124,7 @@ def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats, shape: Floats |
 
 
 def _has_sigma(fit: Fit) -> bool:
-    return fit.estimate.residual and not isinstance(fit, GeneralizedFit)
+    return fit.estimate.residual and not fit.estimate.known and not isinstance(fit, GeneralizedFit)
 
 
 def estimates(fit: Fit) -> Floats:

@@ -35,7 +35,7 @@ def refitted(
         fit.sums.X if X is None else X,
         fit.sums.weights,
         fit.sums.random if random is None else random,
-        fit.sums.residual,
+        fit.sums.sigma,
     )
     return estimate_of(sums.core.fit(reml), sums, reml=reml)
 

@@ -48,7 +48,7 @@ def whitened(fit: Fit) -> Whitened:
         roots.append(_inverse(C))
         theta.append(triangle_of(lower(C @ factor)) if free else own)
         random.append(replace(part, Z=_times(part.Z, roots[-1])) if free else part)
-    sums = Sums(fit.sums.y, X, fit.sums.weights, tuple(random), fit.sums.residual)
+    sums = Sums(fit.sums.y, X, fit.sums.weights, tuple(random), fit.sums.sigma)
     solution = sums.core.solve(np.concatenate(theta), fit.estimate.reml)
     return Whitened(
         replace(

@@ -62,12 +62,13 @@ class Estimate:
     n: int  # rows that count
     reml: bool
     certificate: Certificate
-    residual: bool = field(default=True, kw_only=True)  # if not, `sigma` is known, hardly anything, and theta's unit
+    residual: bool = field(default=True, kw_only=True)  # if not, `sigma` is hardly anything, and theta's unit
+    known: bool = field(default=False, kw_only=True)  # whether `sigma` was given
 
     @property
     def n_parameters(self) -> int:
-        """Fixed effects, entries of theta, and sigma."""
-        return len(self.beta) + len(self.theta) + self.residual
+        """Fixed effects, entries of theta, and sigma if it is estimated."""
+        return len(self.beta) + len(self.theta) + (self.residual and not self.known)
 
     @property
     def loglik(self) -> float:
@@ -183,5 +184,5 @@ def estimate_of(solution: Solution, sums: Sums, *, reml: bool) -> Estimate:
     )
     return Estimate(
         theta, beta, unscaled, solution.sigma, solution.criterion, solution.r2, modes, tuple(solution.smallest),
-        len(sums.y), reml, certificate, residual=sums.residual,
+        len(sums.y), reml, certificate, residual=sums.sigma != 0.0, known=bool(sums.sigma),
     )  # fmt: skip

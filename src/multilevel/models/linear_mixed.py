@@ -36,6 +36,7 @@ def fit_linear_mixed(
     missing: Missing = "drop",
     start: Sequence[float] | Floats | None = None,
     dispformula: str | None = None,
+    sigma: float | None = None,
 ) -> Fit:
     """Parse, learn, add up, minimise, return. Arguments and errors are those of `lmer`."""
     parsed = Formula.parse(formula)
@@ -43,19 +44,23 @@ def fit_linear_mixed(
         raise FormulaError(f"{parsed.text!r} has no random term, such as (1 | group); add one, or use lm")
     if not isinstance(reml, bool | np.bool_):
         raise FitError(f"REML is {reml!r}; expected True (restricted maximum likelihood) or False (maximum likelihood)")
-    residual = has_residual(dispformula)
-    if not residual and weights is not None:
-        raise FitError("dispformula='~0' leaves no residuals that weights could be about; give one of them")
+    if sigma is not None:
+        check_sigma(sigma)
+    if not has_residual(dispformula):
+        for option, value in (("weights", weights), ("sigma", sigma)):
+            if value is not None:
+                raise FitError(f"dispformula='~0' leaves no residuals that {option} could be about; give one of them")
+        sigma = 0.0
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=False)
     design, rows = Design.learn(parsed, inputs.columns, contrasts=contrasts, extra=inputs.extra)
     dropped = inputs.missing(rows, missing)
-    check_groups(rows, design.slip, residual)
-    return _minimised(design, rows, inputs.weights_column, dropped, bool(reml), start, residual)
+    check_groups(rows, design.slip, sigma is None)
+    return _minimised(design, rows, inputs.weights_column, dropped, bool(reml), start, sigma)
 
 
 def refit_linear_mixed(fit: Fit, rows: Matrices) -> Fit:
     """The same model for another response."""
-    return _minimised(fit.design, rows, fit.weights_column, fit.missing, fit.estimate.reml, None, fit.sums.residual)
+    return _minimised(fit.design, rows, fit.weights_column, fit.missing, fit.estimate.reml, None, fit.sums.sigma)
 
 
 def _minimised(
@@ -65,13 +70,13 @@ def _minimised(
     missing: dict[str, int],
     reml: bool,
     start: Sequence[float] | Floats | None,
-    residual: bool,
+    sigma: float | None,
 ) -> Fit:
-    sums = add_up(rows, residual)
+    sums = add_up(rows, sigma)
     check_response(design, sums)
     solution = sums.core.fit(reml, None if start is None else _checked_theta(start, "start", sums))
     fit = Fit(design, rows, sums, estimate_of(solution, sums, reml=reml), tuple(sums.core.kept), weights, missing, None)
-    if residual and not solution.sigma > SUSPICIOUS * sums.core.residual_scale:
+    if sigma is None and not solution.sigma > SUSPICIOUS * sums.core.residual_scale:
         check_residuals(fit)
     return fit
 
@@ -92,14 +97,24 @@ def has_residual(dispformula: str | None) -> bool:
     return plain != "~0"
 
 
-def add_up(rows: Matrices, residual: bool = True) -> Sums:
+def check_sigma(sigma: float) -> None:
+    """FitError for what is no standard deviation."""
+    number = isinstance(sigma, int | float | np.integer | np.floating) and not isinstance(sigma, bool)
+    if not (number and 0.0 < sigma < np.inf):
+        raise FitError(
+            f"sigma is {sigma!r}; expected the residual standard deviation of a row of weight one, a positive number, "
+            "where it is known, or None"
+        )
+
+
+def add_up(rows: Matrices, sigma: float | None = None) -> Sums:
     """The sums of all complete rows."""
     y = response_of(rows)
-    return Sums(y if rows.offset is None else y - rows.offset, rows.X, rows.extra.get("weights"), rows.random, residual)
+    return Sums(y if rows.offset is None else y - rows.offset, rows.X, rows.extra.get("weights"), rows.random, sigma)
 
 
-def check_groups(rows: Matrices, slip: str, residual: bool = True) -> None:
-    """FitError for a grouping factor with one level, or as many random effects as rows that have residuals too.
+def check_groups(rows: Matrices, slip: str, estimated: bool = True) -> None:
+    """FitError for a grouping factor with one level, or as many random effects as rows whose sigma is estimated too.
 
     `slip` may explain it.
     """
@@ -110,12 +125,13 @@ def check_groups(rows: Matrices, slip: str, residual: bool = True) -> None:
                 f"the grouping factor {part.group} has a single level, {part.levels[0]!r}; how groups vary can only be "
                 f"estimated from two or more: leave {part.written} out"
             )
-        if residual and levels * effects >= rows.n:
+        if estimated and levels * effects >= rows.n:
             each = f" ({levels} levels of {part.group}, {effects} effects each)" if effects > 1 else ""
+            known = "; if the weights are one over known variances, add sigma=1" if "weights" in rows.extra else ""
             raise FitError(
                 f"{part.written} has {levels * effects} random effects{each} for {rows.n} rows; with as many effects "
                 "as rows they cannot be told from the residuals: use another grouping factor, or simplify the term"
-                + slip
+                f"{slip}{known}"
             )
 
 

@@ -47,7 +47,7 @@ def fit_whole(likelihood: Likelihood, start: Floats | None) -> Whole:
     rows = likelihood.rows
     assert rows.y is not None
     y = rows.y if rows.offset is None else rows.y - rows.offset
-    core = Sums(y, rows.X, None, rows.random, residual=False).core
+    core = Sums(y, rows.X, None, rows.random, 0.0).core
     s = core.fit(False)
     if start is not None:
         s = core.fit(False, start / s.sigma)

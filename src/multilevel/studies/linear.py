@@ -58,7 +58,7 @@ class Linear(Refitted):
     def deviances(self, Y: Floats, X: tuple[Floats, ...] | None = None) -> Floats:
         """(r,) -2 log-likelihoods of fits by maximum likelihood, with other columns of X if they are given."""
         sums, offset = self.fit.sums, self.fit.rows.offset
-        core = sums.core if X is None else Sums(sums.y, X, sums.weights, sums.random, sums.residual).core
+        core = sums.core if X is None else Sums(sums.y, X, sums.weights, sums.random, sums.sigma).core
         return core.refit((Y if offset is None else Y - offset).T, False, None, self.threads)["criterion"]
 
     def reference(self, refits: Refits, asked: Asked, where: NDArray[np.int64], F: Floats) -> tuple[Floats, Floats]:

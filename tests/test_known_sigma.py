@@ -1,0 +1,192 @@
+"""Linear mixed models with a known residual standard deviation: meta-analysis, against R and dense algebra."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from reference_data import load
+
+from multilevel import lmer
+from multilevel.errors import FitError, InferenceError, MultilevelWarning
+
+# Colditz et al. (1994), JAMA 271, 698-702: tuberculosis among vaccinated and controls, and latitude
+TRIALS = [
+    (4, 119, 11, 128, 44), (6, 300, 29, 274, 55), (3, 228, 11, 209, 42), (62, 13536, 248, 12619, 52),
+    (33, 5036, 47, 5761, 13), (180, 1361, 372, 1079, 44), (8, 2537, 10, 619, 19), (505, 87886, 499, 87892, 13),
+    (29, 7470, 45, 7232, 27), (17, 1699, 65, 1600, 42), (186, 50448, 141, 27197, 18), (5, 2493, 3, 2338, 33),
+    (27, 16886, 29, 17825, 33),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bcg():
+    a, b, c, d, latitude = np.array(TRIALS, float).T
+    return pd.DataFrame({
+        "trial": [f"t{i:02d}" for i in range(len(TRIALS))], "latitude": latitude,
+        "yi": np.log(a / (a + b)) - np.log(c / (c + d)), "vi": 1 / a - 1 / (a + b) + 1 / c - 1 / (c + d),
+    })  # fmt: skip
+
+
+def meta(data, right="1", **options):
+    return lmer(f"yi ~ {right} + (1 | trial)", data, weights=1 / data["vi"], sigma=1, **options)
+
+
+@pytest.mark.parametrize(
+    ("right", "options", "tau2", "estimates", "errors"),
+    [  # Viechtbauer (2010), J. Stat. Softw. 36(3), section 3.1, and metafor's manual; nlme 3.1-162 for ML
+        ("1", {}, 0.3132, [-0.7145], [0.1798]),
+        ("1", {"REML": False}, 0.2800, [-0.7112], [0.1719]),
+        ("latitude", {}, 0.0764, [0.2515, -0.0291], [0.2491, 0.0072]),
+    ],
+)
+def test_bcg_vaccine(bcg, right, options, tau2, estimates, errors):
+    m = meta(bcg, right, **options)
+    assert m.varcorr().terms[0].sd[0] ** 2 == pytest.approx(tau2, abs=1e-4)
+    np.testing.assert_allclose(m.fixef, estimates, atol=5e-5)
+    np.testing.assert_allclose(m.se, errors, atol=5e-5)
+    assert m.sigma == 1
+    assert m.convergence.certified
+    assert m.aic == pytest.approx(m.criterion + 2 * (1 + len(estimates)))
+
+
+def test_bcg_vaccine_in_nlme(bcg):
+    """lme(yi ~ 1, random = ~ 1 | trial, weights = varFixed(~ vi), method = "ML", control = lmeControl(sigma = 1))."""
+    m = meta(bcg, REML=False)
+    found = [m.varcorr().terms[0].sd[0] ** 2, *np.asarray(m.fixef), *np.asarray(m.se), m.loglik]
+    np.testing.assert_allclose(found, [0.28002814, -0.71119914, 0.17189681, -12.66507635], rtol=1e-7)
+
+
+def dense(m, theta, sigma):
+    """The criterion of a model with terms of one effect."""
+    fit = m._fit
+    X, y, n = fit.rows.dense_X(), fit.sums.y, fit.rows.n
+    V = np.diag(np.ones(n) if fit.prior_weights is None else 1 / fit.prior_weights)
+    for t, part in zip(theta, fit.rows.random, strict=True):
+        Z = np.eye(part.n_levels)[part.codes] * part.Z[0][:, None]
+        V += t**2 * Z @ Z.T
+    V *= sigma**2
+    inverse = np.linalg.inv(V)
+    XX = X.T @ inverse @ X
+    r = y - X @ np.linalg.solve(XX, X.T @ inverse @ y)
+    p = X.shape[1] if fit.estimate.reml else 0
+    value = (n - p) * np.log(2 * np.pi) + np.linalg.slogdet(V)[1] + r @ inverse @ r
+    return value + np.linalg.slogdet(XX)[1] if p else value
+
+
+CASES = {
+    "one factor": ("Reaction ~ Days + (1 | Subject)", "sleepstudy", 31.0),
+    "crossed": ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", 0.4),
+    "nested": ("strength ~ 1 + (1 | batch/cask)", "Pastes", 1.5),
+}
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("name", CASES)
+def test_criterion_against_dense_algebra(name, reml):
+    formula, data, sigma = CASES[name]
+    m = lmer(formula, load(data), REML=reml, sigma=sigma)
+    assert m.criterion == pytest.approx(dense(m, m.theta, sigma), abs=1e-7)
+    for factor in (0.8, 1.3):
+        theta = factor * m.theta
+        assert m.criterion_at(theta) == pytest.approx(dense(m, theta, sigma), abs=1e-7)
+        assert m.criterion_at(theta) > m.criterion
+    assert m.convergence.certified
+    assert np.abs(m.convergence.gradient).max() < 1e-4
+
+
+@pytest.mark.parametrize("formula", ["Reaction ~ Days + (Days | Subject)", "Reaction ~ Days + (Days || Subject)"])
+def test_sigma_as_it_would_be_estimated(formula):
+    free = lmer(formula, load("sleepstudy"), REML=False)
+    held = lmer(formula, load("sleepstudy"), REML=False, sigma=free.sigma)
+    assert held.criterion == pytest.approx(free.criterion, abs=1e-8)
+    np.testing.assert_allclose(held.theta, free.theta, rtol=1e-4)
+    np.testing.assert_allclose(held.se, free.se, rtol=1e-5)
+    assert held.aic == pytest.approx(free.aic - 2)
+    worse = lmer(formula, load("sleepstudy"), REML=False, sigma=0.5 * free.sigma)
+    assert worse.criterion > free.criterion + 10
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_units_do_not_matter(bcg, scale):
+    other = bcg.assign(yi=bcg["yi"] * scale, vi=bcg["vi"])
+    m = lmer("yi ~ 1 + (1 | trial)", other, weights=1 / other["vi"], sigma=scale)
+    np.testing.assert_allclose(m.theta, meta(bcg).theta, rtol=1e-6)
+
+
+def test_degrees_of_freedom(bcg):
+    """Satterthwaite's, by differences: only the variance between trials is uncertain."""
+    m = meta(bcg)
+    tau2, vi, h = m.theta[0] ** 2, bcg["vi"].to_numpy(), 1e-4
+    at = [m.criterion_at([np.sqrt(tau2 + s * h)]) for s in (-1, 0, 1)]
+    variance = 2 * h**2 / (at[0] - 2 * at[1] + at[2])
+    v, slope = (1 / np.sum(1 / (vi + tau2)) for _ in range(2))
+    slope = v**2 * np.sum(1 / (vi + tau2) ** 2)
+    want = 2 * v**2 / (slope**2 * variance)
+    assert m.tidy()["df"][0] == pytest.approx(want, rel=1e-4)
+
+
+def test_profile_of_a_coefficient(bcg):
+    m = meta(bcg, "latitude", REML=False)
+    interval = m.confint("profile", parameters="latitude")["latitude"]
+    for limit in (interval.lower, interval.upper):
+        held = bcg.assign(off=limit * bcg["latitude"])
+        found = lmer("yi ~ offset(off) + (1 | trial)", held, weights=1 / held["vi"], sigma=1, REML=False)
+        assert found.criterion - m.criterion == pytest.approx(3.841459, abs=1e-4)
+
+
+def test_bootstraps_draw_with_the_known_sigma(bcg):
+    m = meta(bcg)
+    b = m.bootstrap(400, seed=1)
+    assert not any("sigma" in name for name in b.names)
+    assert np.std(b.replicates[:, -1]) == pytest.approx(np.asarray(m.se)[0], rel=0.15)
+    refit = m.refit(m.simulate(1, seed=2)[:, 0])
+    assert refit.sigma == 1
+
+
+def test_pages_say_that_it_was_given(bcg):
+    m = pickle.loads(pickle.dumps(meta(bcg)))
+    assert "The residual standard deviation was given, not estimated." in str(m.summary())
+    assert "deviation is 1, as given" in " ".join(str(m.explain()).split())
+    share = m.theta[0] ** 2 / (m.theta[0] ** 2 + bcg["vi"].mean())
+    assert f"{100 * share:.0f}% belongs to (1 | trial)" in " ".join(str(m.explain()).split())
+    assert m.predict(interval="confidence").shape == (13, 5)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"sigma": -1}, "sigma is -1; expected the residual standard deviation of a row of weight one, a positive"),
+        ({"sigma": 0}, "sigma is 0; expected"), ({"sigma": np.inf}, "sigma is inf"), ({"sigma": "a"}, "sigma is 'a'"),
+        ({"sigma": True}, "sigma is True"), ({"sigma": np.nan}, "sigma is nan"),
+        ({"sigma": 1, "dispformula": "~0"}, "leaves no residuals that sigma could be about"),
+        ({}, r"if the weights are one over known variances, add sigma=1"),
+    ],
+)  # fmt: skip
+def test_bad_input(bcg, options, words):
+    weights = None if "dispformula" in options else 1 / bcg["vi"]
+    with pytest.raises(FitError, match=words):
+        lmer("yi ~ 1 + (1 | trial)", bcg, weights=weights, **options)
+
+
+def test_more_effects_than_rows(bcg):
+    twice = pd.concat([bcg, bcg.assign(trial="t00")])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MultilevelWarning)
+        assert meta(twice).ngroups == {"trial": 13}
+
+
+@pytest.mark.parametrize(
+    ("question", "error", "words"),
+    [
+        (lambda m: m.summary("kenward-roger"), InferenceError, 'known sigma; use df="satterthwaite"'),
+        (lambda m: m.ranova(), InferenceError, "with a known sigma, random terms are not left out"),
+        (lambda m: m.confint("profile"), FitError, 'with a known sigma, or without residuals; use method="boot"'),
+    ],
+)
+def test_questions_without_an_answer(bcg, question, error, words):
+    with pytest.raises(error, match=words):
+        question(meta(bcg))

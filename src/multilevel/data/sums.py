@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core import LinearMixed, factor
+from .._core import LinearMixed, factor, psi_curve, psi_slopes
 from ..errors import FitError
 from ..formula import Covariance, RandomMatrices, RandomPart
 
@@ -68,8 +68,12 @@ class Sums:
                 places[group] = len(factors)
                 factors.append((part.codes, part.n_levels))
             terms.append((places[group], part.Z, part.covariance))
-        carrier = -1 if self.residual else _carrier(self.random)
-        return LinearMixed(self.y, self.X, self.weights, factors, terms, carrier)
+        return LinearMixed(self.y, self.X, self.weights, factors, terms, self.carrier)
+
+    @property
+    def carrier(self) -> int:
+        """Without residuals, the position of the term with an effect of its own for every row; else -1."""
+        return -1 if self.residual else _carrier(self.random)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Sums, (self.y, self.X, self.weights, self.random, self.residual)
@@ -78,6 +82,16 @@ class Sums:
 def factor_of(part: RandomMatrices | RandomPart, theta: Floats) -> Floats:
     """Lambda (k, k) of a random term, lower triangular, from its part of theta."""
     return factor(np.ascontiguousarray(theta), len(part.names), part.covariance)
+
+
+def slopes_of(part: RandomMatrices, theta: Floats) -> Floats:
+    """(m, k, k) dPsi / dtheta of a structured term."""
+    return psi_slopes(theta, len(part.names), part.covariance)
+
+
+def curve_of(part: RandomMatrices, theta: Floats, weights: Floats) -> Floats:
+    """(k, k) the sum of d2Psi / dtheta dtheta' of a structured term, times weights (m, m)."""
+    return psi_curve(theta, len(part.names), part.covariance, weights)
 
 
 def _carrier(random: tuple[RandomMatrices, ...]) -> int:

@@ -228,7 +228,7 @@ void Covariances::add_curvature(const Vec& theta, const std::vector<Mat>* maps, 
     if (!is_structured(shape.structure)) free_entries(shape.k, shape.structure, [&](int i, int j) { entries.emplace_back(i, j); });
     for (int a = 0; a < shape.size; ++a)
       for (int b = 0; b < shape.size; ++b) {
-        if (entries.empty()) H(shape.at + a, shape.at + b) += shape.form.curvature(theta.data() + shape.at, a, b, d);
+        if (entries.empty()) H(shape.at + a, shape.at + b) += inner(d, shape.form.curve(theta.data() + shape.at, a, b));
         else if (entries[a].second == entries[b].second) H(shape.at + a, shape.at + b) += 2.0 * d(entries[a].first, entries[b].first);
       }
   }

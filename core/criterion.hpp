@@ -146,7 +146,6 @@ class LinearMixed {
   void add_carried(const Mat& split, Vec& modes) const;
   double criterion_whole(const Vec& theta, bool reml);
   PhiCurvature curvature_whole(const Vec& theta, bool reml);
-  HeldMinimum minimise_structured(const Held& held, const Given& given, const Vec& theta);
   Vec user_beta(const Vec& inner) const;
   Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
   bool engine_is_at(const std::vector<Mat>& inner) const;

@@ -9,6 +9,9 @@
 //   sigma = s           all entries are free
 //   contrast'beta = b   a Lagrange multiplier inside the criterion (criterion.cpp)
 //
+// A structured term (structures.hpp) has the coordinates of a search; of its parameters, one is held: theta_a = s e^-eta, or r.
+// Without residuals (whole.cpp) there is no eta, and s is in units of the response.
+//
 // For sd the criterion is taken at sigma = e^eta: d = log|V| + n log(2 pi) + 2 n eta + r2 e^-2eta.
 #include <algorithm>
 #include <stdexcept>
@@ -161,23 +164,164 @@ void hold_corr(Chart& chart, const Held& held, Mat L, double alpha, double beta)
   chart.fixed_slope = sum(entry(B, 1, 0, 1.0 / beta), entry(B, 1, 1, rest > 0.0 ? -r / rest / beta : 0.0));
 }
 
-// theta of any factors of the covariance matrices, inner coordinates
-Vec users_free_entries(const Covariances& cov, std::vector<Mat> L) {
-  for (std::size_t t = 0; t < L.size(); ++t)
-    if (cov.terms()[t].structure == Structure::us) L[t] = lower_factor(L[t]);
-  return cov.user_theta(cov.start_of(L));
+// What is free, x = (entries of the chart, parameters of structured terms, eta), and what it does to the covariance matrices.
+class Free {
+ public:
+  Free(const Covariances& cov, Chart chart, Vec search) : cov_(cov), chart_(std::move(chart)), search_(std::move(search)) {}
+
+  Chart& chart() { return chart_; }
+  void free_structured(int t, int but) {
+    for (int a = 0; a < cov_.terms()[t].size; ++a)
+      if (a != but) own_.push_back({t, a});
+  }
+  // the parameter `entry` of a term at `value`, times e^-eta where it is a standard deviation beside residuals
+  void hold(int t, int entry, double value, bool eta) {
+    chart_.focal = t;
+    chart_.has_eta = eta;
+    entry_ = entry;
+    value_ = value;
+  }
+
+  Vec start(double log_sigma) const {
+    Vec x = chart_.start;
+    for (const Own& o : own_) x.push_back(search_[cov_.terms()[o.term].at + o.entry]);
+    if (chart_.has_eta) x.push_back(log_sigma);
+    return x;
+  }
+  double shrink(const Vec& x) const { return chart_.has_eta ? std::exp(-x.back()) : 1.0; }
+
+  struct At {
+    std::vector<Mat> L;
+    Vec theta, rate, bend;  // of structured terms: natural parameters, and their derivatives by x
+    std::vector<int> term;  // per entry of x:
+    std::vector<Mat> E;     // dLambda, of the chart
+    std::vector<Mat> slope; // dPsi
+  };
+
+  At at(const Vec& x) const {
+    At out;
+    place_structured(x, out);
+    out.L = cov_.lambda_of(out.theta);
+    for (std::size_t t = 0; t < out.L.size(); ++t)
+      if (!is_structured(cov_.terms()[t].structure)) std::fill(out.L[t].a.begin(), out.L[t].a.end(), 0.0);
+    for (std::size_t m = 0; m < chart_.E.size(); ++m) {
+      Mat& L = out.L[chart_.term[m]];
+      for (std::size_t i = 0; i < L.a.size(); ++i) L.a[i] += x[m] * chart_.E[m].a[i];
+    }
+    if (entry_ < 0 && chart_.fixed.rows) out.L[chart_.focal] = sum(out.L[chart_.focal], scaled(chart_.fixed, shrink(x)));
+    out.E = chart_.E;
+    out.term = chart_.term;
+    for (std::size_t m = 0; m < out.E.size(); ++m) out.slope.push_back(symmetric_product(out.E[m], out.L[out.term[m]]));
+    for (const Own& o : own_) add_structured(out, o);
+    if (!chart_.has_eta) return out;
+    if (entry_ >= 0) {
+      add_structured(out, {chart_.focal, entry_});
+    } else {
+      out.E.push_back(scaled(chart_.fixed, -shrink(x)));
+      out.term.push_back(chart_.focal);
+      out.slope.push_back(symmetric_product(out.E.back(), out.L[chart_.focal]));
+    }
+    return out;
+  }
+
+  // <D, d2Psi / dx_m dx_l>
+  double curve(const At& at, std::size_t m, std::size_t l, const std::vector<Mat>& D) const {
+    if (at.term[m] != at.term[l]) return 0.0;
+    const int t = at.term[m];
+    const Covariances::TermShape& shape = cov_.terms()[t];
+    if (!is_structured(shape.structure)) {
+      const double both = multilevel::inner(D[t], symmetric_product(entry_of(at, m), entry_of(at, l)));
+      const bool eta = chart_.has_eta && m == l && m + 1 == at.term.size();
+      return both - (eta ? multilevel::inner(D[t], at.slope[m]) : 0.0);
+    }
+    const int a = own_of(m).entry, b = own_of(l).entry;
+    const double* theta = at.theta.data() + shape.at;
+    const double both = at.rate[shape.at + a] * at.rate[shape.at + b] * multilevel::inner(D[t], shape.form.curve(theta, a, b));
+    return both + (m == l ? at.bend[shape.at + a] * multilevel::inner(D[t], shape.form.slope(theta, a)) : 0.0);
+  }
+
+  // inner theta of covariance matrices with any factors
+  Vec theta_of(At at) const {
+    for (std::size_t t = 0; t < at.L.size(); ++t)
+      if (cov_.terms()[t].structure == Structure::us) at.L[t] = lower_factor(at.L[t]);
+    Vec theta = cov_.start_of(at.L);
+    for (const Covariances::TermShape& t : cov_.terms())
+      if (is_structured(t.structure)) std::copy_n(at.theta.begin() + t.at, t.size, theta.begin() + t.at);
+    return theta;
+  }
+
+  // d criterion / d value of the structured parameter that is held, in inner units
+  double pull(const Vec& x, const std::vector<Mat>& D) const {
+    const At here = at(x);
+    const Covariances::TermShape& t = cov_.terms()[chart_.focal];
+    return shrink(x) * multilevel::inner(D[chart_.focal], t.form.slope(here.theta.data() + t.at, entry_));
+  }
+
+ private:
+  struct Own {
+    int term, entry;
+  };
+  const Covariances& cov_;
+  Chart chart_;
+  Vec search_;             // coordinates of a search, of all terms
+  std::vector<Own> own_;   // the free parameters of structured terms
+  int entry_ = -1;         // which parameter of the structured focal term is held,
+  double value_ = 0.0;     // and where
+
+  Own own_of(std::size_t m) const {
+    const std::size_t place = m - chart_.E.size();
+    return place < own_.size() ? own_[place] : Own{chart_.focal, entry_};
+  }
+  const Mat& entry_of(const At& at, std::size_t m) const { return m < chart_.E.size() ? at.E[m] : at.E.back(); }
+
+  void place_structured(const Vec& x, At& out) const {
+    Vec moved = search_;
+    for (std::size_t n = 0; n < own_.size(); ++n) moved[cov_.terms()[own_[n].term].at + own_[n].entry] = x[chart_.E.size() + n];
+    out.theta = cov_.to_natural(moved);
+    out.rate = cov_.rates(moved);
+    out.bend.assign(moved.size(), 0.0);
+    for (const Own& o : own_) {
+      const Covariances::TermShape& t = cov_.terms()[o.term];
+      out.bend[t.at + o.entry] = t.form.bend(moved.data() + t.at, o.entry);
+    }
+    if (entry_ < 0) return;
+    const int held = cov_.terms()[chart_.focal].at + entry_;
+    out.theta[held] = value_ * shrink(x);
+    out.rate[held] = -out.theta[held];  // by eta
+    out.bend[held] = out.theta[held];
+  }
+  void add_structured(At& out, Own o) const {
+    const Covariances::TermShape& t = cov_.terms()[o.term];
+    out.term.push_back(o.term);
+    out.slope.push_back(scaled(t.form.slope(out.theta.data() + t.at, o.entry), out.rate[t.at + o.entry]));
+  }
+};
+
+// Which parameter of a structured term is held; Refused for correlations that are functions of several.
+int held_entry(const Structured& form, Structure s, const Held& held) {
+  if (held.kind == Held::Kind::sd) return shares_scale(s) ? 0 : held.i;
+  if ((s == Structure::toep || s == Structure::homtoep) && std::abs(held.i - held.j) > 1)
+    throw Refused("of toep() and homtoep(), profiles are there for standard deviations and the correlation of neighbours, not for correlations at larger distances; use method=\"boot\"");
+  return form.sds();
 }
 
 }  // namespace
 
 HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, double sigma) {
   using Kind = Held::Kind;
+  const bool whole = carrier_ >= 0;  // in units of the response
+  const bool free_sigma = !whole && known_ == 0.0;
+  if (!free_sigma && held.kind == Kind::sigma) throw Refused("a model without residuals, or with a known sigma, has none to profile");
   const FixedCoordinates& fx = rows_.fixed;
   const double s = fx.y_scale, n = static_cast<double>(rows_.n);
-  const std::vector<Mat> start = cov_.inner_lambda(theta);
+  const double size = known_ > 0.0 ? known_ : s;  // of a standard deviation held at one, but for e^eta
+  const Vec from = whole ? whole_theta(theta) : cov_.inner_theta(theta);
+  const std::vector<Mat> start = whole ? cov_.lambda_of(from) : cov_.inner_lambda(theta);
   Given given;
-  Chart chart;
-  double alpha = 0.0, beta = 0.0;
+  Free free(cov_, {}, cov_.to_search(from));
+  Chart& chart = free.chart();
+  bool structured = false;
+  double alpha = 0.0, beta = 0.0, unit = 1.0;
   if (held.kind == Kind::sigma) given.sigma2 = held.value * held.value / (s * s);
   if (held.kind == Kind::coefficient) {
     given.contrast.assign(rows_.p, 0.0);
@@ -185,78 +329,70 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
       for (int i = 0; i < rows_.p; ++i) given.contrast[j] += held.contrast[i] * fx.map.full(i, j);
     given.value = (held.value - dot(held.contrast, user_beta(Vec(rows_.p, 0.0)))) / s;
   }
-  if (cov_.any_structured() || carrier_ >= 0 || known_ > 0.0) return minimise_structured(held, given, theta);
-  for (std::size_t t = 0; t < start.size(); ++t) {
-    const Structure structure = rows_.terms[t].structure;
-    const int k = rows_.terms[t].k();
+  for (std::size_t term = 0; term < start.size(); ++term) {
+    const int t = static_cast<int>(term);
+    const Structure structure = rows_.terms[term].structure;
+    const int k = rows_.terms[term].k();
     const auto triangular = [&](const Mat& L) { return structure == Structure::us ? lower_factor(L) : L; };
-    const bool focal = static_cast<int>(t) == held.term && (held.kind == Kind::sd || held.kind == Kind::corr);
-    if (!focal) {
-      free_term(chart, static_cast<int>(t), triangular(start[t]), Mat::identity(k), structure);
+    const bool focal = t == held.term && (held.kind == Kind::sd || held.kind == Kind::corr);
+    if (is_structured(structure)) {
+      int entry = -1;
+      if (focal) {
+        structured = true;
+        entry = held_entry(cov_.terms()[term].form, structure, held);
+        unit = held.kind == Kind::sd ? size * cov_.terms()[term].map(entry, entry) : 1.0;
+        free.hold(t, entry, held.value / unit, held.kind == Kind::sd && free_sigma);
+      }
+      free.free_structured(t, entry);
       continue;
     }
-    chart.focal = static_cast<int>(t);
+    if (!focal) {
+      free_term(chart, t, triangular(start[term]), Mat::identity(k), structure);
+      continue;
+    }
+    chart.focal = t;
     double length_i = 1.0, length_j = 1.0;
-    const Vec ti = unit_row(rows_.maps[t].full, held.i, length_i), tj = unit_row(rows_.maps[t].full, held.j, length_j);
+    const Vec ti = unit_row(rows_.maps[term].full, held.i, length_i), tj = unit_row(rows_.maps[term].full, held.j, length_j);
     chart.basis = structure == Structure::diag ? Mat::identity(k)
                                                : basis_from(held.kind == Kind::sd ? std::vector<Vec>{ti} : std::vector<Vec>{ti, tj}, k);
-    const Mat L = triangular(transpose(chart.basis) * start[t]);
+    const Mat L = triangular(transpose(chart.basis) * start[term]);
     if (held.kind == Kind::sd) {
-      hold_sd(chart, held, L, structure, s * length_i);
+      hold_sd(chart, held, L, structure, size * length_i);
+      chart.has_eta = free_sigma;
     } else {
       for (int r = 0; r < k; ++r) alpha += chart.basis(r, 0) * tj[r], beta += chart.basis(r, 1) * tj[r];
       hold_corr(chart, held, L, alpha, beta);
     }
   }
-  Vec x = chart.start;
-  if (chart.has_eta) x.push_back(std::log(sigma / s));
+  Vec x = free.start(std::log(sigma / s));
 
-  const auto lambda_at = [&](const Vec& at) {
-    std::vector<Mat> L;
-    for (const Term& t : rows_.terms) L.emplace_back(t.k(), t.k());
-    for (std::size_t m = 0; m < chart.E.size(); ++m) {
-      Mat& Lt = L[chart.term[m]];
-      for (std::size_t i = 0; i < Lt.a.size(); ++i) Lt.a[i] += at[m] * chart.E[m].a[i];
-    }
-    if (chart.has_eta) L[chart.focal] = sum(L[chart.focal], scaled(chart.fixed, std::exp(-at.back())));
-    return L;
-  };
   const auto f = [&](const Vec& at, Point& out) {
     if (chart.a >= 0 && (at[chart.a] < 0.0 || at[chart.c] < 0.0)) return false;
-    const std::vector<Mat> L = lambda_at(at);
-    // dLambda / dx_m
-    std::vector<Mat> E = chart.E;
-    std::vector<int> term = chart.term;
-    if (chart.has_eta) {
-      E.push_back(scaled(chart.fixed, -std::exp(-at.back())));
-      term.push_back(chart.focal);
-      given.sigma2 = std::exp(2.0 * at.back());
-    }
+    const Free::At here = free.at(at);
+    if (chart.has_eta) given.sigma2 = std::exp(2.0 * at.back());
     std::vector<Direction> dirs;
-    for (std::size_t m = 0; m < E.size(); ++m) {
-      const int t = term[m], factor = cov_.terms()[t].factor, o = cov_.terms()[t].first;
-      const Mat d = symmetric_product(E[m], L[t]);
+    for (std::size_t m = 0; m < here.term.size(); ++m) {
+      const int factor = cov_.terms()[here.term[m]].factor, o = cov_.terms()[here.term[m]].first;
+      const Mat& d = here.slope[m];
       Mat full(rows_.factors[factor].K, rows_.factors[factor].K);
       for (int j = 0; j < d.cols; ++j)
         for (int i = 0; i < d.rows; ++i) full(o + i, o + j) = d(i, j);
       dirs.push_back({factor, std::move(full)});
     }
-    if (!evaluate(L, &dirs, false, out, &given)) return false;
+    if (!(whole ? evaluate_whole(here.L, std::move(dirs), false, out, given) : evaluate(here.L, &dirs, false, out, &given)))
+      return false;
     if (!engine_) return true;
-    for (std::size_t m = 0; m < E.size(); ++m)
-      for (std::size_t l = 0; l < E.size(); ++l)
-        if (term[m] == term[l])
-          out.hessian(static_cast<int>(m), static_cast<int>(l)) += multilevel::inner(out.D[term[m]], symmetric_product(E[m], E[l]));
+    for (std::size_t m = 0; m < here.term.size(); ++m)
+      for (std::size_t l = 0; l < here.term.size(); ++l) out.hessian(static_cast<int>(m), static_cast<int>(l)) += free.curve(here, m, l, out.D);
     if (!chart.has_eta) return true;
-    const int eta = static_cast<int>(E.size()) - 1;
+    const int eta = static_cast<int>(here.term.size()) - 1;
     for (int m = 0; m < eta; ++m) {
       const double h = 2.0 * out.r2_slope[m] / given.sigma2;
       out.hessian(m, eta) += h;
       out.hessian(eta, m) += h;
     }
     out.gradient[eta] += 2.0 * n - 2.0 * out.r2 / given.sigma2;
-    out.hessian(eta, eta) += 4.0 * (out.r2 + out.r2_slope[eta]) / given.sigma2
-                             - multilevel::inner(out.D[chart.focal], symmetric_product(E.back(), L[chart.focal]));
+    out.hessian(eta, eta) += 4.0 * (out.r2 + out.r2_slope[eta]) / given.sigma2;
     return true;
   };
 
@@ -270,25 +406,32 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
   const NewtonResult r = newton(f, std::move(x), best);
   HeldMinimum out;
   if (best.beta.empty() && rows_.p > 0) throw std::domain_error("the criterion is not finite at this start");
-  const std::vector<Mat> L = lambda_at(r.x);
-  const double sigma2 = chart.has_eta ? std::exp(2.0 * r.x.back()) : given.sigma2 > 0.0 ? given.sigma2 : best.r2 / n;
-  out.theta = users_free_entries(cov_, L);
+  const Free::At there = free.at(r.x);
+  const std::vector<Mat>& L = there.L;
+  const double fixed = fixed_sigma2(&given);
+  const double sigma2 = chart.has_eta ? std::exp(2.0 * r.x.back()) : fixed > 0.0 ? fixed : best.r2 / n;
+  out.theta = cov_.user_theta(free.theta_of(there));
   out.beta = user_beta(best.beta);
-  out.sigma = s * std::sqrt(sigma2);
+  out.sigma = whole ? held_sigma() : s * std::sqrt(sigma2);
+  if (whole) out.theta = cov_.scaled(std::move(out.theta), s / out.sigma);
   out.criterion = best.value;
   out.evaluations = r.evaluations;
   out.converged = r.converged;
   const auto along = [&](const Mat& direction) {  // <D, dPsi> for dLambda of the focal term
     return multilevel::inner(best.D[chart.focal], symmetric_product(direction, L[chart.focal]));
   };
+  if (structured) {
+    out.slope = free.pull(r.x, best.D) / unit;
+    return out;
+  }
   switch (held.kind) {
     case Kind::coefficient: out.slope = best.pull / s; break;
     case Kind::sigma: out.slope = 2.0 * (n - best.r2 / sigma2) / held.value; break;
     case Kind::sd:
-      out.slope = along(scaled(chart.fixed_slope, std::exp(-r.x.back())));
+      out.slope = along(scaled(chart.fixed_slope, free.shrink(r.x)));
       if (held.value == 0.0 && rows_.terms[held.term].structure == Structure::us) {  // towards the best correlations
         const Mat pulls = transpose(L[chart.focal]) * best.D[chart.focal] * chart.fixed_slope;
-        out.slope = -2.0 * std::exp(-r.x.back()) * std::sqrt(multilevel::inner(pulls, pulls));
+        out.slope = -2.0 * free.shrink(r.x) * std::sqrt(multilevel::inner(pulls, pulls));
       }
       break;
     case Kind::corr: {
@@ -301,38 +444,6 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
       }
     }
   }
-  return out;
-}
-
-// With structured terms, whose standard deviations and correlations are not held, with sigma known, and without residuals:
-// in the coordinates of the fit.
-HeldMinimum LinearMixed::minimise_structured(const Held& held, const Given& given, const Vec& theta) {
-  using Kind = Held::Kind;
-  if (held.kind == Kind::sd || held.kind == Kind::corr || ((carrier_ >= 0 || known_ > 0.0) && held.kind == Kind::sigma))
-    throw Refused("profiles of standard deviations and correlations are not there for models with structured covariances such as ar1() and cs(), with a known sigma, or without residuals; use method=\"boot\"");
-  const double s = rows_.fixed.y_scale, n = static_cast<double>(rows_.n);
-  const auto f = [&](const Vec& x, Point& out) {
-    if (carrier_ >= 0) return searched_whole(x, false, out, given);
-    const Vec at = cov_.to_natural(x);
-    const std::vector<Direction> dirs = cov_.directions(at, nullptr);
-    if (!evaluate(cov_.lambda_of(at), &dirs, false, out, &given)) return false;
-    cov_.add_curvature(at, nullptr, out.hessian, out.D);
-    cov_.chain(x, out.gradient, &out.hessian);
-    return true;
-  };
-  Point best;
-  const NewtonResult r = newton(f, cov_.to_search(carrier_ < 0 ? cov_.inner_theta(theta) : whole_theta(theta)), best);
-  if (best.beta.empty() && rows_.p > 0) throw std::domain_error("the criterion is not finite at this start");
-  const double fixed = fixed_sigma2(&given), sigma2 = fixed > 0.0 ? fixed : best.r2 / n;
-  HeldMinimum out;
-  out.theta = cov_.user_theta(cov_.to_natural(r.x));
-  out.beta = user_beta(best.beta);
-  out.sigma = carrier_ < 0 ? s * std::sqrt(sigma2) : held_sigma();
-  if (carrier_ >= 0) out.theta = cov_.scaled(std::move(out.theta), s / out.sigma);
-  out.criterion = best.value;
-  out.evaluations = r.evaluations;
-  out.converged = r.converged;
-  out.slope = held.kind == Kind::coefficient ? best.pull / s : 2.0 * (n - best.r2 / sigma2) / held.value;
   return out;
 }
 

@@ -135,22 +135,18 @@ Mat Structured::slope(const double* theta, int a) const {
   return symmetric(k_, [&](int i, int j) { return R(i, j) * ((i == a ? theta[j] : 0.0) + (j == a ? theta[i] : 0.0)); });
 }
 
-double Structured::curvature(const double* theta, int a, int b, const Mat& D) const {
+Mat Structured::curve(const double* theta, int a, int b) const {
   if (a > b) std::swap(a, b);
   const int m = sds();
   const double* r = theta + m;
-  double sum = 0.0;
   if (a >= m) {
     const Mat R = correlation_curve(r, a - m, b - m);
-    for (int j = 0; j < k_; ++j)
-      for (int i = 0; i < k_; ++i) sum += D(i, j) * R(i, j) * sd(theta, i) * sd(theta, j);
-    return sum;
+    return symmetric(k_, [&](int i, int j) { return R(i, j) * sd(theta, i) * sd(theta, j); });
   }
   const Mat R = b < m ? correlation(r) : correlation_slope(r, b - m);
-  if (shares_scale(kind_)) return 2.0 * (b < m ? 1.0 : theta[0]) * inner(D, R);
-  if (b < m) return (D(a, b) + D(b, a)) * R(a, b);
-  for (int j = 0; j < k_; ++j) sum += (D(a, j) + D(j, a)) * R(a, j) * theta[j];
-  return sum;
+  if (shares_scale(kind_)) return symmetric(k_, [&](int i, int j) { return 2.0 * (b < m ? 1.0 : theta[0]) * R(i, j); });
+  if (b < m) return symmetric(k_, [&](int i, int j) { return R(i, j) * ((i == a && j == b) + (i == b && j == a)); });
+  return symmetric(k_, [&](int i, int j) { return R(i, j) * ((i == a ? theta[j] : 0.0) + (j == a ? theta[i] : 0.0)); });
 }
 
 void Structured::to_search(double* theta) const {

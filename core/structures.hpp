@@ -30,7 +30,7 @@ class Structured {
 
   Mat factor(const double* theta) const;          // lower triangular, Psi = factor factor'
   Mat slope(const double* theta, int a) const;    // dPsi / dtheta_a
-  double curvature(const double* theta, int a, int b, const Mat& D) const;  // <D, d2Psi / dtheta_a dtheta_b>
+  Mat curve(const double* theta, int a, int b) const;  // d2Psi / dtheta_a dtheta_b
 
   void to_search(double* theta) const;
   void to_natural(double* x) const;

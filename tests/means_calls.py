@@ -98,8 +98,8 @@ def _test(e: MarginalMeans, joint: bool = False, side: str = "two-sided", **rest
     return e.joint_test() if joint else e.test(side=SIDES.get(side, side), **rest)  # type: ignore[arg-type]
 
 
-def _confint(e: MarginalMeans, type: str = "link", **rest: Any) -> MarginalMeans:
-    made = e.confint(**rest)
+def _confint(e: MarginalMeans, type: str = "link", side: str = "two-sided", **rest: Any) -> MarginalMeans:
+    made = e.confint(side=SIDES.get(side, side), **rest)  # type: ignore[arg-type]
     return made.response() if type == "response" else made
 
 

@@ -414,6 +414,22 @@ def test_tables_can_be_taken_apart_and_together() -> None:
     assert warp("~ tension * wool").pairs(by="wool").notes == pairs.notes
 
 
+@pytest.mark.parametrize("adjust", ["none", "sidak", "bonferroni", "mvt"])
+@pytest.mark.parametrize("side", ["less", "greater"])
+def test_intervals_of_one_side_end_where_its_tests_reject(side: str, adjust: str) -> None:
+    pairs = warp("tension").pairs()
+    lower, upper = pairs.confint(side=side, adjust=adjust).limits
+    ends, open_ones = (upper, lower) if side == "less" else (lower, upper)
+    assert (open_ones == (-np.inf if side == "less" else np.inf)).all()
+    for i, end in enumerate(ends):
+        assert pairs.test(null=end, side=side, adjust=adjust).tests.p_value[i] == pytest.approx(0.05, rel=2e-3)
+
+
+def test_a_side_that_is_none() -> None:
+    with pytest.raises(InferenceError, match="side is 'lower'; expected one of 'two-sided', 'less', 'greater'"):
+        warp("tension").confint(side="lower")  # type: ignore[arg-type]
+
+
 def test_equivalence_is_two_one_sided_tests() -> None:
     made = warp("tension").pairs(adjust="none")
     lower = made.test(delta=20, side="greater").tests.p_value

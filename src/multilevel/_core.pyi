@@ -18,6 +18,10 @@ Covariance = int | Sequence[float]
 
 def theta_size(k: int, covariance: Covariance) -> int: ...  # entries of theta of a term with k effects
 def factor(theta: Floats, k: int, covariance: Covariance) -> Floats: ...  # its Lambda (k, k), lower triangular
+def psi_slopes(theta: Floats, k: int, covariance: Covariance) -> Floats: ...  # (m, k, k) dPsi / dtheta, structured
+def psi_curve(  # (k, k) the sum of d2Psi / dtheta dtheta' times weights (m, m), structured
+    theta: Floats, k: int, covariance: Covariance, weights: Floats
+) -> Floats: ...
 
 class Refits(TypedDict):
     theta: Floats  # (r, m)

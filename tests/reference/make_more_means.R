@@ -207,7 +207,58 @@ models <- list(
     "summary(emmeans(m, ~ period), type='response', bias.adjust=TRUE, sigma=0.64)", "confint(pairs(emmeans(m, ~ period)), type='response')")),
   model("ticks", "glmer", "TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | INDEX)", "grouseticks", family = "poisson", ours = "poisson", calls = c(
     "emmeans(m, ~ YEAR, type='response')", "pairs(emmeans(m, ~ YEAR), type='response')", "emtrends(m, ~ 1, var='cHEIGHT')",
-    "emmeans(m, ~ YEAR, weights='proportional')", "joint_tests(m)"))
+    "emmeans(m, ~ YEAR, weights='proportional')", "joint_tests(m)")),
+  model("noise", "lm", "noise ~ size * type * side", "autonoise", calls = c(
+    "emmeans(m, ~ size | type)", "pairs(emmeans(m, ~ size | type))", "contrast(emmeans(m, ~ size), 'poly')", "joint_tests(m)",
+    "joint_tests(m, by='side')", "contrast(emmeans(m, ~ size * type), interaction=c('poly','pairwise'))",
+    "confint(pairs(emmeans(m, ~ type * side)), level=0.9)", "contrast(emmeans(m, ~ size | type * side), 'consec', adjust='BH')", "pairs(emmeans(m, ~ size | type), by=NULL, adjust='bonferroni')")),
+  model("feedlot", "lm", "ewt ~ herd * diet", "feedlot", calls = c(
+    "emmeans(m, ~ diet)", "emmeans(m, ~ herd)", "emmeans(m, ~ diet | herd, at=list(herd=c('9','16','3')))",
+    "pairs(emmeans(m, ~ diet | herd, at=list(herd=c('9','16','3'))))", "emmeans(m, ~ diet, weights='cells')")),
+  model("feedlot_cov", "lm", "log(ewt) ~ herd + swt * diet", "feedlot", calls = c(
+    "emmeans(m, ~ diet, type='response')", "pairs(emmeans(m, ~ diet), type='response', reverse=TRUE)", "emtrends(m, ~ diet, var='swt')",
+    "emtrends(m, ~ diet, var='log(swt)')", "contrast(emmeans(m, ~ herd), 'eff', adjust='none')", "emmeans(m, ~ diet, weights='proportional')",
+    "emmeans(m, ~ diet | swt, at=list(swt=c(600,800)), type='response')", "joint_tests(m)", "emmeans(m, ~ diet, cov.reduce=median)",
+    "confint(emmeans(m, ~ diet), adjust='sidak', type='response')")),
+  model("oranges", "lm", "sales1 ~ price1 * day + price2 + store", "oranges", calls = c(
+    "emmeans(m, ~ day)", "emmeans(m, ~ day, cov.keep='price2', at=list(price1=50))", "emmeans(m, ~ day | price1, cov.reduce=range)",
+    "pairs(emtrends(m, ~ day, var='price1'))", "contrast(emmeans(m, ~ store), 'del.eff')", "test(emtrends(m, ~ 1, var='price2'))",
+    "emmeans(m, ~ price1 + price2, at=list(price1=c(40,60), price2=c(45,55)))", "joint_tests(m)")),
+  model("nutri_add", "lm", "gain ~ age * group + race", "nutrition", calls = c(
+    "emmeans(m, ~ group | age)", "pairs(emmeans(m, ~ race))", "contrast(emmeans(m, ~ age | group), 'poly', max.degree=2)", "emmeans(m, ~ race, weights='outer')",
+    "contrast(emmeans(m, ~ age * group), interaction=c('consec','pairwise'))", "joint_tests(m)", "emmeans(m, ~ age, weights='cells')")),
+  model("ubds_two", "lm", "y ~ A * B + C", "ubds", calls = c(
+    "emmeans(m, ~ A * B)", "emmeans(m, ~ A, weights='proportional')", "emmeans(m, ~ A, weights='outer')", "emmeans(m, ~ A, weights='cells')",
+    "pairs(emmeans(m, ~ C))", "joint_tests(m)", "contrast(emmeans(m, ~ A * B), 'eff', by='B')")),
+  model("neuralgia_more", "glm", "Pain ~ Treatment + Sex * Age + log(Duration + 1)", "neuralgia", family = "binomial", ours = "binomial", calls = c(
+    "emmeans(m, ~ Treatment, type='response')", "pairs(emmeans(m, ~ Treatment), type='response', adjust='mvt')", "emtrends(m, ~ Sex, var='Age')",
+    "emtrends(m, ~ 1, var='Duration')", "emmeans(m, ~ Sex | Age, at=list(Age=c(60,70)), type='response')", "joint_tests(m)",
+    "contrast(regrid(emmeans(m, ~ Treatment)), 'trt.vs.ctrl', ref=3)", "confint(contrast(emmeans(m, ~ Treatment), 'trt.vs.ctrlk'), type='response')",
+    "pairs(regrid(emmeans(m, ~ Treatment), transform='log'))")),
+  model("esoph", "glm", "cbind(ncases, ncontrols) ~ agegp + alcgp * tobgp", "esoph", family = "binomial", ours = "binomial", calls = c(
+    "emmeans(m, ~ alcgp, type='response')", "contrast(emmeans(m, ~ alcgp), 'poly')", "contrast(emmeans(m, ~ alcgp), 'consec', type='response')",
+    "joint_tests(m)", "contrast(emmeans(m, ~ alcgp * tobgp), interaction=c('poly','consec'))", "emmeans(m, ~ tobgp, weights='cells')")),
+  model("snails_cll", "glm", "cbind(Deaths, N - Deaths) ~ Species * Exposure + Temp + Rel.Hum", "snails", family = "binomial('cloglog')", ours = "binomial(cloglog)", calls = c(
+    "emmeans(m, ~ Species, type='response')", "pairs(emmeans(m, ~ Species))", "pairs(emtrends(m, ~ Species, var='Exposure'))", "emmeans(m, ~ Species | Exposure, at=list(Exposure=c(2,4)), type='response')")),
+  model("spray_glm", "glm", "count ~ spray", "InsectSprays", family = "poisson('sqrt')", ours = "poisson(sqrt)", calls = c(
+    "emmeans(m, ~ spray, type='response')", "contrast(emmeans(m, ~ spray), 'mean_chg')", "pairs(regrid(emmeans(m, ~ spray)), adjust='hochberg')")),
+  model("sitka", "lmer", "size ~ treat * Time + I(Time^2) + (Time | tree)", "Sitka", calls = c(
+    "pairs(emmeans(m, ~ treat | Time, at=list(Time=c(152,258))))", "emtrends(m, ~ treat, var='Time')", "emtrends(m, ~ Time, var='Time', at=list(Time=c(160,250)))",
+    "confint(pairs(emtrends(m, ~ treat, var='Time')), level=0.99)", "emmeans(m, ~ treat, cov.reduce=range, lmer.df='asymptotic')")),
+  model("soy", "lmer", "log(weight) ~ Variety * Year + poly(Time, 2) + (1 | Plot)", "Soybean", calls = c(
+    "emmeans(m, ~ Variety | Year, type='response')", "pairs(emmeans(m, ~ Variety | Year), type='response')", "contrast(emmeans(m, ~ Year), 'trt.vs.ctrl', type='response', adjust='sidak')", "emmeans(m, ~ Time, at=list(Time=c(20,50,80)), type='response')", "contrast(emmeans(m, ~ Variety * Year), interaction=c('pairwise','consec'))",
+    "emmeans(m, ~ Year, weights='cells', lmer.df='satterthwaite')")),
+  model("beets", "lmer", "yield ~ harvest * sow + (1 | block) + (1 | block:harvest)", "beets", calls = c(
+    "emmeans(m, ~ sow)", "pairs(emmeans(m, ~ harvest | sow))", "pairs(emmeans(m, ~ sow | harvest), adjust='scheffe')", "joint_tests(m)",
+    "contrast(emmeans(m, ~ sow), 'poly')", "contrast(emmeans(m, ~ harvest * sow), interaction='pairwise', by=NULL)", "confint(contrast(emmeans(m, ~ sow), 'eff', adjust='bonferroni'))",
+    "test(emmeans(m, ~ harvest), null=140)")),
+  model("sleep_paired", "lmer", "extra ~ group + (1 | ID)", "sleep", calls = c(
+    "emmeans(m, ~ group)", "pairs(emmeans(m, ~ group))", "test(pairs(emmeans(m, ~ group)), side='<')", "test(pairs(emmeans(m, ~ group)), delta=3, side='equivalence')",
+    "confint(pairs(emmeans(m, ~ group)), side='>')")),
+  model("bacteria", "glmer", "y ~ trt + factor(week > 2) + (1 | ID)", "bacteria", family = "binomial", ours = "binomial", calls = c(
+    "emmeans(m, ~ trt, type='response')", "contrast(emmeans(m, ~ trt), 'trt.vs.ctrl', type='response')", "pairs(emmeans(m, ~ trt))")),
+  model("pigs_recip", "lm", "sqrt(conc) ~ source + percent", "pigs", calls = c(
+    "emmeans(m, ~ source, type='response')", "emtrends(m, ~ source, var='percent')", "emmeans(m, ~ percent, at=list(percent=c(9,18)), type='response')"))
 )
 cat("\n")
 writeLines(paste0("[\n", paste(sapply(models, toJSON, digits = I(15), auto_unbox = TRUE, na = "null", null = "null"), collapse = ",\n"), "\n]"), output)

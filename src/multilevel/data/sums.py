@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core import LinearMixed, factor
+from .._core import LinearMixed, factor, psi_curve, psi_slopes
 from ..errors import FitError
 from ..formula import Covariance, RandomMatrices, RandomPart
 
@@ -69,8 +69,12 @@ class Sums:
                 places[group] = len(factors)
                 factors.append((part.codes, part.n_levels))
             terms.append((places[group], part.Z, part.covariance))
-        carrier = _carrier(self.random) if self.sigma == 0.0 else -1
-        return LinearMixed(self.y, self.X, self.weights, factors, terms, carrier, self.sigma or 0.0)
+        return LinearMixed(self.y, self.X, self.weights, factors, terms, self.carrier, self.sigma or 0.0)
+
+    @property
+    def carrier(self) -> int:
+        """Without residuals, the position of the term with an effect of its own for every row; else -1."""
+        return _carrier(self.random) if self.sigma == 0.0 else -1
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Sums, (self.y, self.X, self.weights, self.random, self.sigma)
@@ -79,6 +83,16 @@ class Sums:
 def factor_of(part: RandomMatrices | RandomPart, theta: Floats) -> Floats:
     """Lambda (k, k) of a random term, lower triangular, from its part of theta."""
     return factor(np.ascontiguousarray(theta), len(part.names), part.covariance)
+
+
+def slopes_of(part: RandomMatrices, theta: Floats) -> Floats:
+    """(m, k, k) dPsi / dtheta of a structured term."""
+    return psi_slopes(theta, len(part.names), part.covariance)
+
+
+def curve_of(part: RandomMatrices, theta: Floats, weights: Floats) -> Floats:
+    """(k, k) the sum of d2Psi / dtheta dtheta' of a structured term, times weights (m, m)."""
+    return psi_curve(theta, len(part.names), part.covariance, weights)
 
 
 def _carrier(random: tuple[RandomMatrices, ...]) -> int:

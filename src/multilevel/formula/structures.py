@@ -75,6 +75,13 @@ def distinct_pairs(structure: Structure, names: Sequence[str]) -> list[tuple[int
     return [(lag, 0) for lag in range(1, k if structure in ("toep", "homtoep") else 2)]
 
 
+def lowest_correlation(structure: Structure, k: int) -> float:
+    """The smallest possible correlation of k effects."""
+    if structure in ("cs", "homcs"):
+        return -1.0 / (k - 1)
+    return 0.0 if structure == "ou" else -1.0
+
+
 def smallest_distance(names: Sequence[str]) -> float:
     """Of the effects of a term with the structure ou."""
     return float(np.diff(np.sort([_place(name) for name in names])).min())

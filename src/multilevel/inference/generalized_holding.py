@@ -18,6 +18,7 @@ import numpy as np
 from ..data.sums import Floats
 from ..errors import FitError, InferenceError
 from ..families import Quasi
+from ..formula import ONE_VARIANCE
 from ..models.generalized import GeneralizedFit
 from ..models.generalized_likelihood import likelihood_of
 from .holding import Held
@@ -71,13 +72,11 @@ class GeneralizedHolder:
         else:
             offset = sum(part.n_theta for part in self.fit.varying[: p.term])
             part = self.fit.varying[p.term]
-            if part.structure not in ("us", "diag"):
-                raise InferenceError(
-                    f"profiles of standard deviations and correlations of {part.written} are not there; "
-                    'use method="boot", or names of coefficients'
-                )
             k = len(part.names)
-            if part.structure == "us" and k > 1:
+            if part.structure not in ("us", "diag"):
+                one = part.structure in ONE_VARIANCE
+                coordinates, at = _Plain(x), offset + ((1 if one else k) if kind == "corr" else 0 if one else i)
+            elif part.structure == "us" and k > 1:
                 first = [i] if kind == "sd" else [p.i, p.j]
                 coordinates = _Correlated(x, slice(offset, offset + part.n_theta), k, first)
                 at = offset + (0 if kind == "sd" else 1)

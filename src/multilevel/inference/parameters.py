@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from ..data.sums import Floats, factor_of
-from ..formula import ONE_VARIANCE, RandomMatrices, distinct_pairs
+from ..formula import ONE_VARIANCE, RandomMatrices, distinct_pairs, lowest_correlation
 from ..labelled import unknown_name
 from ..models.components import coefficient_names, components, places, positions
 from ..models.estimate import Fit
@@ -40,13 +40,14 @@ class Parameter:
     i: int = 0
     j: int = 0
     component: str = "cond"  # "zi", "disp": a coefficient of such a model
+    lowest: float = -1.0  # of a correlation
 
     @property
     def bounds(self) -> tuple[float, float]:
         """The smallest and the largest possible value."""
         if self.kind == "coefficient":
             return -np.inf, np.inf
-        return (-1.0, 1.0) if self.kind == "corr" else (0.0, np.inf)
+        return (self.lowest, 1.0) if self.kind == "corr" else (0.0, np.inf)
 
     def straight(self, value: Any) -> Any:
         """The value on a scale where profiles are smooth up to the bounds: the arcsine of a correlation."""
@@ -95,7 +96,8 @@ def _of_structured(part: RandomMatrices, t: int, component: str, before: str) ->
     pairs = distinct_pairs(part.structure, part.names)
     for n, (i, j) in enumerate(pairs, 1):
         name = f"{called}.{n}" if len(pairs) > 1 else called
-        yield Parameter(f"{before}cor_{name}|{group}", "corr", group, f"{before}cor {name}", t, i, j, component)
+        low = lowest_correlation(part.structure, len(part.names))
+        yield Parameter(f"{before}cor_{name}|{group}", "corr", group, f"{before}cor {name}", t, i, j, component, low)
 
 
 def values(fit: Fit, theta: Floats, sigma: Floats, beta: Floats, shape: Floats | None = None) -> Floats:

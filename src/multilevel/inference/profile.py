@@ -35,6 +35,7 @@ from .parameters import parameters as all_parameters
 from .walk import Walk
 
 FLAT = 0.02  # of zeta
+ROUNDING = 1e-12
 BETTER = 1e-6  # a minimum lower by this is another one than the fit's
 
 
@@ -93,10 +94,10 @@ class Curve:
         return float(brentq(lambda v: abs(self(v)) - zeta, *ends, xtol=1e-12 * (ends[1] - ends[0]), rtol=1e-14))
 
     def _flat(self, side: int) -> bool:
-        """Whether the curve of a coefficient has come to its height on this side: as much again adds nothing."""
+        """Whether the curve of a coefficient, or of sigma, has come to its height: as much again adds nothing."""
         end = -1 if side > 0 else 0
         reach = abs(float(self.value[end]) - self.estimate)
-        return self.parameter.kind == "coefficient" and abs(float(self.slope[end])) * reach < FLAT
+        return self.parameter.kind in ("coefficient", "sigma") and abs(float(self.slope[end])) * reach < FLAT
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -196,13 +197,15 @@ def profile_to(fit: Fit, cutoff: float, chosen: tuple[int, ...], backend: str = 
     """Profiles of the chosen parameters, up to |zeta| = `cutoff`."""
     holder = GeneralizedHolder(fit) if isinstance(fit, GeneralizedFit) else LinearHolder(fit)
     known = all_parameters(fit)
+    _refuse_later_correlations(fit, [known[n] for n in chosen])
     notes = list(_notes(fit))
     start: Held | None = None
     for attempt in range(4):
         centre, spread = holder.best(start)
         rows = (centre.theta, np.array(centre.sigma), centre.beta, centre.shape)
         at = values(fit, *(part[None] for part in rows))[0]
-        walks = [Walk(fit, holder, known[n], centre._replace(value=float(at[n])), spread, cutoff) for n in chosen]
+        walks = [Walk(fit, holder, known[n], centre._replace(value=_snapped(known[n], at[n])), spread, cutoff)
+                 for n in chosen]  # fmt: skip
         with Progress("profile", len(walks)) as progress:
             points = []
             for walk in walks:
@@ -221,6 +224,21 @@ def profile_to(fit: Fit, cutoff: float, chosen: tuple[int, ...], backend: str = 
                 f"{curve.parameter.name} is not identified: a standard deviation it belongs to is estimated as zero."
             )
     return Profile(curves, known, centre.criterion, tuple(notes), backend)
+
+
+def _snapped(parameter: Parameter, value: float) -> float:
+    """The value, or the bound that it is but for rounding."""
+    return float(next((b for b in parameter.bounds if abs(value - b) < ROUNDING), value))
+
+
+def _refuse_later_correlations(fit: Fit, chosen: list[Parameter]) -> None:
+    """toep() has parameters of its own for neighbours; other correlations follow from several."""
+    for p in chosen:
+        if p.kind == "corr" and fit.varying[p.term].structure in ("toep", "homtoep") and p.i - p.j > 1:
+            raise InferenceError(
+                f"there are profiles of the correlation of neighbours in {fit.varying[p.term].written}, but not of "
+                f'{p.name}, at a larger distance; give the names of others as parameters, or use method="boot"'
+            )
 
 
 def _notes(fit: Fit) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import asin, copysign, isfinite, nan, sin, sqrt
 
 from ..data.sums import Floats
+from ..formula import ONE_VARIANCE
 from ..models.estimate import Fit
 from .holding import Held, Holder
 from .parameters import Parameter
@@ -33,15 +34,26 @@ class Walk:
         self.kinks = several and fit.varying[parameter.term].structure == "us"
         # three effects or more may correlate in several ways, and the way from the estimate may lead to the wrong one
         self.valleys = self.kinks and len(fit.varying[parameter.term].names) > 2
-        if parameter.kind == "corr":
-            self.without = [holder.hold("sd", 0.0, centre, parameter, i) for i in (parameter.i, parameter.j)]
+        carrier = self.fit.sums.carrier
+        # without residuals nothing is left at a bound of the term that has an effect for every row
+        self.open = parameter.kind == "sigma" or (parameter.kind in ("sd", "corr") and parameter.term == carrier)
+        if parameter.kind == "corr" and not self.open:
+            self.without = [holder.hold("sd", 0.0, centre, parameter, i) for i in self._deciding()]
 
     def points(self) -> list[Held]:
         """All points, in the order of their values."""
         if not isfinite(self.centre.value):
-            return [self.centre._replace(value=v) for v in (-1.0, 0.0, 1.0)]
+            return [self.centre._replace(value=v) for v in (self.bounds[0], sum(self.bounds) / 2, self.bounds[1])]
         below, above = (self._side(direction) for direction in (-1, 1))
         return [*below[::-1], self.centre, *above]
+
+    def _deciding(self) -> tuple[int, ...]:
+        """Effects of a correlation any value of which is possible where one of them does not vary."""
+        p = self.parameter
+        structure = self.fit.varying[p.term].structure
+        if structure == "us":
+            return p.i, p.j
+        return (p.i,) if structure in ONE_VARIANCE else ()  # other effects have the correlation too
 
     def zeta(self, point: Held) -> float:
         rise = max(point.criterion - self.centre.criterion, 0.0)
@@ -67,8 +79,8 @@ class Walk:
         return self._filled(points)
 
     def _ceiling(self, points: list[Held]) -> bool:
-        """Whether the curve of a coefficient has come to its height, as where a chance is zero already."""
-        if self.parameter.kind != "coefficient" or len(points) < 2:
+        """Whether a curve without end has come to its height, as where a chance, or sigma, is zero already."""
+        if self.parameter.kind not in ("coefficient", "sigma") or len(points) < 2:
             return False
         return abs(self.zeta(points[-1])) - abs(self.zeta(points[-2])) < CEILING
 
@@ -89,7 +101,7 @@ class Walk:
     def _next(self, here: Held, step: float, bound: float) -> Held:
         value = here.value + step
         if (value - bound) * step >= 0:
-            value = here.value / 2 if self.parameter.kind == "sigma" else bound
+            value = (here.value + bound) / 2 if self.open else bound
         return self.at(value, here)
 
     def _filled(self, points: list[Held]) -> list[Held]:

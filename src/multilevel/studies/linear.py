@@ -35,6 +35,8 @@ class Linear(Refitted):
     def __init__(self, fit: Fit, df: str | None, threads: int) -> None:
         self.fit, self.threads = fit, threads
         self.sampling = sampling_of(fit, df)
+        linear = all(part.structure in ("us", "diag") for part in fit.rows.random)
+        self.shrinks = isinstance(self.sampling, KenwardRoger) and not linear
         plain = Whitened(fit, np.eye(len(fit.kept)), ())
         self.there = whitened(fit) if fit.design.random else plain
 

@@ -35,6 +35,7 @@ class Refitted(ABC):
 
     fit: Fit
     sampling: Sampling  # at a first fit: which method, and the degrees of freedom where they are the same for all
+    shrinks = False  # whether the method can have smaller standard errors than the model
 
     @abstractmethod
     def to(self, Y: Floats) -> Refits:
@@ -65,7 +66,8 @@ def wald(model: Refitted, refits: Refits, asked: Asked, alpha: float) -> Verdict
     """Wald's test in each refit.
 
     The tails of t are heavier than the normal ones, whatever its degrees of freedom: where a single estimate is not
-    significant by a normal reference it is not by any other, and no degrees of freedom are asked for.
+    significant by a normal reference it is not by any other, and no degrees of freedom are asked for, unless the
+    standard error could be smaller.
     """
     L, q = asked.L, len(asked.L)
     gaps = refits.beta @ L.T - asked.rhs
@@ -74,7 +76,7 @@ def wald(model: Refitted, refits: Refits, asked: Asked, alpha: float) -> Verdict
     good = np.isfinite(M).all(axis=(1, 2)) & (np.einsum("rii->ri", M) > 0).all(axis=1)
     F[good] = np.einsum("ri,ri->r", gaps[good], np.linalg.solve(M[good], gaps[good][..., None])[..., 0]) / q
     p = f_p_values(F, q, np.full(len(F), np.inf))
-    where = np.flatnonzero(p < alpha if q == 1 else good)
+    where = np.flatnonzero(p < alpha if q == 1 and not model.shrinks else good)
     if len(where):
         statistic, df2 = model.reference(refits, asked, where, F[where])
         p[where] = f_p_values(statistic, q, df2)

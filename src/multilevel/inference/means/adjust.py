@@ -155,9 +155,9 @@ def _by_count(method: str, p: Floats, n: int) -> Floats:
     return _STEPS[method](p, n)
 
 
-def critical(method: str, level: float, df: Floats, statements: Statements) -> Floats:
-    """(n,) how many standard errors an interval reaches to both sides."""
-    alpha, n = 1.0 - level, statements.count
+def critical(method: str, level: float, df: Floats, statements: Statements, side: Side = "two-sided") -> Floats:
+    """(n,) how many standard errors an interval reaches, to both sides or to one."""
+    alpha, n, sided = 1.0 - level, statements.count, 2 if side == "two-sided" else 1
     if method in STEPWISE:
         method = "bonferroni"
     known = np.isfinite(df) | np.isposinf(df)
@@ -173,13 +173,13 @@ def critical(method: str, level: float, df: Floats, statements: Statements) -> F
         case "scheffe":
             values = np.sqrt(statements.rank * f_quantile(level, statements.rank, df))
         case "mvt":
-            values = Greatest(statements.correlation).quantile(alpha, df)
+            values = Greatest(statements.correlation).quantile(alpha, df, sided)
         case "sidak":
-            values = t_quantile((1.0 - level ** (1.0 / n)) / 2.0, df)
+            values = t_quantile((1.0 - level ** (1.0 / n)) / sided, df)
         case "bonferroni":
-            values = t_quantile(alpha / (2.0 * n), df)
+            values = t_quantile(alpha / (sided * n), df)
         case _:
-            values = t_quantile(alpha / 2.0, df)
+            values = t_quantile(alpha / sided, df)
     made[known] = values
     return made
 

@@ -111,8 +111,8 @@ def _products(own: Sequence[Key], rows: Rows, interaction: Any) -> Contrasts:
     order = np.lexsort([[level.index(x) for x in key.labels] for key, level in zip(taken, levels, strict=True)])
     W: Floats = np.ones((1, 1))
     names = [tuple[str, ...]()]
-    for key, level, method in zip(taken, levels, methods.values(), strict=True):
-        made = family(method, [key.written(key.labels.index(label)) for label in level])
+    for level, method in zip(levels, methods.values(), strict=True):
+        made = family(method, level)
         W = np.asarray(np.kron(made.weights, W), np.float64)
         names = [(*before, name) for name in made.names for before in names]
     full = np.zeros_like(W)

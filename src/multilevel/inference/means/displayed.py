@@ -52,18 +52,28 @@ class Displayed(LinearFunctions, Page):
         checked_level(level)
         return self._shown_as(..., adjust, intervals=True, tests=True, level=float(level), **_crossed(cross_adjust))
 
-    def confint(self, level: float = 0.95, *, adjust: str | None = None, by: Names | EllipsisType = ...) -> Self:
+    def confint(
+        self,
+        level: float = 0.95,
+        side: Side = "two-sided",
+        *,
+        adjust: str | None = None,
+        by: Names | EllipsisType = ...,
+    ) -> Self:
         """The same with confidence intervals, and without tests.
 
         Parameters
         ----------
         level : of the intervals, of all in a table together where they are adjusted.
+        side : `"greater"` has lower limits only, what a test of that side does not reject, and `"less"` upper ones.
         adjust : see `contrast`; default: as it is. Stepwise methods give Bonferroni intervals.
         by : names of the columns that make separate tables, each adjusted by itself; None: one table. Default: as it
             is.
         """
         checked_level(level)
-        return self._shown_as(by, adjust, intervals=True, tests=False, level=float(level))
+        return self._shown_as(
+            by, adjust, intervals=True, tests=False, level=float(level), side=_checked_side(side), delta=0.0
+        )
 
     def predict(self, sigma: float, level: float | None = None) -> Self:
         """The same as predictions of new responses: standard errors and intervals hold their spread, too.
@@ -129,9 +139,7 @@ class Displayed(LinearFunctions, Page):
         cross_adjust : adjusts the p-values once more, across tables of one size: `"bonferroni"`, `"sidak"`, or another
             method that needs p-values only. Default: as it is, at first `"none"`.
         """
-        if side not in SIDES:
-            known = ", ".join(map(repr, SIDES))
-            raise InferenceError(f"side is {side!r}; expected one of {known}{nearest(str(side), SIDES)}")
+        side = _checked_side(side)
         if not (np.isfinite(null) and np.isfinite(delta) and delta >= 0):
             raise InferenceError(f"null should be a number and delta zero or positive; found {null} and {delta}")
         return self._shown_as(
@@ -236,6 +244,13 @@ class Displayed(LinearFunctions, Page):
                     f"{what}: {name!r} is no column here{nearest(name, known)} (columns: {', '.join(known)})"
                 )
         return asked
+
+
+def _checked_side(side: Side) -> Side:
+    if side not in SIDES:
+        known = ", ".join(map(repr, SIDES))
+        raise InferenceError(f"side is {side!r}; expected one of {known}{nearest(str(side), SIDES)}")
+    return side
 
 
 def _crossed(method: str | None) -> dict[str, str]:

@@ -109,15 +109,20 @@ class LinearFunctions:
 
     @cached_property
     def limits(self) -> Limits:
-        """Confidence limits (k,), adjusted, on the scale that is shown."""
-        made, (adjust, _) = self.linear, self.adjustment()
+        """Confidence limits (k,), adjusted, on the scale that is shown; one of them is infinite with one side only."""
+        made, (adjust, _), side = self.linear, self.adjustment(), self.shown.side
         reach = np.full(len(self.L), np.nan)
         for rows in self.groups:
-            reach[rows] = critical(adjust, self.shown.level, made.df[rows], self.statements(rows))
-        ends = made.estimate - reach * self.spread, made.estimate + reach * self.spread
+            reach[rows] = critical(adjust, self.shown.level, made.df[rows], self.statements(rows), side)
+        reach, endless = reach * self.spread, np.where(np.isfinite(reach), np.inf, np.nan)
+        ends = (
+            made.estimate - (endless if side == "less" else reach),
+            made.estimate + (endless if side == "greater" else reach),
+        )
         if (scale := self.scale_shown) is None:
             return Limits(*ends)
-        ends = scale.inverse(ends[0]), scale.inverse(ends[1])
+        with np.errstate(divide="ignore", over="ignore"):
+            ends = scale.inverse(ends[0]), scale.inverse(ends[1])
         return Limits(np.minimum(*ends), np.maximum(*ends))
 
     @cached_property

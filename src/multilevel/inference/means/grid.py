@@ -24,6 +24,7 @@ from ...errors import DataError, InferenceError, nearest
 from ...formula import Column
 from ...formula.parse import Call, Name, Node, Operation, Parenthesis
 from ...models.estimate import Fit
+from ...models.generalized import GeneralizedFit
 from .axes import Axis, Reduce, axis_of
 from .nesting import Nests, nesting
 
@@ -42,7 +43,7 @@ class Grid:
     axes: tuple[Axis, ...]
     X: Floats  # (m, columns of X, those that others determine included)
     offset: Floats  # (m,)
-    weights: Floats | None  # (n,) prior weights of the rows
+    weights: Floats | None  # (n,) prior weights of the rows; numbers of trials are none
     nests: Nests
 
     @property
@@ -106,7 +107,8 @@ def reference_grid(
     nests = nesting(axes, terms) if nested else {}
     if offset is None and fit.rows.offset is not None and not _offset_columns(fit) & set(at):
         offset = float(fit.rows.offset.mean())
-    return Grid(axes, X, offsets if offset is None else np.full(size, float(offset)), fit.prior_weights, nests)
+    weights = fit.rows.extra.get("given") if isinstance(fit, GeneralizedFit) and fit.paired else fit.prior_weights
+    return Grid(axes, X, offsets if offset is None else np.full(size, float(offset)), weights, nests)
 
 
 def _offset_columns(fit: Fit) -> set[str]:
@@ -207,15 +209,16 @@ def _made_factors(fit: Fit) -> set[str]:
     }
 
 
-def _inside_factor(node: Node) -> list[str]:
+def _inside_factor(node: Node, made: bool = False) -> list[str]:
+    """Names within a call that makes a factor, as x in factor(x > 2)."""
     match node:
-        case Call(function, arguments) if function in MAKES_FACTORS:
-            return [name for _, argument in arguments for name in ([argument.name] if isinstance(argument, Name) else
-                                                                   _inside_factor(argument))]  # fmt: skip
-        case Call(_, arguments):
-            return [name for _, argument in arguments for name in _inside_factor(argument)]
+        case Name(name):
+            return [name] if made else []
+        case Call(function, arguments):
+            made = made or function in MAKES_FACTORS
+            return [name for _, argument in arguments for name in _inside_factor(argument, made)]
         case Operation(_, operands):
-            return [name for operand in operands for name in _inside_factor(operand)]
+            return [name for operand in operands for name in _inside_factor(operand, made)]
         case Parenthesis(inner):
-            return _inside_factor(inner)
+            return _inside_factor(inner, made)
     return []

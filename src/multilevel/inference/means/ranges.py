@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from math import inf, lgamma, log, pi, sqrt
 
 import numpy as np
@@ -205,9 +205,9 @@ class Greatest:
         pairs = zip(np.ravel(t).tolist(), np.ravel(df).tolist(), strict=True)
         return np.array([_radial_tail(x, m, r, d) for x, d in pairs]).reshape(np.shape(t))
 
-    def quantile(self, p: float, df: Floats) -> Floats:
-        """The t (n,) that the largest |T| exceeds with probability p."""
-        return _quantile(self.sf, p, df)
+    def quantile(self, p: float, df: Floats, sided: int = 2) -> Floats:
+        """The t (n,) that the largest |T| exceeds with probability p; or the largest T, where `sided` is 1."""
+        return _quantile(partial(self.sf, sided=sided), p, df)
 
     @cached_property
     def _reaches(self) -> tuple[Floats, Floats, int]:

@@ -291,4 +291,4 @@ def _cautions(fit: Fit, grid: Grid, made: MarginalMeans) -> tuple[str, ...]:
 def _in_interaction(fit: Fit, names: set[str], apart: set[str] | frozenset[str] = frozenset()) -> bool:
     """Whether means, or slopes in what stands `apart`, hide an interaction of these predictors with another one."""
     terms = [columns_of(fit, term) for term in fit.design.formula.fixed.terms]
-    return any(names < term - apart for term in terms if apart <= term)
+    return any(names - apart < term - apart for term in terms if apart <= term)

@@ -17,7 +17,8 @@ from .errors import (
     SingularFitWarning,
 )
 from .formula import ONE_VARIANCE, RandomMatrices, distinct_pairs
-from .formula.column import texts_among_numbers
+from .formula.column import alike, texts_among_numbers
+from .formula.levels import Levels
 from .labelled import Floats
 from .layout import Page, Prose, Section
 from .models.estimate import FLAT, SINGULAR, Certificate, Fit
@@ -25,12 +26,13 @@ from .models.inputs import listed_counts
 from .models.linear import r_squared
 from .tables import Table, column
 
+MANY_LEVELS = 1000  # levels of larger factors are not compared
 FEW_LEVELS = 5  # lme4's advice: with fewer levels a variance can hardly be estimated
 
 
 def doubts(fit: Fit) -> list[MultilevelWarning]:
     """What a user should know before reading the estimates; nothing for an ordinary fit."""
-    found: list[MultilevelWarning] = list(map(CategoryWarning, mixed_words(fit)))
+    found: list[MultilevelWarning] = list(map(CategoryWarning, category_words(fit)))
     if fit.rows.kept is not None:
         found.append(MissingRowsWarning(missing_words(fit)))
     if len(fit.kept) < len(fit.design.names):
@@ -51,7 +53,22 @@ def doubts(fit: Fit) -> list[MultilevelWarning]:
 def missing_words(fit: Fit) -> str:
     """`37 of 153 rows were left out because of missing values (ozone 37)`."""
     counts = listed_counts(fit.missing)
-    return f"{fit.n_missing} of {fit.rows.n_total} rows were left out because of missing values ({counts})"
+    verb = "was" if fit.n_missing == 1 else "were"
+    return f"{fit.n_missing} of {fit.rows.n_total} rows {verb} left out because of missing values ({counts})"
+
+
+def category_words(fit: Fit) -> Iterator[str]:
+    """What may be a slip in columns of text: numbers mixed with it, levels that look alike."""
+    yield from mixed_words(fit)
+    grouping = {part.group: part.factor.distinct for part in fit.rows.random if isinstance(part.factor, Levels)}
+    for name, levels in {**{n: f.levels for n, f in fit.design.factors.items()}, **grouping}.items():
+        if not isinstance(levels, tuple) or len(levels) > MANY_LEVELS or "".join(levels).isdigit():
+            continue
+        if pairs := alike(levels):
+            yield (
+                f"{name} has levels that only blanks or capitals tell apart: "
+                f"{listed(list(map(str, pairs)), 3)}; if they are one, spell them alike in the data"
+            )
 
 
 def mixed_words(fit: Fit) -> Iterator[str]:

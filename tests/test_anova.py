@@ -298,6 +298,7 @@ def test_a_saturated_model_has_no_tests():
     [
         ("y ~ a + (1 | g)", {"type": 4}, "type is 4; expected 1, 2 or 3"),
         ("y ~ a + (1 | g)", {"type": "III"}, "type is 'III'; expected 1, 2 or 3"),
+        ("y ~ a + (1 | g)", {"type": print}, r"expected 1, 2 or 3: multilevel.compare\(m0, m1\) compares fits"),
         ("y ~ a + (1 | g)", {"df": "kenward"}, r"df is 'kenward'; .* did you mean 'kenward-roger'\?"),
         ("y ~ 1 + (1 | g)", {}, "has no fixed terms to test"),
         ("y ~ 1", {}, "has no fixed terms to test"),

@@ -53,6 +53,12 @@ def test_arrows_are_those_of_the_means(cake):
     assert drawn(picture) > 1000
 
 
+def test_the_axis_says_what_the_numbers_are():
+    herds = mlm.glm("cbind(incidence, size - incidence) ~ period", load("cbpp"), "binomial").emmeans("period")
+    heads = [plots.means(shown).labels.x for shown in (herds, herds.response(), herds.pairs().response())]
+    assert heads == [f"{what}, 95% interval" for what in ("emmean", "prob", "odds.ratio")]
+
+
 def test_contrasts_have_a_line_at_zero(cake):
     layers = len(plots.means(cake.emmeans("temperature")).layers)
     assert len(plots.means(cake.emmeans("temperature").pairs()).layers) == layers + 1

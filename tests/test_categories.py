@@ -42,6 +42,21 @@ def test_text_among_numbers_is_said(fit):
             fit(DATA)
 
 
+@pytest.mark.parametrize("fit", [
+    lambda d: mlm.lm("y ~ arm", d),
+    lambda d: mlm.lmer("y ~ x + (1 | arm)", d),
+    lambda d: mlm.glm("counts ~ arm", d, "poisson"),
+], ids=["lm", "group", "glm"])  # fmt: skip
+def test_levels_that_look_alike_are_said(fit):
+    words = (
+        r"arm has levels that only blanks or capitals tell apart: \('drug', 'drug '\) and \('PLACEBO', 'placebo'\); if"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SingularFitWarning)
+        with pytest.warns(CategoryWarning, match=words):
+            fit(DATA.assign(arm=["placebo", "drug", "PLACEBO", "drug ", "none"] * 24))
+
+
 MIXED = [*map(str, range(100)), "N/A"] + ["3"] * 19
 NUMBERS_AS_TEXT = {
     "a text among numbers": (MIXED, r"y mixes numbers and text \('N/A'\); make the text missing"),
@@ -67,11 +82,15 @@ def test_too_many_effects_of_a_slip_name_it():
         mlm.glmer("counts ~ m + (m | g)", DATA.assign(m=MIXED), "poisson")
 
 
-@pytest.mark.parametrize("formula", ["y ~ factor(age)", "y ~ dose", "y ~ two", "y ~ x + (1 | age)", "y ~ C(age)"])
+@pytest.mark.parametrize(
+    "formula", ["y ~ factor(age)", "y ~ dose", "y ~ two", "y ~ x + (1 | age)", "y ~ C(age)", "y ~ gene"]
+)
 def test_categories_that_are_meant_are_not_mentioned(formula):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingularFitWarning)
-        (mlm.lmer if "|" in formula else mlm.lm)(formula, DATA.assign(age=DATA.age.str[:2]))
+        (mlm.lmer if "|" in formula else mlm.lm)(
+            formula, DATA.assign(age=DATA.age.str[:2], gene=["AA", "Aa", "aa"] * 40)
+        )
 
 
 def test_successes_of_a_response_with_three_levels_are_named():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import inspect
 import re
 import shlex
 from importlib import import_module
@@ -22,7 +23,7 @@ MODULES = [
     for path in sorted(HOUSE.rglob("*.py"))
 ]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
-PHRASE = re.compile(r"`((?:m|mlm)\.[^`]+)`")
+PHRASE = re.compile(r"`((?:m|mlm|g|z|curve)\.[^`]+)`")
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -90,7 +91,18 @@ def test_phrases(phrase: str, phrase_book: dict[str, Any], capsys: pytest.Captur
 
 @pytest.mark.parametrize("module", MODULES)
 def test_docstrings(module: str) -> None:
-    assert doctest.testmod(import_module(module)).failed == 0
+    here = import_module(module)
+    runner = doctest.DocTestRunner()
+    for example in Finder().find(here, here.__name__):
+        runner.run(example)
+    assert runner.summarize().failed == 0
+
+
+class Finder(doctest.DocTestFinder):
+    """Finds the examples of decorated functions as well."""
+
+    def _from_module(self, module: Any, object: Any) -> bool:
+        return super()._from_module(module, inspect.unwrap(object) if callable(object) else object)
 
 
 def test_the_first_command_of_the_readme_prints_the_page_below_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,7 @@ MIXED_ERRORS = [
     ("y ~ x + (1 | g)", {"missing": "omit"}, mlm.DataError, 'missing is \'omit\'; expected "drop" or "error"'),
     ("y ~ x + (1 | g)", {"REML": "no"}, mlm.FitError, r"REML is 'no'; expected True .* or False"),
     ("y ~ x + (1 | g)", {"start": [1, 2]}, mlm.FitError, "start should hold 1 finite numbers"),
+    ("y ~ x + (1 | g)", {"start": {"theta": 1}}, mlm.FitError, r"start should hold 1 finite .* found \{'theta': 1\}"),
     ("y ~ x + (1 | g)", {"contrasts": {"h": "sum"}}, mlm.FormulaError, "contrasts are given for 'h'"),
     ("y ~ h + (1 | g)", {"contrasts": {"h": "sm"}}, mlm.FormulaError, "did you mean 'sum'"),
 ]
@@ -114,6 +115,19 @@ def test_what_is_no_table_is_refused(table: Any) -> None:
 def test_an_empty_table_is_refused(data: pd.DataFrame) -> None:
     with pytest.raises(mlm.DataError, match="the data have no rows"):
         mlm.lmer(SLEEP, data.iloc[:0])
+
+
+def test_what_functions_make_of_rows_that_are_left_out_does_not_matter(data: pd.DataFrame) -> None:
+    """lmer(Reaction ~ log(Days) + (1 | Subject)) of lme4 drops rows without a response before it looks at log(0)."""
+    first = data.assign(reaction=data.reaction.where(data.days > 0))
+    with pytest.warns(mlm.MissingRowsWarning, match="18 of 180 rows"):
+        m = mlm.lmer("reaction ~ log(days) + (1 | subject)", first)
+    other = mlm.lmer("reaction ~ log(days) + (1 | subject)", data[data.days > 0])
+    assert m.nobs == 162
+    assert m.criterion == pytest.approx(other.criterion, rel=1e-12)
+    assert np.isnan(m.fitted()[0])
+    with pytest.raises(mlm.DataError, match=r"log\(days\) is -inf in row 0"):
+        m.predict(data)
 
 
 # ---- what is warned of ----------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from reference_data import load
+from scipy.stats import chi2
 
 from multilevel import lmer
 from multilevel.errors import FitError, InferenceError, MultilevelWarning
@@ -58,6 +59,19 @@ def test_bcg_vaccine_in_nlme(bcg):
     m = meta(bcg, REML=False)
     found = [m.varcorr().terms[0].sd[0] ** 2, *np.asarray(m.fixef), *np.asarray(m.se), m.loglik]
     np.testing.assert_allclose(found, [0.28002814, -0.71119914, 0.17189681, -12.66507635], rtol=1e-7)
+
+
+def test_profile_of_the_variance_between_studies(bcg):
+    """Where -2 log L exceeds its minimum by the quantile of chi-square, by scalar algebra."""
+    m = meta(bcg, REML=False)
+
+    def deviance(sd):
+        v = bcg["vi"] + sd**2
+        mean = (bcg["yi"] / v).sum() / (1 / v).sum()
+        return float((np.log(2 * np.pi * v) + (bcg["yi"] - mean) ** 2 / v).sum())
+
+    for limit in m.confint("profile", "sd_(Intercept)|trial")["sd_(Intercept)|trial"][1:]:
+        assert deviance(limit) - m.criterion == pytest.approx(chi2.ppf(0.95, 1), rel=1e-4)
 
 
 def dense(m, theta, sigma):
@@ -184,7 +198,6 @@ def test_more_effects_than_rows(bcg):
     [
         (lambda m: m.summary("kenward-roger"), InferenceError, 'known sigma; use df="satterthwaite"'),
         (lambda m: m.ranova(), InferenceError, "with a known sigma, random terms are not left out"),
-        (lambda m: m.confint("profile"), FitError, 'with a known sigma, or without residuals; use method="boot"'),
     ],
 )
 def test_questions_without_an_answer(bcg, question, error, words):

@@ -218,6 +218,7 @@ def test_varcorr_is_indexed_by_group_and_effect():
 
 
 ROOT = np.array([[1, 0], [0.6, 0.8], [0.28, 0.96]])
+LINE = np.array([[1, -1, 0.3, -1], [-1, 1, -0.3, 1], [0.3, -0.3, 1, -0.3], [-1, 1, -0.3, 1]])
 PLANE = GroupTerm("g", ("(Intercept)", "a", "b"), np.array([1.0, 1.0, 1.0]), ROOT @ ROOT.T)
 
 
@@ -229,6 +230,7 @@ PLANE = GroupTerm("g", ("(Intercept)", "a", "b"), np.array([1.0, 1.0, 1.0]), ROO
         (slopes("g", np.array([[1, nan], [nan, 1]]), (0, 1)), ["the variance of (Intercept) by g is zero"]),
         (slopes("g", np.array([[1, -1.0], [-1, 1]])), ["the correlation of (Intercept) and days by g is -1"]),
         (slopes("g", np.array([[1, 1.0], [1, 1]])), ["the correlation of (Intercept) and days by g is +1"]),
+        (GroupTerm("g", ("a", "b", "c", "d"), np.ones(4), LINE), ["all correlations of a, b and d by g are +1 or -1"]),
         (PLANE, ["0.367 * (Intercept) - a + 0.833 * b does not vary by g"]),
         (GroupTerm("g", ("x",), np.array([1e-6]), None, scale=np.array([1e6])), []),
     ],

@@ -18,7 +18,8 @@ from .errors import (
     SingularFitWarning,
 )
 from .formula import ONE_VARIANCE, RandomMatrices, distinct_pairs
-from .formula.column import texts_among_numbers
+from .formula.column import alike, texts_among_numbers
+from .formula.levels import Levels
 from .labelled import Floats
 from .layout import Page, Prose, Section
 from .models.estimate import FLAT, SINGULAR, Certificate, Fit
@@ -27,12 +28,13 @@ from .models.linear import r_squared
 from .tables import Table, column
 
 VANISHED = 1e-2  # sigma beside the residuals of least squares that is on its way to zero
+MANY_LEVELS = 1000  # levels of larger factors are not compared
 FEW_LEVELS = 5  # lme4's advice: with fewer levels a variance can hardly be estimated
 
 
 def doubts(fit: Fit) -> list[MultilevelWarning]:
     """What a user should know before reading the estimates; nothing for an ordinary fit."""
-    found: list[MultilevelWarning] = list(map(CategoryWarning, mixed_words(fit)))
+    found: list[MultilevelWarning] = list(map(CategoryWarning, category_words(fit)))
     if fit.rows.kept is not None:
         found.append(MissingRowsWarning(missing_words(fit)))
     if len(fit.kept) < len(fit.design.names):
@@ -42,18 +44,33 @@ def doubts(fit: Fit) -> list[MultilevelWarning]:
         found.append(
             SingularFitWarning(f"singular fit: {words}. explain() says what this means and what the options are")
         )
-    if fit.design.random and not fit.estimate.certificate.minimum:
+    if fit.design.random and (words := flat_words(fit)):
+        found.append(ConvergenceWarning(words))
+    elif fit.design.random and not fit.estimate.certificate.minimum:
         words = convergence_words(fit.estimate.certificate)
         found.append(ConvergenceWarning(f"{words}; see convergence and explain()"))
-    elif fit.design.random and (words := flat_words(fit)):
-        found.append(ConvergenceWarning(words))
     return found
 
 
 def missing_words(fit: Fit) -> str:
     """`37 of 153 rows were left out because of missing values (ozone 37)`."""
     counts = listed_counts(fit.missing)
-    return f"{fit.n_missing} of {fit.rows.n_total} rows were left out because of missing values ({counts})"
+    verb = "was" if fit.n_missing == 1 else "were"
+    return f"{fit.n_missing} of {fit.rows.n_total} rows {verb} left out because of missing values ({counts})"
+
+
+def category_words(fit: Fit) -> Iterator[str]:
+    """What may be a slip in columns of text: numbers mixed with it, levels that look alike."""
+    yield from mixed_words(fit)
+    grouping = {part.group: part.factor.distinct for part in fit.rows.random if isinstance(part.factor, Levels)}
+    for name, levels in {**{n: f.levels for n, f in fit.design.factors.items()}, **grouping}.items():
+        if not isinstance(levels, tuple) or len(levels) > MANY_LEVELS or "".join(levels).isdigit():
+            continue
+        if pairs := alike(levels):
+            yield (
+                f"{name} has levels that only blanks or capitals tell apart: "
+                f"{listed(list(map(str, pairs)), 3)}; if they are one, spell them alike in the data"
+            )
 
 
 def mixed_words(fit: Fit) -> Iterator[str]:
@@ -109,15 +126,14 @@ def convergence_words(certificate: Certificate) -> str:
 def convergence_doubts(fit: Fit) -> list[str]:
     """Sentences about the optimum for the printed page; none when it is certified and unique."""
     certificate = fit.estimate.certificate
-    words = [] if certificate.minimum else [convergence_words(certificate)]
-    if certificate.minimum and (flat := flat_words(fit)):
-        words.append(flat)
-    return list(map(sentence, words))
+    words = flat_words(fit) or ("" if certificate.minimum else convergence_words(certificate))
+    return [sentence(words)] if words else []
 
 
 def flat_direction(fit: Fit) -> list[str]:
     """What the data do not determine: the entries of theta along which the criterion does not change; usually none."""
-    if fit.estimate.certificate.lowest_curvature > FLAT:
+    certificate = fit.estimate.certificate
+    if not certificate.minimum or certificate.lowest_curvature > FLAT:
         return []
     theta = fit.estimate.theta
     curvature = fit.sums.core.solve(theta, fit.estimate.reml).hessian
@@ -131,16 +147,20 @@ def flat_direction(fit: Fit) -> list[str]:
 
 def flat_words(fit: Fit) -> str:
     """That the data do not determine some variances or correlations, and what to do; usually nothing."""
-    if not (undetermined := flat_direction(fit)):
+    estimated = fit.sums.sigma is None and fit.estimate.residual
+    vanishing = estimated and fit.estimate.sigma < VANISHED * fit.sums.core.residual_scale
+    undetermined = flat_direction(fit)
+    if not vanishing and not undetermined:
         return ""
     carriers = [part.written for part in fit.rows.random if one_to_a_row(part)]
-    if carriers and fit.sums.sigma is None and fit.prior_weights is None:
-        small = fit.estimate.sigma < VANISHED * fit.sums.core.residual_scale
-        what = "the residual variance goes to zero" if small else "the residual variance cannot be told from the others"
+    if carriers and estimated and fit.prior_weights is None:
+        what = "goes to zero" if vanishing else "cannot be told from the others"
         return (
-            f"{what}: {carriers[0]} has an effect of its own for every row, which leaves nothing to residuals; "
-            'dispformula="~0" fits the model without them'
+            f"the residual variance {what}: {carriers[0]} has an effect of its own for every row, which leaves nothing "
+            'to residuals; dispformula="~0" fits the model without them'
         )
+    if not undetermined:
+        return ""
     together = " separately" if len(undetermined) > 1 else ""
     return (
         f"the data do not determine {listed(undetermined)}{together}: other values fit as well; "

@@ -16,6 +16,8 @@ from .models.generalized import GeneralizedFit
 from .models.predictor import random_variances
 from .varcorr import GroupTerm, VarCorr
 
+NOTHING = 1e-8  # a scale-free standard deviation below this is a rounding error of zero: its square is none beside 1
+
 
 def random_effects(fit: Fit, backend: str) -> GroupTables:
     """Conditional modes b and their conditional standard deviations, terms on one factor side by side.
@@ -90,13 +92,14 @@ def _spreads(fit: Fit, backend: str) -> VarCorr:
     terms = []
     for factor, part in zip(fit.factors, fit.rows.random, strict=True):
         lengths = np.sqrt(np.einsum("ij,ij->i", factor, factor))
+        scale = np.array([np.sqrt(z.dot(z) / len(z)) for z in part.Z])
+        lengths[lengths * scale < NOTHING] = 0.0
         corr = None
         if part.correlated:
             with np.errstate(divide="ignore", invalid="ignore"):
                 unit = factor / lengths[:, None]
             corr = np.clip(unit @ unit.T, -1.0, 1.0)
             np.fill_diagonal(corr, np.where(lengths > 0, 1.0, np.nan))
-        scale = np.array([np.sqrt(z.dot(z) / len(z)) for z in part.Z])
         note = str(part.structure)
         if note == "ou":
             note += f", {significant([smallest_distance(part.names)], 3)[0]} apart"

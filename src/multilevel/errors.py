@@ -4,7 +4,8 @@ MultilevelError
 ├─ FormulaError     the formula cannot be read, or says something impossible
 ├─ DataError        a column is missing, of the wrong kind, or holds impossible values
 ├─ FitError         the data cannot determine the model
-└─ InferenceError   a question that this fit cannot answer
+├─ InferenceError   a question that this fit cannot answer
+└─ UnknownArgumentError   an argument by a name that it does not have here; a TypeError too
 
 MultilevelWarning
 ├─ SingularFitWarning     a variance of zero or a perfect correlation was estimated
@@ -40,6 +41,10 @@ class FitError(MultilevelError, ValueError):
 
 class InferenceError(MultilevelError, ValueError):
     """A question that this fit cannot answer."""
+
+
+class UnknownArgumentError(MultilevelError, TypeError):
+    """A function was given an argument by a name that it does not have, such as R's."""
 
 
 class MultilevelWarning(UserWarning):

@@ -9,6 +9,7 @@ import numpy as np
 from .diagnostics import (
     Convergence,
     Explanation,
+    category_words,
     convergence_words,
     dropped_words,
     headed,
@@ -16,7 +17,6 @@ from .diagnostics import (
     listed,
     mean_words,
     missing_words,
-    mixed_words,
     sentence,
     singular_words,
     singularities,
@@ -65,7 +65,7 @@ LIMITS = {  # the last shape of a family outside these bounds is that of a simpl
 
 def generalized_doubts(fit: GeneralizedFit) -> list[MultilevelWarning]:
     """What a user should know before reading the estimates; nothing for an ordinary fit."""
-    found: list[MultilevelWarning] = list(map(CategoryWarning, (*mixed_words(fit), *success_words(fit))))
+    found: list[MultilevelWarning] = list(map(CategoryWarning, (*category_words(fit), *success_words(fit))))
     if fit.rows.kept is not None:
         found.append(MissingRowsWarning(missing_words(fit)))
     if fit.dropped:

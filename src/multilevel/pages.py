@@ -157,7 +157,8 @@ class MixedPage(Page):
         notes += self.doubts
         if self.n_missing:
             total = self.nobs + self.n_missing
-            notes.append(f"{self.n_missing} of {total} rows were left out because of missing values.")
+            verb = "was" if self.n_missing == 1 else "were"
+            notes.append(f"{self.n_missing} of {total} rows {verb} left out because of missing values.")
         if self.dropped:
             notes.append(f"Left out because other columns determine them: {', '.join(self.dropped)}.")
         if len(self.names) > CORRELATIONS_UP_TO:

@@ -269,16 +269,24 @@ def _frame_rows(term: GroupTerm) -> Iterator[tuple[str | None, str | None, float
 
 
 def _perfect(group: str, names: list[str], corr: Floats, sd: Floats) -> list[str]:
-    """The pairs that are perfectly correlated, or else the combination of effects that does not vary."""
-    pairs = [(i, j) for i in range(len(names)) for j in range(i) if abs(corr[i, j]) > 1 - SINGULAR]
-    if pairs:
-        return [
-            f"the correlation of {names[j]} and {names[i]} by {group} is {'+1' if corr[i, j] > 0 else '-1'}"
-            for i, j in pairs
-        ]
+    """The effects that are perfectly correlated, or else the combination of effects that does not vary."""
+    together: dict[int, list[int]] = {}  # effects that are multiples of each other, by the first of them
+    for i in range(len(names)):
+        first = next((k for k in together if abs(corr[i, k]) > 1 - SINGULAR), i)
+        together.setdefault(first, []).append(i)
+    if alike := [effects for effects in together.values() if len(effects) > 1]:
+        return [_perfectly(group, [names[i] for i in effects], corr[np.ix_(effects, effects)]) for effects in alike]
     values, vectors = np.linalg.eigh(corr)
     null = vectors[:, values < SINGULAR].T
     return [f"{_combination(names, direction / sd)} does not vary by {group}" for direction in null]
+
+
+def _perfectly(group: str, names: list[str], corr: Floats) -> str:
+    """That some effects are perfectly correlated, and how."""
+    what = "the correlation of" if len(names) == 2 else "all correlations of"
+    signs = sorted({"+1" if r > 0 else "-1" for r in corr[np.tril_indices(len(names), -1)]})
+    verb = "is" if len(names) == 2 else "are"
+    return f"{what} {', '.join(names[:-1])} and {names[-1]} by {group} {verb} {' or '.join(signs)}"
 
 
 def _combination(names: list[str], weights: Floats) -> str:

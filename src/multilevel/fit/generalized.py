@@ -26,7 +26,7 @@ from .model import Model
 def warn(fit: GeneralizedFit) -> None:
     """Give the doubts about a fit as warnings at the line of the user's call."""
     for doubt in generalized_doubts(fit):
-        warnings.warn(doubt, stacklevel=3)
+        warnings.warn(doubt, stacklevel=4)  # past `warn`, the fitting function, and `named` around it
 
 
 @dataclass(frozen=True, eq=False, repr=False)

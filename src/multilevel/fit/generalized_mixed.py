@@ -33,10 +33,12 @@ from ..predict import NewLevels, Seed
 from ..responses import MeanGroups, Scale, predict_generalized, simulate_generalized
 from ..simulation import SimulatedGroups
 from ..varcorr import VarCorr
+from .arguments import ASKING, FITTING, named
 from .generalized import GeneralizedModel, warn
 from .mixed import MixedModel
 
 
+@named(FITTING)
 def glmer(
     formula: str,
     data: Any,
@@ -139,6 +141,7 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         groups = ", ".join(f"{levels} {group}" for group, levels in self.ngroups.items())
         return f"<GeneralizedLinearMixedModel {self.formula}: {self.family}, {self.nobs} rows, {groups}>"
 
+    @named(ASKING)
     def summary(self) -> GeneralizedMixedSummary:
         """The page every reader of lme4 knows, with notes in plain words."""
         return generalized_mixed_summary(self._fit, self._data, self._backend)
@@ -202,6 +205,7 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         """The fit in sentences: what was estimated, what is separated or singular, what can be done."""
         return explain_generalized_mixed(self._fit)
 
+    @named(ASKING)
     def predict(
         self,
         newdata: Any = None,
@@ -269,6 +273,7 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
             backend=self._backend,
         )
 
+    @named(ASKING)
     def simulate(
         self, n: int = 1, *, groups: SimulatedGroups = "new", newdata: Any = None, seed: Seed = None
     ) -> Floats:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def warn(fit: Fit) -> None:
     """Give the doubts about a fit as warnings at the line of the user's call."""
     for doubt in doubts(fit):
-        warnings.warn(doubt, stacklevel=3)
+        warnings.warn(doubt, stacklevel=4)  # past `warn`, the fitting function, and `named` around it
 
 
 @dataclass(frozen=True, eq=False, repr=False)

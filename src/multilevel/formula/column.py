@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 MANY_NUMBERS = 5  # numbers among the levels of a text column that look like a slip rather than names
+LONG = 4  # shorter codes such as AA, Aa and aa mean different things
 Kind = Literal["number", "logical", "factor", "ordered"]
 
 
@@ -40,6 +41,22 @@ def texts_among_numbers(levels: Sequence[str]) -> list[str]:
     texts = [level for level in levels if not is_number(level)]
     slip = texts and len(levels) >= MANY_NUMBERS + len(texts) and len(texts) < len(levels) / 2
     return texts if slip else []
+
+
+def alike(levels: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of levels that blanks, or capitals in words of four letters or more, tell apart: slips of who typed them?
+
+    >>> alike(["Placebo", "Placebo ", "PLACEBO", "drug"]), alike(["AA", "Aa", "aa"])
+    ([('Placebo', 'Placebo '), ('Placebo', 'PLACEBO')], [])
+    """
+    first: dict[str, str] = {}
+    found = []
+    for level in levels:
+        words = " ".join(level.split())
+        other = first.setdefault(words.casefold() if len(words) >= LONG else words, level)
+        if other is not level:
+            found.append((other, level))
+    return found
 
 
 def is_number(text: str) -> bool:

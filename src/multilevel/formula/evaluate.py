@@ -7,7 +7,7 @@ Nothing is ever passed to Python's `eval`: a function that is not in `functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import Any, NamedTuple, NoReturn
 
@@ -20,6 +20,7 @@ from multilevel.formula.column import Column
 from multilevel.formula.parse import COMPARISONS, Call, Constant, Name, Node, Operation, Parenthesis, deparse
 from multilevel.formula.transforms import Floats
 from multilevel.formula.values import Arguments, Basis, Scalar, Value, logical, number, numbers, truth
+from multilevel.formula.variables import Variable
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {
     "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power,
@@ -51,8 +52,11 @@ def _listed(columns: Mapping[str, Column]) -> str:
     return (", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")) or "no columns"
 
 
-def evaluate_variable(node: Node, text: str, scope: Scope) -> Column | Basis:
-    """A variable of the model, one value or several per row; NaN only where its input is missing."""
+def evaluate_variable(node: Node, text: str, scope: Scope, beside: Iterable[Variable] = ()) -> Column | Basis:
+    """A variable of the model, one value or several per row; NaN only where a column of it or of `beside` is missing.
+
+    Rows with a missing value are left out: what a function makes of their other values does not matter, as in R.
+    """
     with np.errstate(all="ignore"):
         value = evaluate(node, scope)
     columns = value.columns if isinstance(value, Basis) else (value.values,) if isinstance(value, Column) else ()
@@ -60,24 +64,27 @@ def evaluate_variable(node: Node, text: str, scope: Scope) -> Column | Basis:
         raise FormulaError(f"{text} is one value, not one per row; a term has to vary with the rows")
     for column in columns:
         if column.dtype.kind == "f" and not np.logical_and.reduce(np.isfinite(column)):
-            _check_finite(column, node, text, scope)
+            _check_finite(column, node, text, scope, beside)
     return value
 
 
-def _check_finite(values: Floats, node: Node, text: str, scope: Scope) -> None:
-    """DataError if a value is infinite, or missing though nothing that it is computed from is missing."""
-    inputs = [scope.column(name) for name in dict.fromkeys(names_in(node))]
+def _check_finite(values: Floats, node: Node, text: str, scope: Scope, beside: Iterable[Variable]) -> None:
+    """DataError if a value is infinite or missing in a row where no column is missing; NaN in all other rows."""
     missing = np.zeros(values.shape, bool)
-    for column in inputs:
-        missing |= missing_rows(column)
-    wrong = np.flatnonzero(np.isinf(values) | (np.isnan(values) & ~missing))
+    for name in dict.fromkeys([*names_in(node), *(name for variable in beside for name in variable.names)]):
+        column = scope.column(name)
+        if column.values.shape == values.shape:  # columns of other lengths are refused later
+            missing |= missing_rows(column)
+    wrong = np.flatnonzero(~np.isfinite(values) & ~missing)
     if wrong.size:
         row = int(wrong[0])
+        inputs = [scope.column(name) for name in dict.fromkeys(names_in(node))]
         found = " and ".join(f"{column.name} = {_shown(column, row)}" for column in inputs)
         raise DataError(
             f"{text} is {values[row]:g} in row {row} (counting from 0), where {found}; "
             f"leave out such rows ({len(wrong)} of {len(values)}) or transform the column first"
         )
+    values[np.isinf(values)] = np.nan  # a new array: infinite values of the columns themselves are refused before
 
 
 def missing_rows(column: Column) -> NDArray[np.bool_]:

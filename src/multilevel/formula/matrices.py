@@ -207,7 +207,8 @@ def complete_rows(
 
     DataError where none is kept and `some` are needed.
     """
-    values = {variable.text: _value(variable, scope) for variable in variables}
+    variables = tuple(variables)
+    values = {variable.text: _value(variable, scope, variables) for variable in variables}
     missing = _all_missing(values, extra)
     n = _length(values, extra, scope)
     if not missing:
@@ -220,12 +221,12 @@ def complete_rows(
     return Rows(len(kept), n, kept, taken, {name: array.take(kept) for name, array in extra.items()})
 
 
-def _value(variable: Variable, scope: Scope) -> Column | Basis:
+def _value(variable: Variable, scope: Scope, beside: Iterable[Variable]) -> Column | Basis:
     if variable.column is not None:
         return scope.column(variable.column)
     for name in variable.names:
         _missing(scope.column(name))  # an infinite input is refused even where the expression hides it
-    return evaluate_variable(variable.node, variable.text, scope)
+    return evaluate_variable(variable.node, variable.text, scope, beside)
 
 
 def _all_missing(values: Mapping[str, Column | Basis], extra: Mapping[str, Floats]) -> dict[str, NDArray[np.bool_]]:

@@ -115,7 +115,8 @@ def anova(fit: Fit, type: int = 3, df: str | Sampling | None = None, backend: st
     Kuznetsova, Brockhoff & Christensen (2017), lmerTest package, J. Stat. Softw. 82(13).
     """
     if type not in ROMAN:
-        raise InferenceError(f"type is {type!r}; expected 1, 2 or 3")
+        other = "" if isinstance(type, int | float | str) else ": multilevel.compare(m0, m1) compares fits"
+        raise InferenceError(f"type is {type!r}; expected 1, 2 or 3{other}")
     if not fit.design.terms:
         raise InferenceError(f"{fit.design.formula.text!r} has no fixed terms to test beside the intercept")
     return _table(fit, sampling_of(fit, df), type, backend)

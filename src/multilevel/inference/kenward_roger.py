@@ -32,6 +32,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.sums import Floats
+from ..errors import InferenceError
 from ..models.estimate import Fit, estimate_of
 from .opened import Direction, Opened, curves, opened_of
 from .sampling import Sampling, pseudo_inverse
@@ -99,7 +100,7 @@ def kenward_roger(fit: Fit) -> KenwardRoger:
     """
     if fit.estimate.known:
         raise InferenceError(
-            "Kenward-Roger's method is not there for models with a known sigma; use df=\"satterthwaite\""
+            'Kenward-Roger\'s method is not there for models with a known sigma; use df="satterthwaite"'
         )
     note = ""
     if not fit.estimate.reml:

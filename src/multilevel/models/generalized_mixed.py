@@ -25,7 +25,7 @@ from ..formula import Formula, Matrices
 from .components import coefficient_vcov, components, places, predictor_columns
 from .estimate import Certificate, Fit
 from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_rows, given_response, weights_given
-from .inputs import Missing, Weights, read_inputs
+from .inputs import Missing, Weights, read_inputs, theta_of
 from .likelihood import Curvature, Likelihood
 from .part_fits import PartFit, Posterior, n_entries, part_estimates, part_fits
 from .requested import check_groups, check_parts, check_request
@@ -175,7 +175,7 @@ def fit_generalized_mixed(
     for model in models.by_component().values() if models else ():
         check_groups(model.rows.taken(counted), family, model.design.slip, model.part)
     likelihood = Likelihood(used, family, n_agq, curvature, models and models.taken(counted), residual)
-    estimate = estimated(likelihood, None if start is None else _checked_start(start, likelihood))
+    estimate = estimated(likelihood, None if start is None else theta_of(start, likelihood.core.n_theta, "start"))
     return GeneralizedMixedFit(
         design, rows, _no_sums(used), estimate, tuple(likelihood.core.kept),
         inputs.weights_column, dropped, counted, family, paired, weights_given(inputs), likelihood, models,
@@ -307,11 +307,3 @@ def _separated_mean(likelihood: Likelihood, solution: GeneralizedSolution) -> tu
 def _no_sums(rows: Matrices) -> NoSums:
     assert rows.y is not None
     return NoSums(rows.y, rows.X, None, rows.random)
-
-
-def _checked_start(values: Sequence[float] | Floats, likelihood: Likelihood) -> Floats:
-    theta = np.array(values, np.float64)
-    size = likelihood.core.n_theta
-    if theta.shape != (size,) or not np.isfinite(theta).all():
-        raise FitError(f"start should hold {size} finite numbers, the entries of theta; found shape {theta.shape}")
-    return theta

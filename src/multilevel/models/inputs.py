@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.rows import read_columns
 from ..data.sums import Floats
-from ..errors import DataError, FormulaError, nearest
+from ..errors import DataError, FitError, FormulaError, nearest
 from ..formula import Column, Formula, Matrices
 from ..formula.evaluate import missing_rows
 
@@ -82,6 +82,19 @@ def read_inputs(
     values = _weights_column(columns, weights) if isinstance(weights, str) else _weights_array(weights, columns)
     _check_weights(values, zero_weights)
     return Inputs(columns, {"weights": values}, weights if isinstance(weights, str) else None)
+
+
+def theta_of(values: Sequence[float] | Floats, size: int, name: str) -> Floats:
+    """An own array of `size` entries of theta; FitError if `values`, the argument `name`, are none."""
+    try:
+        theta = np.array(values, np.float64)
+    except (TypeError, ValueError):
+        raise FitError(
+            f"{name} should hold {size} finite numbers, the entries of theta; found {values!r:.60}"
+        ) from None
+    if theta.shape != (size,) or not np.isfinite(theta).all():
+        raise FitError(f"{name} should hold {size} finite numbers, the entries of theta; found shape {theta.shape}")
+    return theta
 
 
 def response_of(rows: Matrices) -> Floats:

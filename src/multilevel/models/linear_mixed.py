@@ -18,7 +18,7 @@ from ..data.sums import Floats, Sums
 from ..errors import FitError, FormulaError
 from ..formula import Design, Formula, Matrices
 from .estimate import Fit, estimate_of
-from .inputs import Missing, Weights, read_inputs, response_of
+from .inputs import Missing, Weights, read_inputs, response_of, theta_of
 from .predictor import fitted
 
 NOTHING_LEFT = 1e-13  # residuals this small beside the response are rounding errors
@@ -74,7 +74,7 @@ def _minimised(
 ) -> Fit:
     sums = add_up(rows, sigma)
     check_response(design, sums)
-    solution = sums.core.fit(reml, None if start is None else _checked_theta(start, "start", sums))
+    solution = sums.core.fit(reml, None if start is None else theta_of(start, sums.core.n_theta, "start"))
     fit = Fit(design, rows, sums, estimate_of(solution, sums, reml=reml), tuple(sums.core.kept), weights, missing, None)
     if sigma is None and not solution.sigma > SUSPICIOUS * sums.core.residual_scale:
         check_residuals(fit)
@@ -83,7 +83,7 @@ def _minimised(
 
 def criterion_at(fit: Fit, theta: Sequence[float] | Floats) -> float:
     """The profiled criterion at another theta."""
-    return fit.sums.core.criterion(_checked_theta(theta, "theta", fit.sums), fit.estimate.reml)
+    return fit.sums.core.criterion(theta_of(theta, fit.sums.core.n_theta, "theta"), fit.estimate.reml)
 
 
 def has_residual(dispformula: str | None) -> bool:
@@ -161,12 +161,3 @@ def check_residuals(fit: Fit) -> None:
             f"the random effects explain {fit.design.formula.response_text} without residual: the likelihood has no "
             "maximum. Does the response vary within the groups?"
         )
-
-
-def _checked_theta(values: Sequence[float] | Floats, name: str, sums: Sums) -> Floats:
-    theta = np.array(values, np.float64)
-    if theta.shape != (sums.core.n_theta,) or not np.isfinite(theta).all():
-        raise FitError(
-            f"{name} should hold {sums.core.n_theta} finite numbers, the entries of theta; found shape {theta.shape}"
-        )
-    return theta

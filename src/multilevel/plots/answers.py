@@ -21,7 +21,7 @@ from ..errors import DataError
 from ..inference.levels import normal_quantile
 from ..inference.means import MarginalMeans
 from ..inference.profile import Curve, Profile
-from .look import BLUE, GREY, INK, VERMILLION, height, level_in, look, ordered
+from .look import BLUE, GREY, INK, VERMILLION, height, level_in, lines_of, look, ordered
 
 DRAWN = 120  # points of a profile curve
 
@@ -56,7 +56,7 @@ def means(m: MarginalMeans, *, comparisons: bool = False, level: float | None = 
         ggplot(frame, aes(x="estimate", y="row"))
         + geom_segment(aes(x="lower", xend="upper", yend="row"), color=BLUE, size=1.0)
         + geom_point(color=INK, size=2.2)
-        + labs(x=f"{m.what}, {m.shown.level:.0%} interval", y="")
+        + labs(x=f"{m.head}, {m.shown.level:.0%} interval", y="")
         + look(max(5.0, 2.7 * columns + 1.2), height(tallest) * -(-len(m.groups) // columns), grid="x")
     )
     if comparisons:
@@ -120,7 +120,7 @@ def profile(p: Profile, *, level: float = 0.95) -> ggplot:
     columns = min(len(names), 3)
     return (
         ggplot(curves, aes(x="value", y="zeta"))
-        + facet_wrap("parameter", scales="free_x", ncol=columns)
+        + facet_wrap("parameter", scales="free_x", ncol=columns, labeller=lines_of(30))
         + geom_hline(yintercept=0, color=GREY, size=0.4)
         + geom_hline(yintercept=[-reach, reach], color=GREY, linetype="dashed", size=0.4)
         + geom_vline(aes(xintercept="value"), marks, color=VERMILLION, linetype="dashed", size=0.5)

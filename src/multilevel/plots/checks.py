@@ -29,6 +29,7 @@ from .look import (
     VERMILLION,
     Floats,
     check_verbs,
+    lines_of,
     look,
     one_word,
     smooth,
@@ -38,6 +39,7 @@ from .look import (
 
 Kind: TypeAlias = Literal["all", "fitted", "qq", "scale", "ranef"]
 KINDS = ("all", "fitted", "qq", "scale", "ranef")
+FEW = 500  # points of a panel that can be large
 TITLES = {
     "fitted": ("Residuals against fitted values", "fitted values", "residuals"),
     "qq": ("Residuals against normal quantiles", "normal quantiles", "scaled residuals"),
@@ -92,7 +94,7 @@ def residuals(m: Any, kind: Kind = "all") -> ggplot:
     order = list(dict.fromkeys(points["panel"]))
     for frame in (points, curves, bands, flats):
         frame["panel"] = pd.Categorical(frame["panel"], order)
-    few = len(points) < 1500
+    few = points.groupby("panel", observed=True)["x"].transform("size") < FEW
     _, x, y = TITLES[kind] if not whole else ("", "", "")
     columns = min(len(order), 2 if whole else 3)
     rows = -(-len(order) // columns)
@@ -100,11 +102,12 @@ def residuals(m: Any, kind: Kind = "all") -> ggplot:
     hidden = {} if len(order) > 1 else {"strip_text_x": element_blank()}
     return (
         ggplot(points, aes("x", "y"))
-        + facet_wrap("panel", ncol=columns, scales="free")
+        + facet_wrap("panel", ncol=columns, scales="free", labeller=lines_of(42))
         + geom_ribbon(aes("x", ymin="lower", ymax="upper"), bands, fill=GREY, alpha=0.2, inherit_aes=False)
         + geom_hline(aes(yintercept="at"), flats, color=GREY, linetype="dashed", size=0.5)
         + geom_line(aes("x", "middle"), bands, color=GREY, size=0.5)
-        + geom_point(color=BLUE, alpha=0.7 if few else 0.3, size=1.9 if few else 1.0, stroke=0)
+        + geom_point(data=points[~few], color=BLUE, alpha=0.3, size=1.0, stroke=0)
+        + geom_point(data=points[few], color=BLUE, alpha=0.7, size=1.9, stroke=0)
         + geom_line(data=curves, color=VERMILLION, size=0.9)
         + labs(x=x, y=y, caption=thinned_words(len(m.fitted())))
         + look(*size)

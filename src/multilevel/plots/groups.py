@@ -38,6 +38,7 @@ from .look import (
     LABELLED,
     height,
     level_in,
+    lines_of,
     look,
     ordered,
     thinned,
@@ -166,7 +167,7 @@ def caterpillar(effects: Any, *, level: float = 0.95, group: str | None = None) 
     crowded = tallest > LABELLED
     return (
         ggplot(frame, aes(x="estimate", y="key"))
-        + facet_wrap("panel", ncol=columns, scales="free" if len(tables) > 1 else "free_x")
+        + facet_wrap("panel", ncol=columns, scales="free" if len(tables) > 1 else "free_x", labeller=lines_of(32))
         + geom_vline(aes(xintercept="at"), zero, color=GREY, linetype="dashed", size=0.5)
         + geom_segment(aes(x="lower", xend="upper", yend="key"), color=BLUE, size=0.3 if crowded else 0.8)
         + geom_point(color=INK, size=0.4 if crowded else 1.6)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ class look(theme_ggdist):
             panel_grid_major_x=faint if grid in ("both", "x") else element_blank(),
             panel_grid_major_y=faint if grid in ("both", "y") else element_blank(),
             plot_caption=element_text(color=GREY, size=8, ha="left"),
-            strip_text_x=element_text(color=INK, ha="left", size=10),
+            strip_text_x=element_text(color=INK, ha="left", size=10, multialignment="left"),
             panel_spacing=0.03,
         )
 
@@ -50,6 +51,25 @@ def colours(n: int) -> list[Any]:
     from plotnine import scale_color_cmap_d, scale_fill_cmap_d
 
     return [scale_color_cmap_d("viridis"), scale_fill_cmap_d("viridis")]
+
+
+def lines_of(width: int) -> Callable[[str], str]:
+    """How titles of panels that hold `width` letters are broken, after blanks, bars, colons and dots.
+
+    >>> print(lines_of(24)("cor_condition[b].(Intercept)|participant"))
+    cor_condition[b].
+    (Intercept)|participant
+    """
+
+    def broken(title: str) -> str:
+        lines = [""]
+        for piece in re.findall(r"[^ .|:]*[ .|:]*", title):
+            if lines[-1] and len(lines[-1] + piece.rstrip()) > width:
+                lines.append("")
+            lines[-1] += piece
+        return "\n".join(line.rstrip() for line in lines)
+
+    return broken
 
 
 def way(rows: str, data: pd.DataFrame | None = None) -> geom_segment:

@@ -35,6 +35,7 @@ from .look import (
     VERMILLION,
     Floats,
     height,
+    lines_of,
     look,
     ordered,
     way,
@@ -157,7 +158,7 @@ def _rows_of_lines(
     crowded = len(levels) > LABELLED
     return (
         ggplot(frame, aes(y="level"))
-        + facet_wrap("effect", nrow=1, scales="free_x")
+        + facet_wrap("effect", nrow=1, scales="free_x", labeller=lines_of(32))
         + geom_vline(aes(xintercept="x"), population, color=GREY, linetype="dashed", size=0.5)
         + way("level", frame.dropna())
         + geom_point(aes("x", color="what", shape="what", fill="what"), points, size=0.8 if crowded else 2.0)

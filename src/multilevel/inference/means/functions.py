@@ -176,6 +176,13 @@ class LinearFunctions:
         return f"{', '.join(titles)}:" if titles else ""
 
     @property
+    def head(self) -> str:
+        """What stands above the estimates: "emmean", "prob", "estimate", "odds.ratio", "prediction"."""
+        if self.noise:
+            return "prediction"
+        return self.what if self.scale_shown is None else self.scale_shown.response
+
+    @property
     def scale_shown(self) -> Scale | None:
         """The scale that the numbers were transformed back from; None where they were not."""
         return self.scale if self.on_response else None

@@ -27,12 +27,10 @@ def inference_columns(made: LinearFunctions) -> list[TableColumn]:
         if key.name not in made.by
     ]
     asymptotic = bool(np.isinf(df[~np.isnan(df)]).all() and not np.isnan(df).all())
-    head = made.what if made.scale_shown is None else made.scale_shown.response
-    head = "prediction" if made.noise else head
     nothing = np.abs(estimate) < NOTHING * error
     visible = np.where(nothing, 0.0, estimate)
     digits = _digits(estimate, made.limits) if shown.intervals else DIGITS
-    columns.append(_column(head, pad(_where(np.isnan(error), "nonEst", significant(visible, digits)))))
+    columns.append(_column(made.head, pad(_where(np.isnan(error), "nonEst", significant(visible, digits)))))
     columns.append(_column("SE", significant(error, digits)))
     columns.append(_column("df", significant(df, DIGITS)))
     if shown.intervals:

@@ -185,7 +185,8 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
       for (int i = 0; i < rows_.p; ++i) given.contrast[j] += held.contrast[i] * fx.map.full(i, j);
     given.value = (held.value - dot(held.contrast, user_beta(Vec(rows_.p, 0.0)))) / s;
   }
-  if (cov_.any_structured() || carrier_ >= 0 || known_ > 0.0) return minimise_structured(held, given, theta);
+  if (known_ > 0.0 && held.kind == Kind::sigma) throw Refused("sigma is known; it has no profile");
+  if (cov_.any_structured() || carrier_ >= 0) return minimise_structured(held, given, theta);
   for (std::size_t t = 0; t < start.size(); ++t) {
     const Structure structure = rows_.terms[t].structure;
     const int k = rows_.terms[t].k();
@@ -209,6 +210,10 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
     }
   }
   Vec x = chart.start;
+  if (chart.has_eta && known_ > 0.0) {
+    chart.has_eta = false;
+    chart.fixed = scaled(chart.fixed, s / known_), chart.fixed_slope = scaled(chart.fixed_slope, s / known_);
+  }
   if (chart.has_eta) x.push_back(std::log(sigma / s));
 
   const auto lambda_at = [&](const Vec& at) {
@@ -218,7 +223,7 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
       Mat& Lt = L[chart.term[m]];
       for (std::size_t i = 0; i < Lt.a.size(); ++i) Lt.a[i] += at[m] * chart.E[m].a[i];
     }
-    if (chart.has_eta) L[chart.focal] = sum(L[chart.focal], scaled(chart.fixed, std::exp(-at.back())));
+    if (held.kind == Kind::sd) L[chart.focal] = sum(L[chart.focal], chart.has_eta ? scaled(chart.fixed, std::exp(-at.back())) : chart.fixed);
     return L;
   };
   const auto f = [&](const Vec& at, Point& out) {
@@ -271,7 +276,8 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
   HeldMinimum out;
   if (best.beta.empty() && rows_.p > 0) throw std::domain_error("the criterion is not finite at this start");
   const std::vector<Mat> L = lambda_at(r.x);
-  const double sigma2 = chart.has_eta ? std::exp(2.0 * r.x.back()) : given.sigma2 > 0.0 ? given.sigma2 : best.r2 / n;
+  const double fixed = fixed_sigma2(&given), shrunk = chart.has_eta ? std::exp(-r.x.back()) : 1.0;
+  const double sigma2 = chart.has_eta ? std::exp(2.0 * r.x.back()) : fixed > 0.0 ? fixed : best.r2 / n;
   out.theta = users_free_entries(cov_, L);
   out.beta = user_beta(best.beta);
   out.sigma = s * std::sqrt(sigma2);
@@ -285,10 +291,10 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
     case Kind::coefficient: out.slope = best.pull / s; break;
     case Kind::sigma: out.slope = 2.0 * (n - best.r2 / sigma2) / held.value; break;
     case Kind::sd:
-      out.slope = along(scaled(chart.fixed_slope, std::exp(-r.x.back())));
+      out.slope = along(scaled(chart.fixed_slope, shrunk));
       if (held.value == 0.0 && rows_.terms[held.term].structure == Structure::us) {  // towards the best correlations
         const Mat pulls = transpose(L[chart.focal]) * best.D[chart.focal] * chart.fixed_slope;
-        out.slope = -2.0 * std::exp(-r.x.back()) * std::sqrt(multilevel::inner(pulls, pulls));
+        out.slope = -2.0 * shrunk * std::sqrt(multilevel::inner(pulls, pulls));
       }
       break;
     case Kind::corr: {
@@ -304,12 +310,12 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
   return out;
 }
 
-// With structured terms, whose standard deviations and correlations are not held, with sigma known, and without residuals:
-// in the coordinates of the fit.
+// With structured terms, whose standard deviations and correlations are not held, and without residuals: in the coordinates
+// of the fit.
 HeldMinimum LinearMixed::minimise_structured(const Held& held, const Given& given, const Vec& theta) {
   using Kind = Held::Kind;
-  if (held.kind == Kind::sd || held.kind == Kind::corr || ((carrier_ >= 0 || known_ > 0.0) && held.kind == Kind::sigma))
-    throw Refused("profiles of standard deviations and correlations are not there for models with structured covariances such as ar1() and cs(), with a known sigma, or without residuals; use method=\"boot\"");
+  if (held.kind == Kind::sd || held.kind == Kind::corr || (carrier_ >= 0 && held.kind == Kind::sigma))
+    throw Refused("profiles of standard deviations and correlations are not there for models with structured covariances such as ar1() and cs(), or without residuals; use method=\"boot\"");
   const double s = rows_.fixed.y_scale, n = static_cast<double>(rows_.n);
   const auto f = [&](const Vec& x, Point& out) {
     if (carrier_ >= 0) return searched_whole(x, false, out, given);

@@ -133,6 +133,9 @@ def exercise(core: Any, design: Design) -> None:
         assert (model.variances(fit.theta, codes, [Z for _, Z, _ in terms]) >= 0).all()
         if n <= 1000:
             agree(model, design, y, theta, reml)
+            known = core.LinearMixed(y, columns, design.weights, design.factors, terms, -1, fit.sigma).fit(reml)
+            assert known.sigma == fit.sigma
+            assert np.isclose(known.criterion, fit.criterion, rtol=1e-3)
     Y = y[:, None] + rng.normal(size=(n, 6 if n <= 10_000 else 2))
     one, two = (model.refit(Y, True, threads=threads, scores_at=theta) for threads in (1, 2))
     assert np.array_equal(one["theta"], two["theta"])
@@ -225,6 +228,8 @@ def exercise_second_predictors(core: Any, design: Design, columns: list[np.ndarr
         value = model.solve(theta, beta, shape).criterion
         assert np.isclose(model.objective(theta, beta, shape), value, rtol=1e-10)
         assert len(model.posterior(theta, beta, shape)) == 2 * len(terms)
+        codes = [factor[0].astype(np.int32) for factor in design.factors]
+        assert (model.variances(theta, beta, shape, codes, [Z for _, Z, _ in terms * 2]) > -1e-9).all()
         if len(design.factors) == 1 and design.terms[0][1].shape[1] == 1:
             assert np.isfinite(model.solve(theta, beta, shape, 3).criterion)
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from reference_data import load
-from scipy.stats import chi2
 
 from multilevel import lmer
 from multilevel.errors import FitError, InferenceError, MultilevelWarning
@@ -59,19 +58,6 @@ def test_bcg_vaccine_in_nlme(bcg):
     m = meta(bcg, REML=False)
     found = [m.varcorr().terms[0].sd[0] ** 2, *np.asarray(m.fixef), *np.asarray(m.se), m.loglik]
     np.testing.assert_allclose(found, [0.28002814, -0.71119914, 0.17189681, -12.66507635], rtol=1e-7)
-
-
-def test_profile_of_the_variance_between_studies(bcg):
-    """Where -2 log L exceeds its minimum by the quantile of chi-square, by scalar algebra."""
-    m = meta(bcg, REML=False)
-
-    def deviance(sd):
-        v = bcg["vi"] + sd**2
-        mean = (bcg["yi"] / v).sum() / (1 / v).sum()
-        return float((np.log(2 * np.pi * v) + (bcg["yi"] - mean) ** 2 / v).sum())
-
-    for limit in m.confint("profile", "sd_(Intercept)|trial")["sd_(Intercept)|trial"][1:]:
-        assert deviance(limit) - m.criterion == pytest.approx(chi2.ppf(0.95, 1), rel=1e-4)
 
 
 def dense(m, theta, sigma):
@@ -152,6 +138,27 @@ def test_profile_of_a_coefficient(bcg):
         assert found.criterion - m.criterion == pytest.approx(3.841459, abs=1e-4)
 
 
+def test_profile_of_the_standard_deviation_between_groups(bcg):
+    m = meta(bcg, REML=False)
+    interval = m.confint("profile")["sd_(Intercept)|trial"]
+    for limit in (interval.lower, interval.upper):
+        assert m.criterion_at([limit]) - m.criterion == pytest.approx(3.841459, abs=1e-3)
+    alike = bcg.assign(yi=bcg["yi"].mean() + 0.3 * bcg["yi"])
+    assert meta(alike, REML=False).confint("profile")["sd_(Intercept)|trial"].lower < 0.1
+
+
+def test_profiles_where_sigma_is_what_it_would_be():
+    """With sigma held at its estimate, intervals lie within those where it is free."""
+    formula, data = "Reaction ~ Days + (Days | Subject)", load("sleepstudy")
+    free = lmer(formula, data, REML=False)
+    held = lmer(formula, data, REML=False, sigma=free.sigma)
+    wide, narrow = free.confint("profile"), held.confint("profile")
+    for name in ("sd_(Intercept)|Subject", "cor_Days.(Intercept)|Subject", "sd_Days|Subject", "Days"):
+        assert narrow[name].lower >= wide[name].lower - 1e-6
+        assert narrow[name].upper <= wide[name].upper + 1e-6
+        assert narrow[name].upper - narrow[name].lower > 0.8 * (wide[name].upper - wide[name].lower)
+
+
 def test_bootstraps_draw_with_the_known_sigma(bcg):
     m = meta(bcg)
     b = m.bootstrap(400, seed=1)
@@ -198,6 +205,7 @@ def test_more_effects_than_rows(bcg):
     [
         (lambda m: m.summary("kenward-roger"), InferenceError, 'known sigma; use df="satterthwaite"'),
         (lambda m: m.ranova(), InferenceError, "with a known sigma, random terms are not left out"),
+        (lambda m: m.confint("profile", parameters="sigma"), InferenceError, "sigma"),
     ],
 )
 def test_questions_without_an_answer(bcg, question, error, words):

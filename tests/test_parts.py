@@ -451,6 +451,22 @@ def test_expected_counts_of_hurdle_models_follow_the_shape_too(salamanders):
     assert means["SE" if "SE" in means else "std_error"][1] == pytest.approx(found["std_error"][0], rel=1e-6)
 
 
+def test_expected_counts_of_hurdle_models_follow_the_model_of_their_size(salamanders):
+    m = glm("count ~ mined", salamanders, "truncated_negative_binomial", ziformula="~ 1", dispformula="~ mined")
+    at = np.concatenate([m.fixef, m._fit.parameters])  # of the mean, the size, the inflation
+
+    def expected(x):
+        mu, size = np.exp(x[0] + x[1]), np.exp(x[2] + x[3])
+        return mu / (1 - (size / (size + mu)) ** size) / (1 + np.exp(x[4]))
+
+    slopes = np.array([(expected(at + s) - expected(at - s)) / 2e-5 for s in 1e-5 * np.eye(5)])
+    found = m.predict({"mined": ["no"]}, type="response", interval="confidence")
+    assert found["estimate"][0] == pytest.approx(expected(at))
+    assert found["std_error"][0] == pytest.approx(np.sqrt(slopes @ m._fit.joint_vcov @ slopes), rel=1e-6)
+    means = m.emmeans("mined", component="response").to_frame()
+    assert means["SE" if "SE" in means else "std_error"][1] == pytest.approx(found["std_error"][0], rel=1e-6)
+
+
 def test_chances_of_known_groups_count_their_random_effects(salamanders):
     m = glmer("count ~ mined + (1 | site)", salamanders, "poisson", ziformula="~ mined + (1 | site)")
     known = m.predict(type="zprob", interval="confidence")

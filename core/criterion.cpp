@@ -13,6 +13,8 @@ namespace {
 constexpr double kStartLow = 0.1, kStartHigh = 20.0;  // a start at zero would be a saddle
 constexpr double kStartBeyond = 1e3;
 constexpr int kEscapes = 3;
+constexpr double kFar = 10.0;
+constexpr double kNothing = 1e-10;  // a variance, of the residuals'
 constexpr double kStep = 0.03;  // of a difference, in standard errors of the parameter
 constexpr double kAhead = 1e-5; // a last step so short needs no derivatives at its end: they are known to ten digits
 
@@ -34,6 +36,17 @@ double hold_contrast(const Given& given, Point& at) {
 Mat scaled_by(Mat A, double f) {
   for (double& x : A.a) x *= f;
   return A;
+}
+
+// Whether some effect of a term does not vary.
+bool without_variance(const std::vector<Mat>& lambda) {
+  for (const Mat& L : lambda)
+    for (int i = 0; i < L.rows; ++i) {
+      double square = 0.0;
+      for (int j = 0; j < L.cols; ++j) square += L(i, j) * L(i, j);
+      if (square < kNothing) return true;
+    }
+  return false;
 }
 
 }  // namespace
@@ -167,9 +180,19 @@ Mat LinearMixed::moment_equations() const {
   return inverse(A, inv) ? inv : Mat();
 }
 
-std::vector<Mat> LinearMixed::moment_start() const {
+std::vector<Mat> LinearMixed::identities(double times) const {
   std::vector<Mat> L;
-  for (const Term& t : rows_.terms) L.push_back(Mat::identity(t.k()));
+  for (const Term& t : rows_.terms) L.push_back(scaled_by(Mat::identity(t.k()), times));
+  return L;
+}
+
+double LinearMixed::criterion_at(const Vec& inner, bool reml) {
+  Point at;
+  return evaluate(cov_.lambda_of(inner), nullptr, reml, at) ? at.value : HUGE_VAL;
+}
+
+std::vector<Mat> LinearMixed::moment_start() const {
+  std::vector<Mat> L = identities(1.0);
   if (moments_inverse_.rows == 0) return L;
   Vec right = engine_->response_moments();
   right.insert(right.begin(), blocks_.XY(rows_.p, rows_.p));
@@ -243,7 +266,19 @@ Solution LinearMixed::fit(bool reml, const Vec* start) {
     }
     theta = cov_.settled(cov_.to_natural(r.x), best.turn);
     Vec away = theta;
-    if (again + 1 == kEscapes || !cov_.escape(away, best.D)) break;
+    if (again + 1 == kEscapes) break;
+    if (!cov_.escape(away, best.D)) {
+      if (start || again > 0 || !without_variance(inner)) break;
+      // a slope without its fixed effect can have a minimum at zero and a lower one far away, where it takes that place
+      away = cov_.start_of(identities(kFar));
+      if (criterion_at(away, reml) < best.value) {
+        theta = std::move(away);
+        continue;
+      }
+      f(r.x, best);
+      r.evaluations += 2;
+      break;
+    }
     theta = std::move(away);
   }
   Solution s = describe(best, cov_.lambda_of(theta), cov_.user_theta(theta), reml);
@@ -279,8 +314,7 @@ double LinearMixed::criterion(const Vec& theta, bool reml) {
   cov_.check(theta);
   if (carrier_ >= 0) return criterion_whole(theta, reml);
   Point at;
-  if (!evaluate(cov_.inner_lambda(theta), nullptr, reml, at)) return HUGE_VAL;
-  return at.value;
+  return evaluate(cov_.inner_lambda(theta), nullptr, reml, at) ? at.value : HUGE_VAL;
 }
 
 Vec LinearMixed::user_beta(const Vec& inner) const {

@@ -155,6 +155,8 @@ class LinearMixed {
   void curve_by_differences(const Vec& x, bool reml, Point& at);
   Vec start_inner(const Vec* start) const;
   std::vector<Mat> moment_start() const;
+  std::vector<Mat> identities(double times) const;
+  double criterion_at(const Vec& inner, bool reml);
   Mat moment_equations() const;
 };
 

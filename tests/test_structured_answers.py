@@ -17,7 +17,7 @@ from at_theta import at_theta
 from numpy.typing import NDArray
 from test_structures import FEW, PLACES, THETA, K, psi
 
-from multilevel import lmer
+from multilevel import glmer, lmer
 from multilevel.errors import InferenceError, MultilevelWarning
 from multilevel.inference.methods import sampling_of
 from multilevel.inference.parameters import parameters
@@ -259,3 +259,19 @@ def test_correlations_that_follow_from_several_parameters_have_no_profile() -> N
     ):
         m.profile()
     assert len(m.profile(parameters=["cor_homtoep(factor(t)).1|g"])) == 1
+
+
+def test_profiles_of_generalized_models() -> None:
+    """homdiag of an intercept is (1 | g), and ar1 of two times is compound symmetry."""
+    rng = np.random.default_rng(4)
+    data = series(True)
+    data = data[data["t"] < 2].assign(n=lambda d: rng.poisson(np.exp(0.4 * d["y"])))
+    cases = [("homdiag(1 | g)", "(1 | g)"), ("ar1(0 + factor(t) | g)", "homcs(0 + factor(t) | g)")]
+    for one, other in cases:
+        limits = []
+        for term in (one, other):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", MultilevelWarning)
+                m = glmer(f"n ~ x + {term}", data, "poisson")
+            limits.append(m.confint("profile", parameters="theta_").to_frame()[["lower", "upper"]].to_numpy(float))
+        np.testing.assert_allclose(limits[0], limits[1], atol=2e-3)

@@ -51,6 +51,7 @@ OTHER_LIMITS = {
     *(("hetero_slopes", name) for name in ("(Intercept)", "x", "trt[b]", "x:trt[b]")),
     ("theoph_ns", "sd_(Intercept)|Subject"),
     ("pixel_slopes", "cor_day.(Intercept)|Dog"),
+    ("early", "cor_age.(Intercept)|id"),
 }
 # as in test_means_agreement.py: emmeans takes the smallest df of the rows of a joint test, and F without its scale;
 # df of fits by ML beside standard errors by REML; the mean of offset(5 * Days) where Days is 0

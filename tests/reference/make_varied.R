@@ -84,7 +84,13 @@ r <- list(
   one("obk_sum", "value ~ treatment * gender * phase + (phase | id)", "obk_long", contrasts = list(treatment = "contr.sum", gender = "contr.sum", phase = "contr.sum"), profile = FALSE, calls = c("emmeans(m, ~ treatment)", "pairs(emmeans(m, ~ phase | gender))", "joint_tests(m)")),
   one("sleep_slope_ml", "log(Reaction) ~ factor(Days) + (0 + Days | Subject) + (1 | Subject)", "sleepstudy", ML = TRUE, calls = c("emmeans(m, ~ Days, type='response')", "contrast(emmeans(m, ~ Days), 'mean_chg')")),
   one("ham_crossed", "Informed.liking ~ Product * Information + scale(Age) + Gender + (1 | Consumer) + (1 | Product:Consumer)", "ham", rows = "1:240", profile = FALSE, calls = c("emmeans(m, ~ Product | Information)", "joint_tests(m)")),
-  one("petrol_ml", "Y ~ SG + VP * V10 + EP + (1 | No)", "petrol", ML = TRUE))
+  one("petrol_ml", "Y ~ SG + VP * V10 + EP + (1 | No)", "petrol", ML = TRUE),
+  one("soy_zcp", "log(weight) ~ Variety * Year + Time + I(Time^2) + (Time || Plot)", "Soybean", profile = FALSE, calls = c("pairs(emmeans(m, ~ Variety | Year))")),
+  one("beets_cov", "sugpct ~ harvest + sow + yield + (1 | block:harvest)", "beets", calls = c("emmeans(m, ~ sow)", "emtrends(m, ~ 1, var='yield')", "joint_tests(m)")),
+  one("sleep_paired", "extra ~ group + (1 | ID)", "sleep", calls = c("pairs(emmeans(m, ~ group))")),
+  one("early", "cog ~ age * trt + (age | id)", "Early", calls = c("pairs(emtrends(m, ~ trt, var='age'))", "emmeans(m, ~ trt | age, at=list(age=c(1,2)))")),
+  one("nif", "log(activity + 1) ~ log(NIF + 1) + (1 | Tissue)", "Nitrendipene", calls = c("emmeans(m, ~ NIF, at=list(NIF=c(1,10)))")),
+  one("oranges_days", "sales1 ~ price1 * price2 + (1 | store) + (1 | day)", "oranges", calls = c("emmeans(m, ~ price1, at=list(price1=c(40,60)))")))
 cat("\n")
 rows <- sapply(r, toJSON, digits = I(15), auto_unbox = TRUE, na = "null")
 writeLines(paste0("[\n", paste(rows, collapse = ",\n"), "\n]"), output)

@@ -1,6 +1,7 @@
 #include "criterion.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <numbers>
 #include <stdexcept>
 
@@ -15,6 +16,7 @@ constexpr double kStartBeyond = 1e3;
 constexpr int kEscapes = 3;
 constexpr double kFar = 10.0;
 constexpr double kNothing = 1e-10;  // a variance, of the residuals'
+constexpr double kDigits = 1e-3;    // of the criterion, beyond which it is not trusted
 constexpr double kStep = 0.03;  // of a difference, in standard errors of the parameter
 constexpr double kAhead = 1e-5; // a last step so short needs no derivatives at its end: they are known to ten digits
 
@@ -68,10 +70,13 @@ LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32
   Vec().swap(blocks_.border);
   if (engine_) moments_inverse_ = moment_equations();
   cov_ = Covariances(rows_);
+  for (const Factor& f : rows_.factors)
+    if (carrier_ < 0 && known_ == 0.0 && f.size() >= rows_.n)
+      least_share_ = std::sqrt(static_cast<double>(rows_.n) * std::numeric_limits<double>::epsilon() / kDigits);
 }
 
 LinearMixed::LinearMixed(const LinearMixed& o)
-    : rows_(o.rows_), blocks_(o.blocks_), engine_(o.engine_ ? o.engine_->clone() : nullptr), cov_(o.cov_), carrier_(o.carrier_), known_(o.known_),
+    : rows_(o.rows_), blocks_(o.blocks_), engine_(o.engine_ ? o.engine_->clone() : nullptr), cov_(o.cov_), carrier_(o.carrier_), known_(o.known_), least_share_(o.least_share_),
       moments_inverse_(o.moments_inverse_) {}
 
 double LinearMixed::residual_scale() const {
@@ -95,7 +100,7 @@ bool LinearMixed::evaluate(const std::vector<Mat>& inner, const std::vector<Dire
   out.r2 = cross(p, p);
   for (double b : out.beta) out.r2 -= b * b;
   solve_lower_t(L, out.beta.data());
-  if (!(out.r2 > 0.0)) return false;
+  if (!(out.r2 > least_share_ * blocks_.XY(p, p))) return false;
   out.logdet_q = 0.0;
   for (int j = 0; j < p; ++j) out.logdet_q += 2.0 * std::log(L(j, j));
   out.Qinv = inverse_spd(L);

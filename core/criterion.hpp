@@ -126,6 +126,9 @@ class LinearMixed {
   Covariances cov_;
   int carrier_ = -1;
   double known_ = 0.0;         // sigma where it is not estimated
+  // Least share of the sum of squares that residuals have to leave. Where there are as many effects as rows that sum is a
+  // difference which loses about (effects / residuals)^4 of its digits, and a search for sigma = 0 would find rounding.
+  double least_share_ = 0.0;
   Mat moments_inverse_;        // of the moment equations, which depend on the design alone; empty when singular
   std::vector<Mat> at_;        // Lambda (inner, per term) that the engine was last differentiated at
 

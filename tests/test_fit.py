@@ -449,6 +449,8 @@ def test_refit_is_a_fit_to_the_other_response(data: pd.DataFrame) -> None:
         m = mlm.lmer("holes ~ days + (days | subject)", table)
     direct = mlm.lmer("other ~ days + (days | subject)", table.drop(index=5))
     assert m.refit(table["other"]).criterion == pytest.approx(direct.criterion, rel=1e-12)
+    with pytest.raises(mlm.DataError, match=r"y is 'reaction'; expected an array of numbers, one for each row"):
+        m.refit("reaction")
     with pytest.raises(mlm.DataError, match=r"y has shape \(179,\); expected one value for each of the 180 rows"):
         m.refit(table["other"][1:])
     with pytest.raises(mlm.DataError, match="y has 1 missing or infinite values"):

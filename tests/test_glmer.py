@@ -14,6 +14,7 @@ from scipy.integrate import quad
 
 from multilevel import families, glm, glmer, lmer
 from multilevel.errors import (
+    ConvergenceWarning,
     DataError,
     FitError,
     FormulaError,
@@ -627,3 +628,16 @@ def test_more_that_cannot_be_asked(made):
     weighted = glmer("t ~ x + (1 | g)", made, "gamma(log)", weights=np.ones(200) * 2)
     with pytest.raises(InferenceError, match="weights that were given as an array"):
         weighted.simulate(newdata={"x": [1.0], "g": ["1"]})
+
+
+def test_nodes_that_do_not_integrate_are_said(cbpp):
+    """Each group changes its answer once, at an x of its own: random effects as large as these have no quadrature."""
+    rng = np.random.default_rng(1)
+    group = np.repeat(np.arange(20), 8)
+    x = np.tile(np.arange(8.0), 20)
+    steps = {"g": group, "x": x, "y": x > rng.uniform(1.5, 5.5, 20)[group]}
+    with pytest.warns(ConvergenceWarning, match=r"9 nodes do not integrate .*: with 11 the criterion .* is 63\.4"):
+        m = glmer("y ~ x + (1 | g)", steps, "binomial", n_agq=9)
+    assert "nodes do not integrate" in " ".join(str(m.summary()).split())
+    assert "The quadrature" in str(m.explain())
+    assert "The quadrature" not in str(cbpp.explain())

@@ -139,7 +139,7 @@ def test_no_grouping_factor_is_needed_for_the_population(sleep: mlm.LinearMixedM
 @pytest.mark.parametrize(
     ("newdata", "options", "message"),
     [
-        ({"days": [1]}, {}, "column 'subject' not found"),
+        ({"days": [1]}, {}, r"column 'subject' not found .*; groups=\"population\" predicts without"),
         ({"subject": ["308"]}, {"groups": "population"}, "column 'days' not found"),
         ({"days": ["a"], "subject": ["308"]}, {}, "was a number when the model was fitted"),
         (None, {"groups": "all"}, "groups is 'all'; expected 'same' or 'population'"),

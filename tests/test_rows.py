@@ -427,3 +427,8 @@ def test_no_frame_library_is_imported_for_files_and_dicts(tmp_path: Path) -> Non
         "assert not {'pandas', 'polars', 'pyarrow', 'narwhals', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_number_as_a_name_is_not_taken_for_its_text():
+    with pytest.raises(DataError, match=r"column names must be text; found 1 \(int\): rename the column"):
+        read_columns(pd.DataFrame([[1, 2]]), ["1"])

@@ -56,7 +56,7 @@ class SingularFitWarning(MultilevelWarning):
 
 
 class ConvergenceWarning(MultilevelWarning):
-    """The certificate of the optimum was not obtained."""
+    """The certificate of the optimum was not obtained, or the nodes of a quadrature do not integrate."""
 
 
 class SeparationWarning(MultilevelWarning):

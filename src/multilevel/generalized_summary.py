@@ -13,7 +13,15 @@ from .effects import varcorr
 from .errors import InferenceError
 from .framed import frame
 from .generalized_pages import GeneralizedLinearSummary, GeneralizedMixedSummary
-from .generalized_words import limit_words, method_words, optimum_words, separation_words, shape_lines, success_words
+from .generalized_words import (
+    limit_words,
+    method_words,
+    optimum_words,
+    quadrature_words,
+    separation_words,
+    shape_lines,
+    success_words,
+)
 from .inference.wald import t_p_values, z_p_values
 from .labelled import Floats
 from .models.components import component_fit, components, part_texts
@@ -83,6 +91,7 @@ def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str)
     doubts = [] if e.certificate.minimum or e.separation else [sentence(optimum_words(fit))]
     if e.separation:
         doubts.append(f"{separation_words(fit)}; standard errors and tests of these mean nothing.")
+    doubts += map(sentence, quadrature_words(fit))
     return GeneralizedMixedSummary(
         formula=fit.design.formula.text,
         family=titled(fit),

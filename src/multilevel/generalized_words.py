@@ -53,6 +53,8 @@ SHAPES = {  # of which family each parameter besides the mean is what
     "truncated_negative_binomial_1": ("dispersion; with zeros the variance is mu (1 + dispersion)",),
     "truncated_generalized_poisson": ("dispersion; with zeros the variance is dispersion mu",),
 }
+MOST_NODES = 100
+INTEGRATED = 0.5  # a change of -2 log-likelihood smaller than this moves no conclusion
 LIMITS = {  # the last shape of a family outside these bounds is that of a simpler one
     "negative_binomial": ("Poisson", 0.0, 1e5),
     "negative_binomial_1": ("Poisson", 1e-5, np.inf),
@@ -80,6 +82,7 @@ def generalized_doubts(fit: GeneralizedFit) -> list[MultilevelWarning]:
     if not fit.estimate.certificate.minimum and not fit.estimate.separation:
         words = optimum_words(fit)
         found.append(ConvergenceWarning(f"{words}; see {'convergence and ' if fit.design.random else ''}explain()"))
+    found += map(ConvergenceWarning, quadrature_words(fit))
     return found
 
 
@@ -125,6 +128,24 @@ def optimum_words(fit: GeneralizedFit) -> str:
     if not c.converged:
         return f"Fisher scoring did not converge in {c.evaluations} steps"
     return f"Fisher scoring converged in {c.evaluations} steps"
+
+
+def quadrature_words(fit: GeneralizedFit) -> tuple[str, ...]:
+    """That two nodes more would change the criterion where it stands, if they do: the integrals are not what they seem.
+
+    Effects that the data bound on one side only, of groups that answer all alike, need more nodes than there can be; a
+    minimum found with few of them can be one of the quadrature's error alone.
+    """
+    if not isinstance(fit, GeneralizedMixedFit) or fit.n_agq < 2:
+        return ()
+    e, nodes = fit.estimate, fit.n_agq + (2 if fit.n_agq <= MOST_NODES - 2 else -2)
+    other = fit.likelihood.core.objective(e.theta, e.beta, e.parameters, nodes)
+    if abs(other - e.criterion) < INTEGRATED:
+        return ()
+    return (
+        f"{fit.n_agq} nodes do not integrate over these random effects: with {nodes} the criterion at the estimate is "
+        f"{other:.5g}, not {e.criterion:.5g}. Take more, and do not trust estimates that keep changing",
+    )
 
 
 def shape_lines(fit: GeneralizedFit) -> tuple[str, ...]:
@@ -215,6 +236,7 @@ def explain_generalized_mixed(fit: GeneralizedMixedFit) -> Explanation:
             ("What is singular", singular_words(fit)),
             ("What was left out", left_out(fit)),
             ("The optimum", () if fit.estimate.separation else (sentence(optimum_words(fit)),)),
+            ("The quadrature", tuple(map(sentence, quadrature_words(fit)))),
         )
     )
 

@@ -24,6 +24,7 @@ from .seeds import generator
 Groups: TypeAlias = Literal["same", "population"]
 NewLevels: TypeAlias = Literal["error", "population", "draw"]
 Residuals: TypeAlias = Literal["response", "pearson", "scaled"]
+POPULATION = 'groups="population" predicts without random effects'
 FEW = 5  # so many unseen levels are listed in a message
 
 
@@ -72,10 +73,23 @@ def predict(
     return aligned(mean, rows)
 
 
-def new_columns(fit: Fit, newdata: Any, *, random: bool, groups: bool = True) -> dict[str, Column]:
-    """The columns of new data that a prediction needs; any one column if it needs none but the number of rows."""
-    names = list(fit.design.formula.predictors(random=random, groups=groups))
-    return read_columns(newdata, names or column_names(newdata)[:1])
+def new_columns(
+    fit: Fit, newdata: Any, *, random: bool, groups: bool = True, instead: str = POPULATION
+) -> dict[str, Column]:
+    """The columns of new data that a prediction needs; any one column if it needs none but the number of rows.
+
+    `instead` : what to do where only columns of random effects cannot be read.
+    """
+    predictors = fit.design.formula.predictors
+    names = list(predictors(random=random, groups=groups))
+    try:
+        return read_columns(newdata, names or column_names(newdata)[:1])
+    except DataError as error:
+        fixed = list(predictors(random=False, groups=False))
+        if instead and random and len(fixed) < len(names):
+            read_columns(newdata, fixed or column_names(newdata)[:1])  # the same error, where a predictor is at fault
+            raise DataError(f"{error}; {instead}") from None
+        raise
 
 
 def target_rows(fit: Fit, newdata: Any, *, same: bool, new: bool) -> Matrices:

@@ -50,7 +50,7 @@ def simulated_rows(fit: Fit, newdata: Any) -> tuple[dict[str, Column] | None, Ma
     """New columns (None: those of the fit), and the rows to simulate."""
     if newdata is None:
         return None, fit.rows
-    columns = new_columns(fit, newdata, random=True)
+    columns = new_columns(fit, newdata, random=True, instead="")
     return columns, fit.design.matrices(columns)
 
 

@@ -175,7 +175,11 @@ def _header(path: str, rows: Iterator[list[str]]) -> list[str]:
         raise DataError(f"file {path!r} does not begin with a row of column names")
     for mark, spelt in ((";", "semicolons"), ("\t", "tabs")):
         if len(header) == 1 and mark in header[0]:
-            raise DataError(f"the fields of file {path!r} are separated by {spelt}; expected commas")
+            decimal = ", decimal=','" if mark == ";" else ""
+            raise DataError(
+                f"the fields of file {path!r} are separated by {spelt}; expected commas: save it with these, or give "
+                f"pandas.read_csv({path!r}, sep={mark!r}{decimal})"
+            )
     return header
 
 

@@ -102,7 +102,7 @@ def _wanted(names: Sequence[str] | None, known: list[Any], index: Iterable[Any] 
             raise DataError("the data have no columns")
         for name in known:
             if not isinstance(name, str):
-                raise DataError(f"column names must be text; found {name!r} ({type(name).__name__}): rename the column")
+                raise _no_text(name)
         return known
     for name in names:
         if name not in known:
@@ -110,10 +110,16 @@ def _wanted(names: Sequence[str] | None, known: list[Any], index: Iterable[Any] 
     return list(dict.fromkeys(names))
 
 
+def _no_text(name: Any) -> DataError:
+    return DataError(f"column names must be text; found {name!r} ({type(name).__name__}): rename the column")
+
+
 def _unknown(name: str, known: list[Any], index: Iterable[Any]) -> DataError:
     if name in index:
         return DataError(f"column {name!r} not found; it is in the index: data.reset_index() makes it a column")
     texts = [str(other) for other in known]
+    if name in texts:
+        return _no_text(known[texts.index(name)])
     if parts := [other for other in texts if re.match(rf"{re.escape(name)}\W", other)]:
         return DataError(f"column {name!r} not found; in a formula the column {parts[0]!r} is written `{parts[0]}`")
     listed = f" (the columns are {', '.join(texts)})" if 0 < len(texts) <= FEW else ""

@@ -109,7 +109,7 @@ def glmer(
     MissingRowsWarning, RankWarning : rows or columns were left out, and which.
     SingularFitWarning : a variance of zero or a perfect correlation was estimated.
     SeparationWarning : fixed effects without a finite estimate, and which.
-    ConvergenceWarning : the optimum is not certified.
+    ConvergenceWarning : the optimum is not certified, or more nodes than `n_agq` would change the criterion.
 
     References
     ----------

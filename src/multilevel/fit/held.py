@@ -14,6 +14,7 @@ from ..formula import Design, Matrices
 from ..inference.methods import sampling_of
 from ..inference.sampling import Sampling
 from ..models.estimate import Fit
+from ..models.inputs import numbers_given
 from ..models.predictor import fitted
 from ..predict import Residuals, aligned, residuals
 from ..tidy import augment
@@ -102,7 +103,7 @@ class Held:
     def _with_response(self, y: Any) -> Matrices:
         """The rows with another response (rows of the data,)."""
         rows = self._fit.rows
-        values = np.array(y, np.float64)
+        values = numbers_given(y)
         if values.shape != (rows.n_total,):
             raise DataError(
                 f"y has shape {values.shape}; expected one value for each of the {rows.n_total} rows of the data"

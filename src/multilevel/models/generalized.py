@@ -21,7 +21,7 @@ from ..errors import DataError, FitError, InferenceError
 from ..families import Family
 from ..formula import Design, Matrices
 from .estimate import Estimate, Fit
-from .inputs import Inputs
+from .inputs import Inputs, numbers_given
 from .predictor import fitted
 from .shape_models import ShapeModels
 
@@ -198,7 +198,7 @@ def another_response(fit: GeneralizedFit, values: Any) -> Matrices:
         if unknown:
             raise DataError(f"y has the level {unknown[0]!r}; expected {' or '.join(map(repr, levels))}")
         given = given.astype(str) != levels[0]
-    y = given.astype(np.float64)
+    y = numbers_given(given)
     if y.shape != (n,) and not (fit.paired and y.shape == (n, 2)):
         pairs = f" or ({n}, 2)" if fit.paired else ""
         raise DataError(f"y has shape {y.shape}; expected one value for each of the {n} rows of the data{pairs}")

@@ -97,6 +97,15 @@ def theta_of(values: Sequence[float] | Floats, size: int, name: str) -> Floats:
     return theta
 
 
+def numbers_given(y: Any) -> Floats:
+    """Another response as an own array of floats; DataError if it holds something else."""
+    try:
+        return np.array(y, np.float64)
+    except (TypeError, ValueError):
+        shown = y.tolist() if isinstance(y, np.ndarray) else y
+        raise DataError(f"y is {shown!r:.60}; expected an array of numbers, one for each row of the data") from None
+
+
 def response_of(rows: Matrices) -> Floats:
     """The response (n,); DataError if it is a pair of columns."""
     y = rows.y

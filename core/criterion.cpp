@@ -18,7 +18,6 @@ constexpr double kFar = 10.0;
 constexpr double kNothing = 1e-10;  // a variance, of the residuals'
 constexpr double kDigits = 1e-3;    // of the criterion, beyond which it is not trusted
 constexpr double kStep = 0.03;  // of a difference, in standard errors of the parameter
-constexpr double kAhead = 1e-5; // a last step so short needs no derivatives at its end: they are known to ten digits
 
 // beta, its inverse information and r2 with contrast'beta held, by a Lagrange multiplier; returns d r2 / d value.
 double hold_contrast(const Given& given, Point& at) {
@@ -254,21 +253,13 @@ Solution LinearMixed::fit(bool reml, const Vec* start) {
     trial.turn = cov_.turn(lambda(next, trial), next);
     return true;
   };
-  NewtonOptions options;
-  options.ahead = kAhead;
+  const auto value = [&](const Vec& x, Point& out) { return evaluate(lambda(x, out), nullptr, reml, out); };
   Vec theta = start_inner(start);
   NewtonResult r;
   for (int again = 0; again < kEscapes; ++again) {
     best.turn.clear();
-    r = newton(f, cov_.to_search(theta), best, options, turn);
-    const std::vector<Mat> inner = lambda(r.x, best);
-    if (r.ahead) {
-      evaluate(inner, nullptr, reml, best);
-      ++r.evaluations;
-      r.path.push_back(best.value);
-    } else if (engine_ && !engine_is_at(inner)) {
-      f(r.x, best);  // the last point tried was not the best
-    }
+    r = newton(f, cov_.to_search(theta), best, {}, turn, value);
+    if (engine_ && !r.ahead && !engine_is_at(lambda(r.x, best))) f(r.x, best);  // the last point tried was not the best
     theta = cov_.settled(cov_.to_natural(r.x), best.turn);
     Vec away = theta;
     if (again + 1 == kEscapes) break;

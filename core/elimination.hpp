@@ -213,6 +213,7 @@ class Elimination final : public Engine {
   void information_core(const std::vector<Direction>& dirs, Vec& C, Mat& G);
   void select_core(std::vector<Mat>* T, std::vector<Posterior>* post);
   void load_core();
+  std::size_t below() const;
   void dense_update(int f);
   void dense_quadratic(int f, Vec& Q);
   void fill_values(const Rows& rows);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "interrupt.hpp"
 #include "linalg.hpp"
@@ -65,7 +66,7 @@ struct NewtonResult {
   Vec x;
   int evaluations = 0;
   bool converged = false;
-  bool ahead = false;          // x is one step further than the last point that was evaluated
+  bool ahead = false;          // x is one step further than the last point with derivatives
   double decrement = 0.0;      // what another step could still gain, in units of the function
   double lowest_curvature = 0.0;
   Vec path;                    // function value at each accepted point
@@ -76,10 +77,28 @@ struct NewtonOptions {
   double radius = 0.5;
   double gain = 1e-11;         // converged when another step cannot gain more than this
   double enough = 1e-16;       // and no further step is tried when it cannot gain more than this
-  double ahead = 0.0;          // once converged, a last step that is shorter is taken without derivatives at its end
 };
 
-constexpr double kNear = 0.02; // expected gain below which curvature is that of the minimum
+constexpr double kNear = 0.02;      // expected gain below which curvature is that of the minimum
+constexpr double kAcross = 0.1;     // nothing is learned where what is missing lies so nearly across the step: it would blow up
+constexpr double kShort = 1e-5;     // a last step so short needs no derivatives at its end: they are nearly those at its start
+constexpr double kBeyond = 0.1;     // of `gain`: what may be left after it,
+constexpr double kConfirmed = 0.1;  // and the share of its own gain that it may miss
+
+// By how much one step shrinks what the next can gain: the larger of the last two observations, steps cut short aside.
+class Rate {
+ public:
+  double observe(double predicted) {
+    const double ratio = std::min(1.0, predicted / last_), larger = std::max(ratio, before_);
+    before_ = ratio;
+    return larger;
+  }
+  void stepped(double predicted) { last_ = predicted; }
+  void lost() { last_ = 0.0, before_ = 1.0; }
+
+ private:
+  double last_ = 0.0, before_ = 1.0;
+};
 
 // What the model Hessian misses, learned from the gradients (structured symmetric rank-one update with the sizing of
 // Dennis, Gay & Welsch 1981, ACM TOMS 7, 348-368): the model alone would converge linearly.
@@ -94,14 +113,15 @@ class SecantCorrection {
     return out;
   }
 
-  void learn(const Vec& step, const Vec& g_old, const Vec& g_new, const Mat& H_new) {
+  // The mean of the two Hessians is that along the step but for terms of second order in its length.
+  void learn(const Vec& step, const Vec& g_old, const Vec& g_new, const Mat& H_old, const Mat& H_new) {
     const int m = B_.rows;
     Vec missing(m), Bs(m, 0.0);
     double sBs = 0.0, sm = 0.0;
     for (int i = 0; i < m; ++i) {
       missing[i] = g_new[i] - g_old[i];
       for (int j = 0; j < m; ++j) {
-        missing[i] -= H_new(i, j) * step[j];
+        missing[i] -= 0.5 * (H_old(i, j) + H_new(i, j)) * step[j];
         Bs[i] += B_(i, j) * step[j];
       }
     }
@@ -115,7 +135,7 @@ class SecantCorrection {
       ss += step[i] * step[i];
     }
     for (double& b : B_.a) b *= size;
-    if (std::abs(rs) < 1e-8 * std::sqrt(rr * ss) || rs == 0.0) return;
+    if (std::abs(rs) <= kAcross * std::sqrt(rr * ss)) return;
     for (int j = 0; j < m; ++j)
       for (int i = 0; i < m; ++i) B_(i, j) += missing[i] * missing[j] / rs;
   }
@@ -130,11 +150,15 @@ struct Unturned {
   bool operator()(bool, const Point&, Vec&, Point&) const { return false; }
 };
 
+// A function that costs the same without derivatives.
+struct Underived {};
+
 // `f(x, point)` fills `point.value`, `.gradient`, `.hessian` (`.exact` or not) and returns false outside the domain; the point of the last
 // accepted x is left in `best`. `turn(far, from, next, trial)` may give the next point, far from the minimum, coordinates
-// of its own: it rewrites `next`, notes them in `trial` and returns true.
-template <class Point, class F, class Turn = Unturned>
-NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}, const Turn& turn = {}) {
+// of its own: it rewrites `next`, notes them in `trial` and returns true. `value(x, point)` fills all but the derivatives:
+// where the rate of convergence says that a step ends at the minimum, it is enough there, if it confirms what was predicted.
+template <class Point, class F, class Turn = Unturned, class Value = Underived>
+NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}, const Turn& turn = {}, const Value& value = {}) {
   NewtonResult r;
   double radius = opt.radius;
   Point trial;
@@ -150,8 +174,10 @@ NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}, co
   }
   double last_decrement = HUGE_VAL;
   SecantCorrection missing(static_cast<int>(x.size()));
+  Rate rate;
   while (true) {
     const TrustStep t = trust_region_step(best.gradient, missing.corrected(best.hessian), radius);
+    const double expected = t.predicted * rate.observe(t.predicted);  // what the step after this one could gain
     r.decrement = t.predicted;
     r.lowest_curvature = t.lowest;
     const double noise = 1e-15 * std::max(1.0, std::abs(best.value));
@@ -161,24 +187,36 @@ NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}, co
       break;
     }
     if (r.evaluations >= opt.max_evaluations || radius < 1e-14) break;
-    if (t.predicted <= opt.gain && t.norm < opt.ahead) {
-      for (std::size_t i = 0; i < x.size(); ++i) x[i] += t.step[i];
-      r.converged = r.ahead = true;
-      break;
-    }
     last_decrement = t.predicted <= opt.gain ? t.predicted : HUGE_VAL;
     Vec next = x;
     for (std::size_t i = 0; i < x.size(); ++i) next[i] += t.step[i];
     check_interrupt();
+    if constexpr (!std::is_same_v<Value, Underived>) {
+      const double before = best.value;
+      const bool last = expected <= kBeyond * opt.gain && t.norm < kShort && ++r.evaluations && value(next, best);
+      if (last && std::abs(before - best.value - t.predicted) <= kConfirmed * t.predicted + 100.0 * noise) {
+        x = std::move(next);
+        r.decrement = expected;
+        r.converged = r.ahead = true;
+        r.path.push_back(best.value);
+        break;
+      }
+      best.value = before;
+    }
     const bool turned = turn(t.predicted >= kNear, best, next, trial);
     ++r.evaluations;
     const bool inside = f(next, trial);
-    if (inside && !trial.exact && t.predicted < kNear) missing.learn(t.step, best.gradient, trial.gradient, trial.hessian);
+    if (inside && !trial.exact && t.predicted < kNear)
+      missing.learn(t.step, best.gradient, trial.gradient, best.hessian, trial.hessian);
+    const bool whole = t.norm < 0.9 * radius;
     const double rho = inside ? (best.value - trial.value) / t.predicted : -1.0;
     const bool tiny = inside && t.predicted < 100.0 * noise && trial.value <= best.value + 100.0 * noise;
     if (!tiny && rho < 0.25) radius = 0.25 * t.norm;
     else if (rho > 0.75 && t.norm > 0.9 * radius) radius *= 3.0;
-    if (tiny || rho > 1e-4) {
+    const bool accepted = tiny || rho > 1e-4;
+    if (accepted && whole && !turned) rate.stepped(t.predicted);
+    else rate.lost();
+    if (accepted) {
       x = std::move(next);
       std::swap(best, trial);
       if (turned) missing = SecantCorrection(static_cast<int>(x.size()));

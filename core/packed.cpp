@@ -38,8 +38,9 @@ void Packed::subtract_square(int from, int k, const double* A, int lda) {
   });
 }
 
-void Packed::times(int from, int cols, const double* B, int ldb, double* C, int ldc) const {
+void Packed::times(int from, int cols, const double* B, int ldb, double* C, int ldc, Mat* square) const {
   const int first = first_strip(from), t = static_cast<int>(strips_.size()) - first, n = n_ - from;
+  std::vector<Mat> parts(square ? t : 0);  // of each strip, added in their order: the same sum for any number of threads
   parallel_for(t, static_cast<double>(n) * n * cols, [&](int tile, int) {
     const Strip rows = strips_[first + tile];
     double* out = C + (rows.start - from);
@@ -58,7 +59,12 @@ void Packed::times(int from, int cols, const double* B, int ldb, double* C, int 
         if (l > tile) gemm(true, false, rows.width, width, s.width, 1.0, column(rows.start) + s.start, stride(rows.start), bs, ldb, 1.0, c, ldc);
       }
     }
+    if (!square) return;
+    parts[tile] = Mat(cols, cols);
+    gemm(true, false, cols, cols, rows.width, 1.0, B + (rows.start - from), ldb, out, ldc, 0.0, parts[tile].a.data(), cols);
   });
+  for (const Mat& part : parts)
+    for (std::size_t i = 0; i < part.a.size(); ++i) square->a[i] += part.a[i];
 }
 
 }  // namespace multilevel

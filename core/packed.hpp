@@ -20,7 +20,8 @@ class Packed {
 
   // A principal submatrix from row and column `from` on, the first of a panel:
   void subtract_square(int from, int k, const double* A, int lda);                            // -= A A', A has k columns
-  void times(int from, int cols, const double* B, int ldb, double* C, int ldc) const;         // C = (submatrix) B
+  void times(int from, int cols, const double* B, int ldb, double* C, int ldc, Mat* square = nullptr) const;  // C = (submatrix) B,
+                                                                                              // square = B' C of one panel
 
  private:
   struct Strip {

@@ -212,8 +212,8 @@ EVALUATIONS = [
     ("Reaction ~ Days + (Days | Subject)", "sleepstudy", 9),
     ("strength ~ 1 + (1 | batch / cask)", "Pastes", 6),
     ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", 6),
-    ("y ~ service + (1 | s) + (1 | d) + (1 | dept)", "InstEval", 11),
-    ("y ~ 1 + a * b * c + (1 + a + b + c | subj) + (1 + a + b + c | item)", "made_maximal", 17),
+    ("y ~ service + (1 | s) + (1 | d) + (1 | dept)", "InstEval", 5),
+    ("y ~ 1 + a * b * c + (1 + a + b + c | subj) + (1 + a + b + c | item)", "made_maximal", 9),
     ("y ~ 0 + f + x1 + (0 + f | g1) + (0 + x1 | g2)", "made_crossed_na", 15),  # singular: 45 in one set of coordinates
 ]
 
@@ -224,6 +224,8 @@ def test_evaluations(formula, data, most):
         warnings.simplefilter("ignore", mlm.errors.MultilevelWarning)
         m = mlm.lmer(formula, load(data), REML=False)
     assert m.convergence.certificate.evaluations <= most
+    if not m.is_singular:  # the last step has no derivatives at its end: there they say that nothing is left to gain
+        assert m.convergence.gradient_norm**2 / (2 * m.convergence.eigenvalues.min()) < 1e-11
 
 
 @pytest.mark.parametrize(

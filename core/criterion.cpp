@@ -16,7 +16,7 @@ constexpr double kStartBeyond = 1e3;
 constexpr int kEscapes = 3;
 constexpr double kFar = 10.0;
 constexpr double kNothing = 1e-10;  // a variance, of the residuals'
-constexpr double kDigits = 1e-3;    // of the criterion, beyond which it is not trusted
+constexpr double kDigits = 1e-4;    // of the criterion, beyond which it is not trusted
 constexpr double kStep = 0.03;  // of a difference, in standard errors of the parameter
 
 // beta, its inverse information and r2 with contrast'beta held, by a Lagrange multiplier; returns d r2 / d value.
@@ -264,7 +264,7 @@ Solution LinearMixed::fit(bool reml, const Vec* start) {
     Vec away = theta;
     if (again + 1 == kEscapes) break;
     if (!cov_.escape(away, best.D)) {
-      if (start || again > 0 || !without_variance(inner)) break;
+      if (start || again > 0 || !without_variance(lambda(r.x, best))) break;
       // a slope without its fixed effect can have a minimum at zero and a lower one far away, where it takes that place
       away = cov_.start_of(identities(kFar));
       if (criterion_at(away, reml) < best.value) {

@@ -113,8 +113,10 @@ Quotient::Quotient(const LevelGraph& graph, std::int32_t leading)
 void Quotient::admit_all() {
   if (!waiting_) return;
   waiting_ = false;
-  for (std::size_t v = state_.size(); v-- > leading_;)
-    if (state_[v] == kAlive) buckets_.insert(static_cast<std::int32_t>(v), static_cast<std::int32_t>(std::min<std::int64_t>(buckets_.degree(v), left_)));
+  for (std::size_t at = state_.size(); at-- > leading_;) {
+    const auto v = static_cast<std::int32_t>(at);
+    if (state_[at] == kAlive) buckets_.insert(v, static_cast<std::int32_t>(std::min<std::int64_t>(buckets_.degree(v), left_)));
+  }
 }
 
 std::int32_t Quotient::eliminate() {

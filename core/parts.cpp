@@ -173,7 +173,7 @@ bool meet_rarely(const Rows& rows, const std::vector<SortedRows>& sorted, double
     int paths = 0, met = 0;
     vertices.each_met(v, [&](std::int32_t u) {
       if (!vertices.first_time(u, v)) return true;
-      if (vertices.rows_of(u) > wide) ++met;  // left to the core in any case
+      if (static_cast<double>(vertices.rows_of(u)) > wide) ++met;  // left to the core in any case
       else if (u >= begin) ++paths, ++met;
       else if (vertices.meets_more_than(u, v)) {
         ++paths;

@@ -60,7 +60,7 @@ void collect(int k, int p, const double* H, const double* z, const Inverse& Q, c
 // The same rank update with the columns of many levels spread into one dense block.
 void Elimination::dense_update(int f) {
   const int k = shape_[f].K, batch = std::max(1, kBatch / k);
-  const SparsePattern& s = pattern_->factors[f];
+  const SparsePattern& s = pattern_->columns[f];
   const Sparse& sp = sparse_[f];
   Vec block, X(k * k), M(k * k);
   for (int v0 = 0; v0 < shape_[f].levels; v0 += batch) {
@@ -164,14 +164,14 @@ void Elimination::back_substitute_core(const Vec& c, const Inverse& Q, const std
     Vec H(static_cast<std::size_t>(nb) * width);
     std::vector<int> mine;
     for (std::size_t m = 0; m < dirs.size(); ++m)
-      if (dirs[m].factor == b->factor) mine.push_back(static_cast<int>(m));
+      if (dirs[m].factor == shape_[b->factor].factor) mine.push_back(static_cast<int>(m));
     for (int i = 0; i < nb; ++i) {
       double z = 0.0;
       for (int j = 0; j < width; ++j) z += (H[static_cast<std::size_t>(i) * width + j] = e(i, j) - GF(i, j)) * c[j];
       z_[at + i] = z;
     }
     for (int v = 0; v < nb; v += K)
-      collect(K, p_, H.data() + static_cast<std::size_t>(v) * width, z_.data() + at + v, Q, dirs, mine, b->factor, *out, scratch);
+      collect(K, p_, H.data() + static_cast<std::size_t>(v) * width, z_.data() + at + v, Q, dirs, mine, shape_[b->factor].factor, *out, scratch);
   }
 }
 
@@ -186,7 +186,7 @@ void Elimination::information_core(const std::vector<Direction>& dirs, Vec& C, M
     Mat t(nb, m), c(nb, m), h(nb, m), Mh(nb, m);
     for (int j = 0; j < m; ++j) {
       for (int i = 0; i < nb; ++i) c(i, j) = C[(at + i) * m + j];
-      if (dirs[j].factor != b.factor) continue;
+      if (dirs[j].factor != shape_[b.factor].factor) continue;
       const Mat& d = dirs[j].psi_dot;
       for (int v = 0; v < nb; v += K)
         for (int a = 0; a < K; ++a)
@@ -242,7 +242,7 @@ void Elimination::select_core(std::vector<Mat>* T, std::vector<Posterior>* post)
             (*post)[b->factor].P[(static_cast<std::size_t>(b->start + v - (shape_[b->factor].offset - core_offset_)) + i) * K + j] = P(v + i, v + j);
     }
     if (!T) continue;
-    Mat& Tf = (*T)[b->factor];  // diagonal K-blocks of N G - N Q N' = N (G - Q N')
+    Mat& Tf = (*T)[shape_[b->factor].factor];  // diagonal K-blocks of N G - N Q N' = N (G - Q N')
     Mat GQ = Gf;
     gemm(false, true, nb, nb, nb, -1.0, Q.a.data(), nb, N.a.data(), nb, 1.0, GQ.a.data(), nb);
     for (int v = 0; v < nb; v += K)
@@ -258,7 +258,7 @@ void Elimination::select_core(std::vector<Mat>* T, std::vector<Posterior>* post)
 // Q_v = B' P_SS B for every level of the first factor, by dense products.
 void Elimination::dense_quadratic(int f, Vec& Q) {
   const int k = shape_[f].K, batch = std::max(1, kBatch / k);
-  const SparsePattern& s = pattern_->factors[f];
+  const SparsePattern& s = pattern_->columns[f];
   const Sparse& sp = sparse_[f];
   Vec block, Y;
   for (int v0 = 0; v0 < shape_[f].levels; v0 += batch) {

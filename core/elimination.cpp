@@ -12,22 +12,28 @@ namespace multilevel {
 Elimination::Elimination(const Rows& rows, Blocks blocks, bool empty)
     : p_(rows.p), q_(rows.q), XY0_(blocks.XY),
       border0_(std::move(blocks.border)) {
-  auto pattern = std::make_shared<Pattern>(find_pattern(rows));
+  auto pattern = std::make_shared<Pattern>(find_pattern(rows, empty));
   pattern_ = pattern;
   core_ = pattern_->core;
   core_offset_ = pattern_->core_offset;
   if (core_ >= 48) need_blas();
-  for (const Factor& f : rows.factors) shape_.push_back({f.K, f.levels, f.offset});
+  const Parts& parts = pattern_->parts;
+  for (const Part& b : parts.list) shape_.push_back({b.K, b.levels(), b.offset, b.factor});
+  for (const Factor& f : rows.factors) widths_.push_back(f.K);
+  if (!parts.whole) {
+    border0_ = parts.in_order(border0_, p_ + 1);
+    blocks.diag = diagonals(blocks);
+  }
   later_ = shape_[0].offset + static_cast<std::int64_t>(shape_[0].levels) * shape_[0].K;
   sparse_.resize(pattern_->sparse);
   for (int f = 0; f < pattern_->sparse; ++f) {
     sparse_[f].diag = std::move(blocks.diag[f]);
-    sparse_[f].val.assign(pattern_->factors[f].row.size() * shape_[f].K, 0.0);
+    sparse_[f].val.assign(pattern_->columns[f].row.size() * shape_[f].K, 0.0);
   }
   std::size_t inverses = 0;
-  for (std::size_t f = pattern_->sparse; f < rows.factors.size(); ++f) {
+  for (std::size_t f = pattern_->sparse; f < shape_.size(); ++f) {
     core_diag_.push_back(std::move(blocks.diag[f]));
-    const int width = std::max(1, kPanel / shape_[f].K) * shape_[f].K, size = static_cast<int>(rows.factors[f].size());
+    const int width = std::max(1, kPanel / shape_[f].K) * shape_[f].K, size = shape_[f].levels * shape_[f].K;
     for (int s = 0; s < size; s += width) {
       const int panel = std::min(width, size - s);
       panels_.push_back({static_cast<int>(f), static_cast<int>(shape_[f].offset - core_offset_) + s, panel, inverses});
@@ -36,13 +42,10 @@ Elimination::Elimination(const Rows& rows, Blocks blocks, bool empty)
   }
   M_core_.resize(inverses);
   if (!empty) fill_values(rows);
-  for (SparsePattern& s : pattern->factors) {  // the order of the rows has served
-    std::vector<std::int32_t>().swap(s.order);
-    std::vector<std::int64_t>().swap(s.start);
-  }
+  std::vector<SortedRows>().swap(pattern->sorted);  // the order of the rows has served
   for (int f = 1; f < pattern_->sparse; ++f) sparse_[f].val0 = sparse_[f].val, sparse_[f].diag0 = sparse_[f].diag;
   if (core_ >= 48 && pattern_->sparse > 0) {
-    const SparsePattern& s = pattern_->factors[0];
+    const SparsePattern& s = pattern_->columns[0];
     const double flat = static_cast<double>(core_) * core_ * shape_[0].levels;
     dense_first_ = s.inner_total == 0 && 2.0 * s.pairs * kScatterCost > flat;
   }
@@ -68,54 +71,75 @@ class RowReader {
   bool constant_ = true;
 };
 
+const char* Elimination::name() const {
+  if (!pattern_->parts.whole) return "minimum degree, dense core";
+  return core_ ? "dense core" : "block-diagonal";
+}
+
+std::vector<Vec> Elimination::diagonals(const Blocks& blocks) const {
+  std::vector<Vec> out;
+  for (const Part& b : pattern_->parts.list) {
+    const std::size_t size = static_cast<std::size_t>(b.K) * b.K;
+    Vec& diag = out.emplace_back(b.levels() * size);
+    for (int v = 0; v < b.levels(); ++v) std::copy_n(blocks.diag[b.factor].begin() + b.level[v] * size, size, diag.begin() + v * size);
+  }
+  return out;
+}
+
 void Elimination::fill_values(const Rows& rows) {
-  const int n_factors = static_cast<int>(shape_.size());
+  const int n_factors = static_cast<int>(widths_.size());
   if (n_factors < 2) return;
+  const Parts& parts = pattern_->parts;
   std::vector<RowReader> z;
   for (int f = 0; f < n_factors; ++f) z.emplace_back(rows, f);
   std::vector<std::int32_t> position(q_, -1);
-  for (int f = 0; f < pattern_->sparse; ++f) {
-    const SparsePattern& s = pattern_->factors[f];
-    const int K = shape_[f].K;
-    for (int v = 0; v < shape_[f].levels; ++v) {
-      double* col = sparse_[f].val.data() + s.ptr[v] * K;
+  for (int b = 0; b < pattern_->sparse; ++b) {
+    const SparsePattern& s = pattern_->columns[b];
+    const int K = shape_[b].K, f = shape_[b].factor;
+    const SortedRows& sorted = pattern_->sorted[f];
+    for (int v = 0; v < shape_[b].levels; ++v) {
+      double* col = sparse_[b].val.data() + s.ptr[v] * K;
       for (std::int64_t r = s.ptr[v]; r < s.ptr[v + 1]; ++r) position[s.row[r]] = static_cast<std::int32_t>(r - s.ptr[v]);
-      for (std::int64_t r = s.start[v]; r < s.start[v + 1]; ++r) {
-        const std::int64_t i = s.order[r];
+      const std::int32_t level = parts[b].level[v];
+      for (std::int64_t r = sorted.start[level]; r < sorted.start[level + 1]; ++r) {
+        const std::int64_t i = sorted.order[r];
         const double* zf = z[f](i);
         const double w = rows.w ? rows.w[i] : 1.0;
-        for (int g = f + 1; g < n_factors; ++g) {
+        for (int g = parts.whole ? f + 1 : 0; g < n_factors; ++g) {
+          const std::int32_t other = parts.effect[g][rows.factors[g].codes[i]];
+          if (g == f || other < parts.effect[f][level]) continue;  // in the column of the other
           const double* zg = z[g](i);
-          const int Kg = shape_[g].K;
-          double* at = col + static_cast<std::int64_t>(position[shape_[g].offset + static_cast<std::int64_t>(rows.factors[g].codes[i]) * Kg]) * K;
-          for (int a = 0; a < Kg; ++a)
-            for (int b = 0; b < K; ++b) at[a * K + b] += w * zg[a] * zf[b];
+          double* at = col + static_cast<std::int64_t>(position[other]) * K;
+          for (int a = 0; a < widths_[g]; ++a)
+            for (int c = 0; c < K; ++c) at[a * K + c] += w * zg[a] * zf[c];
         }
       }
     }
   }
-  if (n_factors - pattern_->sparse < 2) return;
+  if (shape_.size() - pattern_->sparse < 2) return;
   core_pairs_ = make_core();
   for (std::int64_t i = 0; i < rows.n; ++i) {
     const double w = rows.w ? rows.w[i] : 1.0;
-    for (int f = pattern_->sparse; f < n_factors; ++f) {
+    for (int f = 0; f < n_factors; ++f) {
+      const std::int64_t cf = parts.effect[f][rows.factors[f].codes[i]] - core_offset_;
+      if (cf < 0) continue;
       const double* zf = z[f](i);
-      const int cf = in_core(f, rows.factors[f].codes[i]);
-      for (int g = f + 1; g < n_factors; ++g) {
+      for (int g = f + 1; g < n_factors; ++g) {  // parts of the core are in the order of their factors
+        const std::int64_t cg = parts.effect[g][rows.factors[g].codes[i]] - core_offset_;
+        if (cg < 0) continue;
         const double* zg = z[g](i);
-        const int cg = in_core(g, rows.factors[g].codes[i]);
-        for (int b = 0; b < shape_[f].K; ++b)
-          for (int a = 0; a < shape_[g].K; ++a) core_pairs_.column(cf + b)[cg + a] += w * zg[a] * zf[b];
+        for (int b = 0; b < widths_[f]; ++b)
+          for (int a = 0; a < widths_[g]; ++a) core_pairs_.column(static_cast<int>(cf) + b)[cg + a] += w * zg[a] * zf[b];
       }
     }
   }
 }
 
 double Elimination::eliminate(const std::vector<Mat>& Lambda, Mat& cross) {
-  Lambda_ = Lambda;
+  Lambda_.clear();
   lam_rm_.clear();
-  for (const Mat& L : Lambda) {
-    const Mat rows = transpose(L);
+  for (const Shape& s : shape_) {
+    const Mat rows = transpose(Lambda_.emplace_back(Lambda[s.factor]));
     lam_rm_.emplace_back(rows.a.begin(), rows.a.end());
   }
   cross = XY0_;
@@ -137,30 +161,31 @@ void Elimination::differentiate(const Vec& c, const Inverse& Q, const std::vecto
   const int m = static_cast<int>(dirs.size());
   out.T.clear();
   out.S.clear();
-  for (const Shape& s : shape_) out.T.emplace_back(s.K, s.K), out.S.emplace_back(s.K, s.K);
+  for (int K : widths_) out.T.emplace_back(K, K), out.S.emplace_back(K, K);
   out.G = Mat(m, m);
   out.HT = Mat(p_, m);
   out.HH.clear();
-  for (std::size_t f = 0; out.products && f < shape_.size(); ++f) out.HH.emplace_back(shape_[f].K * p_, shape_[f].K * p_);
+  for (int K : widths_)
+    if (out.products) out.HH.emplace_back(K * p_, K * p_);
   Fb_.resize(static_cast<std::size_t>(q_ - later_) * (p_ + 1));
   z_.resize(q_);
   b_.resize(q_);
-  std::vector<std::vector<int>> mine(shape_.size());
+  std::vector<std::vector<int>> mine(widths_.size());
   for (int j = 0; j < m; ++j) mine[dirs[j].factor].push_back(j);
   if (core_) back_substitute_core(c, Q, dirs, &out);
   for (int f = pattern_->sparse - 1; f >= 0; --f)
-    back_substitute_levels(f, c, Q, dirs, mine[f], &out);
+    back_substitute_levels(f, c, Q, dirs, mine[shape_[f].factor], &out);
   substituted_ = true;
   if (m > 0) {
     const bool carries = pattern_->sparse > 1 || core_ > 0;
     Vec C(carries ? static_cast<std::size_t>(q_) * m : 0, 0.0);
     for (int f = 0; f < pattern_->sparse; ++f)
-      information_levels(f, dirs, mine[f], C, out.G);
+      information_levels(f, dirs, mine[shape_[f].factor], C, out.G);
     if (core_) information_core(dirs, C, out.G);
   }
   if (core_) select_core(&out.T, nullptr);
   for (int f = pattern_->sparse - 1; f >= 0; --f)
-    select_levels(f, out.T[f], nullptr);
+    select_levels(f, out.T[shape_[f].factor], nullptr);
 }
 
 // Conditional modes b = Fb c, and (for the posterior) the fixed-effects part of Fb, effect by effect.
@@ -177,7 +202,7 @@ void Elimination::visit_effects(std::int64_t at, int k, const double* F, const V
 
 Vec Elimination::modes(const Vec& c) {
   if (!substituted_) back_substitute_all(c);
-  return b_;
+  return pattern_->parts.whole ? b_ : pattern_->parts.as_given(b_, 1);
 }
 
 void Elimination::back_substitute_all(const Vec& c) {
@@ -205,22 +230,40 @@ std::vector<Posterior> Elimination::posterior() {
     Mat ignored(shape_[f].K, shape_[f].K);
     select_levels(f, ignored, &post[f]);
   }
-  return post;
+  return pattern_->parts.whole ? post : by_factor(post);
+}
+
+std::vector<Posterior> Elimination::by_factor(const std::vector<Posterior>& parts) const {
+  std::vector<Posterior> out(widths_.size());
+  for (std::size_t f = 0; f < out.size(); ++f) {
+    const std::size_t size = pattern_->parts.effect[f].size() * widths_[f];
+    out[f].P.resize(size * widths_[f]);
+    out[f].F.resize(size * p_);
+  }
+  for (int b = 0; b < pattern_->parts.size(); ++b) {
+    const Part& part = pattern_->parts[b];
+    for (int v = 0; v < part.levels(); ++v) {
+      const auto copy = [&](const Vec& from, Vec& to, std::size_t size) { std::copy_n(from.begin() + v * size, size, to.begin() + part.level[v] * size); };
+      copy(parts[b].P, out[part.factor].P, static_cast<std::size_t>(part.K) * part.K);
+      copy(parts[b].F, out[part.factor].F, static_cast<std::size_t>(part.K) * p_);
+    }
+  }
+  return out;
 }
 
 namespace {
 
-// Rows in the order of their levels of some factors, by counting: the first factor decides first.
-std::vector<std::int64_t> sorted_by_levels(const Combinations& c, int factors, const std::vector<int>& counts) {
-  std::vector<std::int64_t> order(c.n), before;
+// Rows in the order of what they meet before the core, by counting: the first factor decides first.
+std::vector<std::int64_t> sorted_by_effects(const std::vector<std::vector<std::int64_t>>& met, std::int64_t n, std::int64_t core) {
+  std::vector<std::int64_t> order(n), before;
   std::iota(order.begin(), order.end(), 0);
-  for (int f = factors - 1; f >= 0; --f) {
+  for (auto effects = met.rbegin(); effects != met.rend(); ++effects) {
     before.swap(order);
-    std::vector<std::int64_t> start(counts[f] + 2, 0);
-    for (std::int32_t level : c.level[f]) ++start[level + 2];
+    std::vector<std::int64_t> start(core + 2, 0);
+    for (std::int64_t e : *effects) ++start[std::min(e, core) + 1];
     std::partial_sum(start.begin(), start.end(), start.begin());
-    order.resize(c.n);
-    for (std::int64_t i : before) order[start[c.level[f][i] + 1]++] = i;
+    order.resize(n);
+    for (std::int64_t i : before) order[start[std::min((*effects)[i], core)]++] = i;
   }
   return order;
 }
@@ -247,6 +290,7 @@ struct Elimination::Passed {
   std::set<std::int64_t> levels;               // to be passed, by their first effect, in the order of elimination
   std::vector<std::size_t> place;              // of an effect of the core in `needed`
   const double* P = nullptr;                   // P_SS, core x core
+  const std::vector<std::vector<std::int64_t>>* met = nullptr;  // of each factor: what rows meet, or q
 };
 
 void Elimination::pass_forward(const std::vector<std::int64_t>& effects, Passed& w) const {
@@ -256,7 +300,7 @@ void Elimination::pass_forward(const std::vector<std::int64_t>& effects, Passed&
   g.own.assign(static_cast<std::size_t>(k) * k, 0.0);
   w.x.resize(static_cast<std::size_t>(q_) * std::max(k, 1), 0.0);
   const auto meet = [&](std::int64_t effect) {
-    const int f = factor_at(effect);
+    const int f = pattern_->parts.of(effect);
     w.levels.insert(effect - (effect - shape_[f].offset) % shape_[f].K);
   };
   for (int a = 0; a < k; ++a) {
@@ -266,7 +310,7 @@ void Elimination::pass_forward(const std::vector<std::int64_t>& effects, Passed&
   while (!w.levels.empty()) {
     const std::int64_t at = *w.levels.begin();
     w.levels.erase(w.levels.begin());
-    const int f = factor_at(at), K = shape_[f].K;
+    const int f = pattern_->parts.of(at), K = shape_[f].K;
     const std::int64_t v = (at - shape_[f].offset) / K;
     const double* M = sparse_[f].M.data() + v * K * K;
     double* xv = w.x.data() + at * k;
@@ -278,7 +322,7 @@ void Elimination::pass_forward(const std::vector<std::int64_t>& effects, Passed&
       for (int a = 0; a < k; ++a)
         for (int b = 0; b < k; ++b) g.own[a * k + b] += xv[i * k + a] * w.y[i * k + b];
     std::fill_n(xv, static_cast<std::size_t>(K) * k, 0.0);
-    const SparsePattern& s = pattern_->factors[f];
+    const SparsePattern& s = pattern_->columns[f];
     for (std::int64_t r = s.ptr[v]; r < s.ptr[v + 1]; ++r) {
       const std::int64_t e = s.row[r];
       double* xe = w.x.data() + e * k;
@@ -346,11 +390,11 @@ void Elimination::variances_of(const Combinations& c, const std::int64_t* begin,
     zv.clear();
     zs.clear();
     at_core.clear();
-    for (int f = 0; f < static_cast<int>(shape_.size()); ++f) {
-      const int K = shape_[f].K;
-      for (int a = 0; c.level[f][i] >= 0 && a < K; ++a) {
-        (f < pattern_->sparse ? zv : zs).push_back(c.z[f][i * K + a]);
-        if (f >= pattern_->sparse) at_core.push_back(in_core(f, c.level[f][i]) + a);
+    for (std::size_t f = 0; f < widths_.size(); ++f) {
+      const std::int64_t e = (*w.met)[f][i];
+      for (int a = 0; e < q_ && a < widths_[f]; ++a) {
+        (e < core_offset_ ? zv : zs).push_back(c.z[f][i * widths_[f] + a]);
+        if (e >= core_offset_) at_core.push_back(e - core_offset_ + a);
       }
     }
     double sum = 0.0;
@@ -375,12 +419,15 @@ Vec Elimination::variances(const Combinations& c) {
       for (int i = j; i < core_; ++i)
         P[static_cast<std::size_t>(i) * core_ + j] = P[static_cast<std::size_t>(j) * core_ + i] = R_.column(j)[i];
   }
-  std::vector<int> counts;
-  for (const Shape& s : shape_) counts.push_back(s.levels);
-  const std::vector<std::int64_t> order = sorted_by_levels(c, pattern_->sparse, counts);
+  std::vector<std::vector<std::int64_t>> met;
+  for (std::size_t f = 0; f < widths_.size(); ++f) {
+    std::vector<std::int64_t>& effects = met.emplace_back();
+    for (std::int32_t level : c.level[f]) effects.push_back(level >= 0 ? pattern_->parts.effect[f][level] : q_);
+  }
+  const std::vector<std::int64_t> order = sorted_by_effects(met, c.n, core_offset_);
   const auto differs = [&](std::int64_t i, std::int64_t j) {
-    for (int f = 0; f < pattern_->sparse; ++f)
-      if (c.level[f][i] != c.level[f][j]) return true;
+    for (const auto& effects : met)
+      if (std::min(effects[i], core_offset_) != std::min(effects[j], core_offset_)) return true;
     return false;
   };
   std::vector<std::int64_t> start;
@@ -392,6 +439,7 @@ Vec Elimination::variances(const Combinations& c) {
   std::vector<Passed> work(thread_count());
   for (Passed& w : work) {
     w.P = P.data();
+    w.met = &met;
     w.groups.resize(kTargets);
   }
   Vec out(c.n, 0.0);
@@ -403,14 +451,12 @@ Vec Elimination::variances(const Combinations& c) {
       w.at = g - first;
       effects.clear();
       w.groups[w.at].needed.clear();
-      for (int f = 0; f < static_cast<int>(shape_.size()); ++f) {
-        const int K = shape_[f].K;
-        if (f < pattern_->sparse) {
-          const std::int32_t level = c.level[f][order[start[g]]];
-          for (int a = 0; level >= 0 && a < K; ++a) effects.push_back(shape_[f].offset + static_cast<std::int64_t>(level) * K + a);
-        } else {
-          for (std::int64_t row = start[g]; row < start[g + 1]; ++row)
-            for (int a = 0; c.level[f][order[row]] >= 0 && a < K; ++a) w.groups[w.at].needed.push_back(in_core(f, c.level[f][order[row]]) + a);
+      for (std::size_t f = 0; f < widths_.size(); ++f) {
+        const std::int64_t own = met[f][order[start[g]]];
+        for (int a = 0; own < core_offset_ && a < widths_[f]; ++a) effects.push_back(own + a);
+        for (std::int64_t row = start[g]; own >= core_offset_ && row < start[g + 1]; ++row) {
+          const std::int64_t e = met[f][order[row]];
+          for (int a = 0; e < q_ && a < widths_[f]; ++a) w.groups[w.at].needed.push_back(e - core_offset_ + a);
         }
       }
       pass_forward(effects, w);
@@ -427,12 +473,13 @@ Vec Elimination::variances(const Combinations& c) {
 // (z_j'P z_c)^2 summed over all pairs of levels, from the pairs that meet: with b = X'Wz and R = (X'WX)^-1,
 // sum (A - b_j'R b_c)^2 = sum A^2 - 2 sum A b_j'R b_c + <R M_j, (R M_c)'>,  M_j = sum b_j b_j'.
 Moments Elimination::moments(const Mat& R) const {
-  std::vector<int> first{0};
-  for (const Shape& s : shape_) first.push_back(first.back() + s.K);
-  const int columns = first.back(), width = p_ + 1;
+  std::vector<int> of_factor{0}, first;
+  for (int K : widths_) of_factor.push_back(of_factor.back() + K);
+  for (const Shape& s : shape_) first.push_back(of_factor[s.factor]);
+  const int columns = of_factor.back(), width = p_ + 1;
   Moments out{Mat(columns, columns), Vec(columns, 0.0)};
   const auto column_of = [&](std::int64_t effect) {
-    const int g = factor_at(effect);
+    const int g = pattern_->parts.of(effect);
     return first[g] + static_cast<int>((effect - shape_[g].offset) % shape_[g].K);
   };
   const auto through_X = [&](std::int64_t e, std::int64_t f) {
@@ -458,7 +505,7 @@ Moments Elimination::moments(const Mat& R) const {
       }
       if (in_core) continue;
       const Vec& val = f == 0 ? sparse_[f].val : sparse_[f].val0;
-      const SparsePattern& s = pattern_->factors[f];
+      const SparsePattern& s = pattern_->columns[f];
       for (std::int64_t r = s.ptr[v]; r < s.ptr[v + 1]; ++r)
         for (int j = 0; j < K; ++j) {
           add(at + j, s.row[r], val[r * K + j]);
@@ -486,7 +533,9 @@ Moments Elimination::moments(const Mat& R) const {
 }
 
 Vec Elimination::response_moments() const {
-  Vec out;
+  std::vector<int> first{0};
+  for (int K : widths_) first.push_back(first.back() + K);
+  Vec out(first.back(), 0.0);
   for (const Shape& s : shape_)
     for (int j = 0; j < s.K; ++j) {
       double sum = 0.0;
@@ -494,14 +543,15 @@ Vec Elimination::response_moments() const {
         const double x = border0_[(s.offset + static_cast<std::int64_t>(v) * s.K + j) * (p_ + 1) + p_];
         sum += x * x;
       }
-      out.push_back(sum);
+      out[first[s.factor] + j] += sum;
     }
   return out;
 }
 
 void Elimination::set_response(const Response& r) {
   const int width = p_ + 1;
-  for (std::int64_t i = 0; i < q_; ++i) border0_[i * width + p_] = r.Zy[i];
+  const Vec& Zy = pattern_->parts.whole ? r.Zy : pattern_->parts.in_order(r.Zy, 1);
+  for (std::int64_t i = 0; i < q_; ++i) border0_[i * width + p_] = Zy[i];
   for (int j = 0; j < p_; ++j) XY0_(p_, j) = XY0_(j, p_) = r.Xy[j];
   XY0_(p_, p_) = r.yy;
 }

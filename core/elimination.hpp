@@ -111,14 +111,14 @@ constexpr int kTargets = 64; // groups of combinations of random effects that on
 constexpr double kScatterCost = 25.0;  // of one scattered product, in dense ones
 
 struct Panel {
-  int factor;           // in elimination order
+  int factor;           // or rather the part, in the order of elimination
   int start, width;     // in the core; at least one level wide
   std::size_t inverse;  // where its M (width x width) starts in M_core_
 };
 
 class Elimination final : public Engine {
  public:
-  // `empty`: the pattern alone; the values come with reweigh()
+  // `empty`: the pattern alone, by whole factors; the values come with reweigh()
   Elimination(const Rows& rows, Blocks blocks, bool empty = false);
   double eliminate(const std::vector<Mat>& Lambda, Mat& cross) override;
   void differentiate(const Vec& c, const Inverse& Q, const std::vector<Direction>& directions, Slopes& out) override;
@@ -129,7 +129,7 @@ class Elimination final : public Engine {
   Vec response_moments() const override;
   void set_response(const Response& r) override;
   std::unique_ptr<Engine> clone() const override { return std::make_unique<Elimination>(*this); }
-  const char* name() const override { return core_ ? "dense core" : "block-diagonal"; }
+  const char* name() const override;
 
   // weights that change (reweigh.cpp): reweigh, set_border, eliminate; then solve, differentiate, row_variances
   void find_places(const Observations& o);
@@ -141,9 +141,10 @@ class Elimination final : public Engine {
   const Vec& z() const { return z_; }                     // Z'V^-1(y - X beta) of the last differentiate()
 
  private:
-  struct Shape {
+  struct Shape {  // of a part
     int K, levels;
     std::int64_t offset;
+    int factor;
   };
   struct Sparse {
     Vec val, val0;    // coupling to later effects: rows of the pattern x K
@@ -155,6 +156,7 @@ class Elimination final : public Engine {
   int p_;
   std::int64_t q_;
   std::vector<Shape> shape_;
+  std::vector<int> widths_;        // K of each factor
   std::shared_ptr<const Pattern> pattern_;
   int core_;
   std::int64_t core_offset_;
@@ -162,21 +164,21 @@ class Elimination final : public Engine {
   std::vector<Sparse> sparse_;
   Mat XY0_;
   Vec border0_;                    // q x (p+1), row-major
-  Vec border_;                     // reduced: effects after the first factor
-  Packed core_pairs_;              // core x core, when several factors meet in it
+  Vec border_;                     // reduced: effects after the first part
+  Packed core_pairs_;              // core x core, when several parts meet in it
   std::vector<Vec> core_diag_;
   Packed R_;                       // the dense core: reduced blocks, then (in place) the selected inverse
   Vec M_core_;                     // M of each panel
-  Vec Fb_;                         // back substitution: effects after the first factor x (p+1)
+  Vec Fb_;                         // back substitution: effects after the first part x (p+1)
   std::int64_t later_ = 0;         // the first of them
   Vec z_;                          // q
-  std::vector<Mat> Lambda_;
+  std::vector<Mat> Lambda_;        // of each part
   std::shared_ptr<const std::vector<std::vector<std::int64_t>>> places_;
   bool definite_ = true;
   bool core_inverted_ = false;     // R_ holds the selected inverse
   bool substituted_ = false;       // b_ holds the conditional modes
-  bool keep_first_ = false;        // the selected inverse of the first factor's couplings is wanted too
-  bool dense_first_ = false;       // the first factor meets so much of the core that dense products win
+  bool keep_first_ = false;        // the selected inverse of the first part's couplings is wanted too
+  bool dense_first_ = false;       // the first part meets so much of the core that dense products win
 
   // level by level (levels.cpp)
   void eliminate_levels(int f, Mat& cross, LogProduct& det);
@@ -197,11 +199,11 @@ class Elimination final : public Engine {
     for (const Panel& b : panels_) widths.push_back(b.width);
     return Packed(widths);
   }
-  // where a level of a later factor begins in the core
+  // where a level of a later part begins in the core
   int in_core(int f, std::int32_t level) const {
     return static_cast<int>(shape_[f].offset - core_offset_) + level * shape_[f].K;
   }
-  double pair_work(int f) const { return 8.0 * pattern_->factors[f].pairs * shape_[f].K; }  // scattered: out of cache
+  double pair_work(int f) const { return 8.0 * pattern_->columns[f].pairs * shape_[f].K; }  // scattered: out of cache
   // variances of combinations
   struct Passed;
   void pass_forward(const std::vector<std::int64_t>& effects, Passed& w) const;
@@ -216,20 +218,12 @@ class Elimination final : public Engine {
   void dense_update(int f);
   void dense_quadratic(int f, Vec& Q);
   void fill_values(const Rows& rows);
+  std::vector<Vec> diagonals(const Blocks& blocks) const;  // of each part
+  std::vector<Posterior> by_factor(const std::vector<Posterior>& parts) const;
   // Z_v'V^-1[X y] of one level, given what was eliminated before it
   const double* border_of(int f, int v) const {
     const std::int64_t at = shape_[f].offset + static_cast<std::int64_t>(v) * shape_[f].K;
     return f == 0 ? border0_.data() + at * (p_ + 1) : border_.data() + (at - later_) * (p_ + 1);
-  }
-  int factor_at(std::int64_t effect) const {
-    int g = 0;
-    while (g + 1 < static_cast<int>(shape_.size()) && shape_[g + 1].offset <= effect) ++g;
-    return g;
-  }
-  int target_factor(int f, std::int32_t effect) const {
-    int g = f;  // fill can join levels of one factor
-    while (g + 1 < pattern_->sparse && shape_[g + 1].offset <= effect) ++g;
-    return g;
   }
   const double* lam(int f) const { return lam_rm_[f].data(); }
   std::vector<Vec> lam_rm_;        // row-major copies of Lambda

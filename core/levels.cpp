@@ -1,4 +1,4 @@
-// Elimination level by level: the stages of elimination.hpp for factors whose levels are eliminated one at a time.
+// Elimination level by level: the stages of elimination.hpp for parts whose levels are eliminated one at a time.
 #include "elimination.hpp"
 
 namespace multilevel {
@@ -21,7 +21,7 @@ void by_size(int k, F&& f) {
 template <int K>
 void Elimination::eliminate_factor(int f, Mat& cross, LogProduct& det) {
   const int k = K ? K : shape_[f].K, width = p_ + 1;
-  const SparsePattern& s = pattern_->factors[f];
+  const SparsePattern& s = pattern_->columns[f];
   Sparse& sp = sparse_[f];
   sp.M.resize(static_cast<std::size_t>(shape_[f].levels) * k * k);
   Vec Xbuf(k * k), wB(static_cast<std::size_t>(k) * width), W;
@@ -61,7 +61,7 @@ void Elimination::eliminate_factor(int f, Mat& cross, LogProduct& det) {
     if (!scatter) continue;
     const std::int32_t* rel = s.rel.data() + s.rel_ptr[v];
     for (int a = 0; a < s.inner[v];) {
-      const int g = target_factor(f, row[a]);
+      const int g = pattern_->parts.of(row[a]);
       const int kg = shape_[g].K;
       const std::int64_t level = (row[a] - shape_[g].offset) / kg;
       Sparse& t = sparse_[g];
@@ -72,7 +72,7 @@ void Elimination::eliminate_factor(int f, Mat& cross, LogProduct& det) {
           for (int c = 0; c < k; ++c) d += W[static_cast<std::size_t>(a + i) * k + c] * W[static_cast<std::size_t>(a + j) * k + c];
           diag[i * kg + j] -= d;
         }
-      double* tv = t.val.data() + pattern_->factors[g].ptr[level] * kg;
+      double* tv = t.val.data() + pattern_->columns[g].ptr[level] * kg;
       for (int r = a + kg; r < D; ++r, ++rel)
         for (int j = 0; j < kg; ++j) {
           double d = 0.0;
@@ -86,12 +86,12 @@ void Elimination::eliminate_factor(int f, Mat& cross, LogProduct& det) {
   if (!scatter) dense_update(f);
 }
 
-// R_SS -= B M B' for all levels of a factor, one strip of columns of the core at a time: a strip stays in cache and belongs
+// R_SS -= B M B' for all levels of a part, one strip of columns of the core at a time: a strip stays in cache and belongs
 // to one thread.
 template <int K>
 void Elimination::scatter_update(int f) {
   const int k = K ? K : shape_[f].K;
-  const SparsePattern& s = pattern_->factors[f];
+  const SparsePattern& s = pattern_->columns[f];
   const Sparse& sp = sparse_[f];
   parallel_for(static_cast<int>(s.strip.size()) - 1, pair_work(f), [&](int strip, int) {
     Vec y(k);
@@ -124,7 +124,7 @@ void Elimination::scatter_update(int f) {
 template <int K>
 void Elimination::scatter_quadratic(int f, Vec& Q) {
   const int k = K ? K : shape_[f].K;
-  const SparsePattern& s = pattern_->factors[f];
+  const SparsePattern& s = pattern_->columns[f];
   const Sparse& sp = sparse_[f];
   std::vector<Vec> partial(thread_count());
   parallel_for(static_cast<int>(s.strip.size()) - 1, pair_work(f), [&](int strip, int thread) {
@@ -159,7 +159,7 @@ template <int K>
 void Elimination::back_substitute(int f, const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs,
                                   const std::vector<int>& mine, Slopes* out) {
   const int k = K ? K : shape_[f].K, width = p_ + 1;
-  const SparsePattern& s = pattern_->factors[f];
+  const SparsePattern& s = pattern_->columns[f];
   const Sparse& sp = sparse_[f];
   Vec e(static_cast<std::size_t>(k) * width), H(static_cast<std::size_t>(k) * width), own(H), N(k * k), scratch;
   for (int v = shape_[f].levels - 1; v >= 0; --v) {
@@ -197,14 +197,14 @@ void Elimination::back_substitute(int f, const Vec& c, const Inverse& Q, const s
       z[i] = 0.0;
       for (int j = 0; j < width; ++j) z[i] += H[static_cast<std::size_t>(i) * width + j] * c[j];
     }
-    collect(k, p_, H.data(), z, Q, dirs, mine, f, *out, scratch);
+    collect(k, p_, H.data(), z, Q, dirs, mine, shape_[f].factor, *out, scratch);
   }
 }
 
 template <int K>
 void Elimination::information(int f, const std::vector<Direction>& dirs, const std::vector<int>& mine, Vec& C, Mat& Gout) {
   const int k = K ? K : shape_[f].K, m = static_cast<int>(dirs.size());
-  const SparsePattern& s = pattern_->factors[f];
+  const SparsePattern& s = pattern_->columns[f];
   const Sparse& sp = sparse_[f];
   // an early level has received nothing: only its own factor's directions are alive
   std::vector<int> alive = mine;
@@ -215,7 +215,7 @@ void Elimination::information(int f, const std::vector<Direction>& dirs, const s
   const int na = static_cast<int>(alive.size());
   Vec t(static_cast<std::size_t>(na) * k), h(static_cast<std::size_t>(na) * k), Mh(static_cast<std::size_t>(na) * k);
   std::vector<char> own(na, 0);
-  for (int j = 0; j < na; ++j) own[j] = dirs[alive[j]].factor == f;
+  for (int j = 0; j < na; ++j) own[j] = dirs[alive[j]].factor == shape_[f].factor;
   const Vec zero(k, 0.0);
   for (int v = 0; v < shape_[f].levels; ++v) {
     const std::int64_t at = shape_[f].offset + static_cast<std::int64_t>(v) * k;
@@ -268,7 +268,7 @@ void Elimination::information(int f, const std::vector<Direction>& dirs, const s
 template <int K>
 void Elimination::select(int f, Mat& T, Posterior* post) {
   const int k = K ? K : shape_[f].K;
-  const SparsePattern& s = pattern_->factors[f];
+  const SparsePattern& s = pattern_->columns[f];
   Sparse& sp = sparse_[f];
   const bool keep = f > 0 || places_;
   if (keep) {
@@ -337,13 +337,13 @@ void Elimination::select(int f, Mat& T, Posterior* post) {
       P.assign(static_cast<std::size_t>(D) * D, 0.0);
       const std::int32_t* rel = s.rel.data() + s.rel_ptr[v];
       for (int a = 0; a < s.inner[v];) {
-        const int g = target_factor(f, row[a]);
+        const int g = pattern_->parts.of(row[a]);
         const int kg = shape_[g].K;
         const std::int64_t level = (row[a] - shape_[g].offset) / kg;
         const Sparse& t = sparse_[g];
         for (int i = 0; i < kg; ++i)
           for (int j = 0; j < kg; ++j) P[static_cast<std::size_t>(a + i) * D + a + j] = t.P_diag[(level * kg + i) * kg + j];
-        const double* tv = t.P.data() + pattern_->factors[g].ptr[level] * kg;
+        const double* tv = t.P.data() + pattern_->columns[g].ptr[level] * kg;
         for (int r = a + kg; r < D; ++r, ++rel)
           for (int j = 0; j < kg; ++j) P[static_cast<std::size_t>(a + j) * D + r] = P[static_cast<std::size_t>(r) * D + a + j] = tv[*rel * kg + j];
         a += kg;

@@ -23,6 +23,8 @@ namespace {
 constexpr double kNearlyDense = 0.05;   // a factor whose levels meet each other this often belongs to the dense core
 constexpr double kFillShare = 1.0 / 256.0; // entries of fill for each byte of memory: with values, some tenths of it
 constexpr double kDenseSpeedup = 16.0;  // a dense flop costs about a sixteenth of a scattered one
+constexpr double kCheap = 1e5;          // operations that are not worth saving
+constexpr double kGain = 0.5;           // of the cost, for which factors are split
 
 double physical_memory() {
 #ifdef _WIN32
@@ -48,16 +50,7 @@ void check_core(std::int64_t core, int factors) {
   throw Refused(words);
 }
 
-void sort_rows(const Rows& rows, const Factor& f, SparsePattern& s) {
-  s.start.assign(f.levels + 1, 0);
-  for (std::int64_t i = 0; i < rows.n; ++i) ++s.start[f.codes[i] + 1];
-  for (int v = 0; v < f.levels; ++v) s.start[v + 1] += s.start[v];
-  std::vector<std::int64_t> next(s.start.begin(), s.start.end() - 1);
-  s.order.resize(rows.n);
-  for (std::int64_t i = 0; i < rows.n; ++i) s.order[next[f.codes[i]]++] = static_cast<std::int32_t>(i);
-}
-
-// Columns of levels, in units of levels ("nodes"): numbered through all factors in elimination order.
+// Columns of the levels of a part; a level goes by the name of its first effect.
 struct NodeColumns {
   std::vector<std::int64_t> ptr{0};
   std::vector<std::int32_t> node;
@@ -65,60 +58,61 @@ struct NodeColumns {
 
 struct Symbolic {
   const Rows& rows;
-  std::vector<std::int64_t> base;          // first node of each factor
-  std::vector<NodeColumns> columns;        // of the sparse factors so far
+  const Parts& parts;
+  const std::vector<SortedRows>& sorted;
+  std::vector<NodeColumns> columns;        // of the sparse parts so far
   std::vector<std::int32_t> head, next;    // eliminated nodes waiting to be merged into their first later node
   std::vector<std::int32_t> mark;
 
-  explicit Symbolic(const Rows& r) : rows(r) {
-    base.push_back(0);
-    for (const Factor& f : rows.factors) base.push_back(base.back() + f.levels);
-    if (base.back() > std::numeric_limits<std::int32_t>::max() || rows.q > std::numeric_limits<std::int32_t>::max())
-      throw Refused("more than 2^31 random effects");
-    head.assign(base.back(), -1);
-    next.assign(base.back(), -1);
-    mark.assign(base.back(), -1);
-  }
+  Symbolic(const Rows& r, const Parts& p, const std::vector<SortedRows>& s)
+      : rows(r), parts(p), sorted(s), head(r.q, -1), next(r.q, -1), mark(r.q, -1) {}
 
-  int factor_of(std::int64_t node) const {
-    return static_cast<int>(std::upper_bound(base.begin(), base.end(), node) - base.begin()) - 1;
-  }
-
-  // Adds the columns of factor f; false when they would cost more than `limit` operations.
-  bool add(int f, const SparsePattern& sorted, double limit) {
+  // Adds the columns of part b to those before it, and their cost to `cost`; false when that exceeds `limit` operations.
+  bool add(int b, double limit, double& cost) {
     columns.emplace_back();
-    double cost = 0.0;
+    double own = 0.0;
     std::vector<std::int32_t> found;
-    const Factor& fac = rows.factors[f];
+    const Part& part = parts[b];
+    const SortedRows& s = sorted[part.factor];
     const int n_factors = static_cast<int>(rows.factors.size());
-    for (int v = 0; v < fac.levels; ++v) {
-      const auto self = static_cast<std::int32_t>(base[f] + v);
+    const double levels = part.levels();
+    for (int v = 0; v < part.levels(); ++v) {
+      const auto self = static_cast<std::int32_t>(part.offset + static_cast<std::int64_t>(v) * part.K);
+      const std::int32_t level = part.level[v];
       found.clear();
-      for (int g = f + 1; g < n_factors; ++g) {
+      for (int g = parts.whole ? b + 1 : 0; g < n_factors; ++g) {
+        if (g == part.factor) continue;
         const std::int32_t* codes = rows.factors[g].codes;
-        for (std::int64_t r = sorted.start[v]; r < sorted.start[v + 1]; ++r)
-          visit(static_cast<std::int32_t>(base[g] + codes[sorted.order[r]]), self, found);
+        const std::int32_t* effect = parts.effect[g].data();
+        for (std::int64_t r = s.start[level]; r < s.start[level + 1]; ++r)
+          if (const std::int32_t node = effect[codes[s.order[r]]]; node > self) visit(node, self, found);
       }
       for (std::int32_t child = head[self]; child >= 0; child = next[child]) {
-        const NodeColumns& cc = columns[factor_of(child)];
-        const std::int64_t local = child - base[factor_of(child)];
-        for (std::int64_t e = cc.ptr[local]; e < cc.ptr[local + 1]; ++e)
-          if (cc.node[e] != self) visit(cc.node[e], self, found);
+        const int a = parts.of(child);
+        const std::int64_t local = (child - parts[a].offset) / parts[a].K;
+        for (std::int64_t e = columns[a].ptr[local]; e < columns[a].ptr[local + 1]; ++e)
+          if (columns[a].node[e] != self) visit(columns[a].node[e], self, found);
       }
       std::sort(found.begin(), found.end());
-      double depth = fac.K;
-      for (std::int32_t t : found) depth += rows.factors[factor_of(t)].K;
-      if ((cost += depth * depth * fac.K) > limit) return false;
-      if (f > 0 && static_cast<double>(columns[f].node.size()) > std::min(kNearlyDense * fac.levels * fac.levels, kFillShare * physical_memory()))
+      double depth = part.K;
+      for (std::int32_t t : found) depth += parts[parts.of(t)].K;
+      if ((own += depth * depth * part.K) > limit) return false;
+      NodeColumns& c = columns[b];
+      if (parts.whole && b > 0 && static_cast<double>(c.node.size()) > std::min(kNearlyDense * levels * levels, kFillShare * physical_memory()))
         return false;
-      NodeColumns& c = columns[f];
       c.node.insert(c.node.end(), found.begin(), found.end());
       c.ptr.push_back(static_cast<std::int64_t>(c.node.size()));
       if (found.empty()) continue;
-      next[self] = head[found.front()];  // wait for the first later node, which may be of this same factor
+      next[self] = head[found.front()];  // wait for the first later node, which may be of this same part
       head[found.front()] = self;
     }
+    cost += own;
     return true;
+  }
+
+  void restart() {
+    columns.clear();
+    for (auto* x : {&head, &next, &mark}) std::fill(x->begin(), x->end(), -1);
   }
 
  private:
@@ -136,19 +130,17 @@ double core_cost(const Rows& rows, std::size_t from) {
   return (q * q * q - rest * rest * rest) / kDenseSpeedup;
 }
 
-void expand(const Rows& rows, const Symbolic& sym, const Pattern& pattern, int f, SparsePattern& s) {
-  const NodeColumns& c = sym.columns[f];
-  const int levels = rows.factors[f].levels;
+void expand(const Symbolic& sym, const Pattern& pattern, int b, SparsePattern& s) {
+  const NodeColumns& c = sym.columns[b];
+  const int levels = pattern.parts[b].levels();
   s.ptr.assign(1, 0);
   s.inner.resize(levels);
   for (int v = 0; v < levels; ++v) {
     int inner = 0;
     for (std::int64_t e = c.ptr[v]; e < c.ptr[v + 1]; ++e) {
-      const int g = sym.factor_of(c.node[e]);
-      const Factor& fac = rows.factors[g];
-      const std::int64_t first = fac.offset + (c.node[e] - sym.base[g]) * fac.K;
-      for (int j = 0; j < fac.K; ++j) s.row.push_back(static_cast<std::int32_t>(first + j));
-      if (g < pattern.sparse) inner += fac.K;
+      const int g = pattern.parts.of(c.node[e]), K = pattern.parts[g].K;
+      for (int j = 0; j < K; ++j) s.row.push_back(c.node[e] + j);
+      if (g < pattern.sparse) inner += K;
     }
     s.inner[v] = inner;
     s.inner_total += inner;
@@ -175,17 +167,17 @@ void cut(std::int64_t core_offset, int core, SparsePattern& s) {
   each([&](std::int64_t strip, const Piece& piece) { s.pieces[next[strip]++] = piece; });
 }
 
-void relate(const Rows& rows, const Pattern& pattern, SparsePattern& s, int levels) {
+void relate(const Pattern& pattern, SparsePattern& s, int levels) {
   s.rel_ptr.assign(1, 0);
   for (int v = 0; v < levels; ++v) {
     for (int a = 0; a < s.inner[v];) {
       const std::int32_t target = s.row[s.ptr[v] + a];
-      const int g = pattern.factor_of(rows, target);
-      const Factor& fac = rows.factors[g];
-      const std::int64_t level = (target - fac.offset) / fac.K;
-      const SparsePattern& t = pattern.factors[g];
+      const int g = pattern.parts.of(target);
+      const Part& part = pattern.parts[g];
+      const std::int64_t level = (target - part.offset) / part.K;
+      const SparsePattern& t = pattern.columns[g];
       std::int64_t at = t.ptr[level];
-      a += fac.K;
+      a += part.K;
       for (std::int64_t r = s.ptr[v] + a; r < s.ptr[v + 1]; ++r) {
         while (t.row[at] != s.row[r]) ++at;
         s.rel.push_back(static_cast<std::int32_t>(at - t.ptr[level]));
@@ -195,34 +187,61 @@ void relate(const Rows& rows, const Pattern& pattern, SparsePattern& s, int leve
   }
 }
 
-}  // namespace
-
-int Pattern::factor_of(const Rows& rows, std::int64_t effect) const {
-  int g = 0;
-  while (g + 1 < static_cast<int>(rows.factors.size()) && rows.factors[g + 1].offset <= effect) ++g;
-  return g;
+// Sparse factors, as long as that pays, each with no more than `most` operations. True if one has more and would pay.
+bool add_factors(const Rows& rows, Pattern& pattern, Symbolic& sym, double most, double& cost) {
+  const std::size_t n_factors = rows.factors.size();
+  pattern.sparse = 0;
+  cost = 0.0;
+  sym.restart();
+  for (std::size_t f = 0; f < n_factors; ++f) {
+    if (pattern.sorted.size() == f) {  // the first time
+      pattern.sorted.emplace_back();
+      if (f + 1 < n_factors) pattern.sorted.back() = sort_rows(rows, rows.factors[f]);
+      else pattern.sorted.back().start.assign(rows.factors[f].levels + 1, 0);  // meets nothing later
+    }
+    const double limit = f == 0 ? std::numeric_limits<double>::infinity() : core_cost(rows, f);
+    if (!sym.add(static_cast<int>(f), f == 0 ? limit : std::min(limit, most), cost)) return limit > most;
+    ++pattern.sparse;
+    most = std::max(most, cost);
+  }
+  return false;
 }
 
-Pattern find_pattern(const Rows& rows) {
+// Levels by minimum degree, if that costs less than half of sparse factors and a dense core.
+bool split_factors(const Rows& rows, Pattern& pattern, Symbolic& sym, double cost) {
+  pattern.sorted.resize(rows.factors.size());
+  for (std::size_t f = 0; f < rows.factors.size(); ++f)
+    if (pattern.sorted[f].order.empty()) pattern.sorted[f] = sort_rows(rows, rows.factors[f]);
+  if (!meet_rarely(rows, pattern.sorted, kDenseSpeedup)) return false;
+  const auto core = static_cast<double>(rows.q - pattern.parts[pattern.sparse].offset);
+  const double most = kGain * (cost + core * core * core / kDenseSpeedup);
+  ByDegree by = by_degree(rows, pattern.sorted, kDenseSpeedup, kFillShare * physical_memory(), most);
+  if (by.cost > most) return false;
+  pattern.parts = std::move(by.parts);
+  pattern.sparse = by.sparse;
+  sym.restart();
+  for (int b = 0; b < pattern.sparse; ++b) sym.add(b, std::numeric_limits<double>::infinity(), cost);
+  return true;
+}
+
+}  // namespace
+
+Pattern find_pattern(const Rows& rows, bool whole) {
+  if (rows.q > std::numeric_limits<std::int32_t>::max()) throw Refused("more than 2^31 random effects");
   Pattern pattern;
-  Symbolic sym(rows);
-  const std::size_t n_factors = rows.factors.size();
-  for (std::size_t f = 0; f < n_factors; ++f) {
-    SparsePattern s;
-    const bool last = f + 1 == n_factors;  // meets nothing later
-    if (!last) sort_rows(rows, rows.factors[f], s);
-    else s.start.assign(rows.factors[f].levels + 1, 0);
-    const double limit = f == 0 ? std::numeric_limits<double>::infinity() : core_cost(rows, f);
-    if (!sym.add(static_cast<int>(f), s, limit)) break;
-    pattern.factors.push_back(std::move(s));
-  }
-  pattern.sparse = static_cast<int>(pattern.factors.size());
-  pattern.core_offset = static_cast<std::size_t>(pattern.sparse) < n_factors ? rows.factors[pattern.sparse].offset : rows.q;
-  check_core(rows.q - pattern.core_offset, static_cast<int>(n_factors) - pattern.sparse);
+  pattern.parts = whole_factors(rows);
+  Symbolic sym(rows, pattern.parts, pattern.sorted);
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  double cost = 0.0;
+  const bool costly = add_factors(rows, pattern, sym, whole ? infinity : kCheap, cost);
+  if (costly && !split_factors(rows, pattern, sym, cost)) add_factors(rows, pattern, sym, infinity, cost);
+  pattern.core_offset = pattern.sparse < pattern.parts.size() ? pattern.parts[pattern.sparse].offset : rows.q;
+  check_core(rows.q - pattern.core_offset, pattern.parts.size() - pattern.sparse);
   pattern.core = static_cast<int>(rows.q - pattern.core_offset);
-  for (int f = 0; f < pattern.sparse; ++f) expand(rows, sym, pattern, f, pattern.factors[f]);
-  for (SparsePattern& s : pattern.factors) cut(pattern.core_offset, pattern.core, s);
-  for (int f = 0; f < pattern.sparse; ++f) relate(rows, pattern, pattern.factors[f], rows.factors[f].levels);
+  pattern.columns.resize(pattern.sparse);
+  for (int b = 0; b < pattern.sparse; ++b) expand(sym, pattern, b, pattern.columns[b]);
+  for (SparsePattern& s : pattern.columns) cut(pattern.core_offset, pattern.core, s);
+  for (int b = 0; b < pattern.sparse; ++b) relate(pattern, pattern.columns[b], pattern.parts[b].levels());
   return pattern;
 }
 

@@ -8,7 +8,7 @@ void Elimination::find_places(const Observations& o) {
   const int n_factors = static_cast<int>(shape_.size());
   auto places = std::make_shared<std::vector<std::vector<std::int64_t>>>();
   for (int f = 0; f < pattern_->sparse; ++f) {
-    const SparsePattern& s = pattern_->factors[f];
+    const SparsePattern& s = pattern_->columns[f];
     for (int g = f + 1; g < n_factors; ++g) {
       std::vector<std::int64_t> at(o.n);
       for (std::int64_t i = 0; i < o.n; ++i) {
@@ -121,7 +121,7 @@ void Elimination::set_border(int columns, Vec&& border, Mat cross) {
 void Elimination::solve(Vec& x) {
   Vec y;
   for (int f = 0; f < pattern_->sparse; ++f) {
-    const SparsePattern& s = pattern_->factors[f];
+    const SparsePattern& s = pattern_->columns[f];
     const Sparse& sp = sparse_[f];
     const int k = shape_[f].K;
     if (s.row.empty()) continue;
@@ -158,7 +158,7 @@ void Elimination::solve(Vec& x) {
     }
   }
   for (int f = pattern_->sparse - 1; f >= 0; --f) {
-    const SparsePattern& s = pattern_->factors[f];
+    const SparsePattern& s = pattern_->columns[f];
     const Sparse& sp = sparse_[f];
     const int k = shape_[f].K;
     y.resize(k);

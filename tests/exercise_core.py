@@ -97,6 +97,8 @@ DESIGNS: dict[str, Callable[[], Design]] = {
     "crossed slopes": lambda: crossed(k=3, n=400),
     "dense core": lambda: crossed(levels=150, n=9000),
     "dense core of slopes": lambda: crossed(levels=60, k=2, n=3000),
+    "hardly crossed": lambda: crossed(levels=150, n=400),
+    "hardly crossed slopes": lambda: crossed(levels=70, k=2, n=200),
     "work for two threads": lambda: crossed(levels=500, n=100_000),
     "several factors": many_factors,
     "two terms on a factor": shared_factor,

@@ -279,13 +279,11 @@ def test_a_start_on_the_plateau_is_refused():
 
 def test_a_core_beyond_memory_is_refused_before_it_is_made():
     rng = np.random.default_rng(4)
-    n, levels = 400_000, 200_000
-    codes = [rng.integers(0, levels, n).astype(np.int32) for _ in range(2)]
+    n, levels = 120_000, (3000, 2900)
+    factors = [(rng.integers(0, size, n).astype(np.int32), size) for size in levels]
     one = np.broadcast_to(1.0, (n,))
     with pytest.raises(FitError, match="dense block"):
-        _core.LinearMixed(
-            rng.standard_normal(n), [one], None, [(c, levels) for c in codes], [(0, [one], 0), (1, [one], 0)]
-        )
+        _core.LinearMixed(rng.standard_normal(n), [one], None, factors, [(0, [one] * 70, 1), (1, [one] * 70, 1)])
 
 
 def test_a_term_wider_than_a_panel_of_the_core():

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "interrupt.hpp"
 
@@ -55,6 +56,7 @@ class Quotient {
   void admit_all();                            // vertices that are not leading, too
   std::int32_t eliminate();                    // a vertex of least degree
   std::int64_t reached(std::int32_t v) const { return size_[v]; }  // effects that an eliminated vertex meets
+  double looked_at() const { return static_cast<double>(looked_at_); }  // entries of lists so far
   std::vector<std::int32_t> take_parents() { return std::move(parent_); }
 
  private:
@@ -84,6 +86,7 @@ class Quotient {
   std::vector<char> state_;                         // of a vertex
   std::vector<std::int32_t> parent_;                // of an element: what absorbed it, or -1
   std::vector<std::int32_t> rest_;
+  std::int64_t looked_at_ = 0;
   Buckets buckets_;
 };
 
@@ -156,6 +159,7 @@ void Quotient::absorb(std::int32_t element, std::int32_t pivot) {
 // Takes a vertex of the newest element off what lies outside of it in the vertex's other elements.
 void Quotient::measure(std::int32_t v, std::int32_t pivot) {
   const std::int32_t* at = list(v);
+  looked_at_ += elements_[v];
   for (int k = 0; k < elements_[v]; ++k) {
     const std::int32_t e = at[k];
     if (parent_[e] >= 0) continue;
@@ -170,6 +174,7 @@ void Quotient::update(std::int32_t v, std::int32_t pivot) {
   std::int64_t bound = others;
   const int joined = elements_[v], end = joined + plain_[v];
   int kept = 0;
+  looked_at_ += end;
   rest_.clear();
   for (int k = 0; k < joined; ++k) {
     const std::int32_t e = at[k];
@@ -201,12 +206,14 @@ double cube(double x) { return x * x * x; }
 
 }  // namespace
 
-Ordering order_levels(const LevelGraph& graph, double speedup, double room, std::int32_t leading) {
+Ordering order_levels(const LevelGraph& graph, double speedup, double room, double patience, std::int32_t leading) {
   Quotient quotient(graph, leading);
   Ordering out;
+  out.cost = std::numeric_limits<double>::infinity();
   double spent = 0.0, entries = 0.0;
   while (!quotient.done() && entries < room) {
     check_interrupt();
+    if (quotient.looked_at() > patience) return out;
     const double before = static_cast<double>(quotient.left());
     const std::int32_t v = quotient.eliminate();
     const double K = graph.weight[v], depth = K + static_cast<double>(quotient.reached(v)), cost = depth * depth * K;

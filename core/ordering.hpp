@@ -22,11 +22,11 @@ struct LevelGraph {
 struct Ordering {
   std::vector<std::int32_t> first;   // vertices to be eliminated one at a time, in order; the others form the dense core
   std::vector<std::int32_t> parent;  // of each vertex in `first`: any order with children before parents fills in no more
-  double cost = 0.0;                 // predicted operations, those of the core in units of scattered ones
+  double cost = 0.0;                 // predicted operations, those of the core in units of scattered ones; infinite: given up
 };
 
-// `speedup`: of a dense operation over a scattered one. `room`: how many numbers the columns may have. The first `leading`
-// vertices go before all others.
-Ordering order_levels(const LevelGraph& graph, double speedup, double room, std::int32_t leading = 0);
+// `speedup`: of a dense operation over a scattered one. `room`: how many numbers the columns may have. `patience`: entries
+// of lists looked at before the search is given up. The first `leading` vertices go before all others.
+Ordering order_levels(const LevelGraph& graph, double speedup, double room, double patience, std::int32_t leading = 0);
 
 }  // namespace multilevel

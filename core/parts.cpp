@@ -11,6 +11,8 @@ namespace {
 
 constexpr int kSample = 256;        // levels looked at
 constexpr int kFewPaths = 4;
+constexpr double kPatience = 0.03;  // entries of lists for each operation of an evaluation, in the search of an order
+constexpr double kLittle = 1e5;      // entries that take less than a millisecond
 constexpr double kRareShare = 0.2;  // of them have to be rare: without a fifth, half of the core's cube is still there
 
 // All levels of all factors, factor after factor as in Rows.
@@ -189,9 +191,11 @@ bool meet_rarely(const Rows& rows, const std::vector<SortedRows>& sorted, double
 ByDegree by_degree(const Rows& rows, const std::vector<SortedRows>& sorted, double speedup, double room, double most) {
   Vertices vertices(rows, sorted);
   const LevelGraph graph = graph_of(vertices);
-  Ordering ordering = order_levels(graph, speedup, room);
-  if (ordering.cost > most) ordering = order_levels(graph, speedup, room, vertices.base[1]);
+  const double patience = std::max(kPatience * most, kLittle);
+  Ordering ordering = order_levels(graph, speedup, room, patience);
+  if (ordering.cost > most && std::isfinite(ordering.cost)) ordering = order_levels(graph, speedup, room, patience, vertices.base[1]);
   ByDegree out{empty_parts(rows), 0, ordering.cost};
+  if (ordering.cost > most) return out;
   out.parts.whole = false;
   for (std::vector<std::int32_t>& run : runs(vertices, ordering)) {
     const int f = vertices.factor_of(run.front());

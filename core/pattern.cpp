@@ -22,8 +22,8 @@ namespace {
 
 constexpr double kNearlyDense = 0.05;   // a factor whose levels meet each other this often belongs to the dense core
 constexpr double kFillShare = 1.0 / 256.0; // entries of fill for each byte of memory: with values, some tenths of it
-constexpr double kDenseSpeedup = 16.0;  // a dense flop costs about a sixteenth of a scattered one
-constexpr double kCheap = 1e5;          // operations that are not worth saving
+constexpr double kDenseSpeedup = 64.0;  // an operation of the core costs about a sixty-fourth of a scattered one
+constexpr double kCheap = 1e4;          // operations that are not worth saving
 constexpr double kGain = 0.5;           // of the cost, for which factors are split
 
 double physical_memory() {

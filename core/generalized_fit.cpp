@@ -265,6 +265,8 @@ GeneralizedSolution GeneralizedMixed::search(int n_agq, const GeneralizedStart& 
     if (saddle) search.stand(user, away);
     search.to_inner();
   }
+  search.to_inner();
+  search.to_user();  // the last steps may have left a standard deviation a rounding error below zero
   // the last point tried need not be the best one
   user.beta = search.beta;
   user.shape = search.shape;

@@ -24,6 +24,7 @@ from multilevel.cli import means as means_command
 from multilevel.cli import simulate as simulate_command
 from multilevel.cli.designs import design_of, values_of
 from multilevel.data.rows import read_columns
+from multilevel.errors import SeparationWarning
 from multilevel.fit import LinearMixedModel, LinearModel, compare, glm, glmer, lm, lmer
 from multilevel.studies import power
 from multilevel.truth import Group, Truth, simulate
@@ -342,7 +343,8 @@ def test_models_of_zero_inflation_and_dispersion(capsys: pytest.CaptureFixture[s
     words = ["--family", "negative_binomial", "--ziformula", "~ 1", "--dispformula", "~ year"]
     assert main(["fit", formula, "grouseticks", *words]) == 0
     data = datasets.load("grouseticks")
-    model = glmer(formula, data, "negative_binomial", ziformula="~ 1", dispformula="~ year")
+    with pytest.warns(SeparationWarning, match="zi: \\(Intercept\\) has no finite estimate"):
+        model = glmer(formula, data, "negative_binomial", ziformula="~ 1", dispformula="~ year")
     assert capsys.readouterr().out == f"{replace(model.summary(), data='grouseticks')}\n"
 
 

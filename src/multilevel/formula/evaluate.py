@@ -84,7 +84,8 @@ def _check_finite(values: Floats, node: Node, text: str, scope: Scope, beside: I
             f"{text} is {values[row]:g} in row {row} (counting from 0), where {found}; "
             f"leave out such rows ({len(wrong)} of {len(values)}) or transform the column first"
         )
-    values[np.isinf(values)] = np.nan  # a new array: infinite values of the columns themselves are refused before
+    if (infinite := np.isinf(values)).any():  # of a new array: those of the columns themselves are refused before
+        values[infinite] = np.nan
 
 
 def missing_rows(column: Column) -> NDArray[np.bool_]:

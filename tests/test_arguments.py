@@ -26,7 +26,7 @@ FITTING = [
     ("subset", r"leave rows out of the data, as in data\[data"),
     ("offset", r"write offset\(x\) in the formula"),
     ("family", "fitted by glm and glmer"),
-    ("nAGQ", "it is called n_agq here, and belongs to glmer"),
+    ("nAGQ", "quadrature is n_agq here, an argument of glmer"),
     ("groups", "grouping factors stand in the formula"),
     ("reml", r"did you mean 'REML'\? \(known: formula, data, REML, weights"),
     ("zebra", r"no argument 'zebra' \(known: formula, data"),
@@ -60,7 +60,7 @@ def test_a_fit_says_what_an_argument_is_called(m: mlm.LinearMixedModel, verb: st
 
 
 def test_generalized_fits_say_it_too() -> None:
-    with pytest.raises(UnknownArgumentError, match=r"glmer\(\) has no argument 'nAGQ': it is called n_agq here"):
+    with pytest.raises(UnknownArgumentError, match=r"glmer\(\) has no argument 'nAGQ': quadrature is n_agq here"):
         mlm.glmer(*HERDS, nAGQ=9)  # type: ignore[call-arg]
     with pytest.raises(UnknownArgumentError, match="glm"):
         mlm.glm("incidence ~ period", HERDS[1], "poisson", control=1)  # type: ignore[call-arg]

@@ -17,7 +17,7 @@ FITTING: Sentences = {
     "family": "models with a family are fitted by glm and glmer",
     "groups": "grouping factors stand in the formula, as in (1 | group)",
     "method": "lmer has REML=True or False, other fits one method",
-    "nAGQ": "it is called n_agq here, and belongs to glmer",
+    "nAGQ": "quadrature is n_agq here, an argument of glmer",
     "na.action": 'missing="drop" leaves incomplete rows out, missing="error" refuses them',
     "offset": "write offset(x) in the formula",
     "random": "random effects stand in the formula, as in (1 | group)",

@@ -40,7 +40,7 @@ STYLE = """<style>
 .multilevel th.left, .multilevel td.left {text-align: left}
 .multilevel thead th {font-weight: 600}
 .multilevel tbody th {font-weight: 400}
-</style>"""  # noqa: E501
+</style>"""  # noqa: E501 - rules of CSS, one to a line
 
 
 @dataclass(frozen=True, slots=True)

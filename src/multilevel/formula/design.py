@@ -49,7 +49,7 @@ class RandomPart(Grouped):
     plan: Plan
 
     @property
-    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]  # a field there, read off the plan here
         """Names of the columns that vary over the levels."""
         return self.plan.names
 

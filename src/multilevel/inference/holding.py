@@ -71,5 +71,6 @@ class LinearHolder:
         if kind == "coefficient":
             contrast = np.zeros(core.p)
             contrast[i] = 1.0
+        # the kinds of parameters are the core's, which refuses others
         h = core.hold(kind, value, start.theta, start.sigma, p.term, i, p.j, contrast)  # type: ignore[arg-type]
         return Held(value, h.criterion, h.slope, h.theta, h.sigma, h.beta)

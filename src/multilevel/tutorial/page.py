@@ -22,7 +22,7 @@ p code, li code {background: var(--card); border-radius: 4px; padding: .05em .3e
 h3 {font-size: 1rem; margin: 2rem 0 .4rem}
 figure img {max-width: 100%; display: block; margin: 0 auto}
 nav a {display: inline-block}
-"""  # noqa: E501
+"""  # noqa: E501 - rules of CSS, one to a line
 
 
 _COMMENT = re.compile(r"^(\s*#.*)$", re.MULTILINE)

@@ -143,7 +143,7 @@ def check_response(design: Design, sums: Sums) -> None:
         raise FitError(
             f"{core.p} fixed effects for {n} rows leave nothing to estimate variances from; simplify the formula"
         )
-    explained = core.residual_scale <= NOTHING_LEFT * sqrt(float(y.dot(y)) / n)
+    explained = core.residual_scale <= NOTHING_LEFT * _root_mean_square(y)
     if (explained or not design.has_intercept) and y.min() == y.max():
         raise FitError(f"the response {name} is {y[0]:g} in every row; there is nothing to explain")
     if explained:
@@ -156,8 +156,13 @@ def check_response(design: Design, sums: Sums) -> None:
 def check_residuals(fit: Fit) -> None:
     """FitError when the random effects leave no residuals: the likelihood then has no maximum."""
     r = response_of(fit.rows) - fitted(fit)
-    if not sqrt(float(r.dot(r)) / len(r)) > NO_RESIDUAL * fit.sums.core.residual_scale:
+    if not _root_mean_square(r) > NO_RESIDUAL * fit.sums.core.residual_scale:
         raise FitError(
             f"the random effects explain {fit.design.formula.response_text} without residual: the likelihood has no "
             "maximum. Does the response vary within the groups?"
         )
+
+
+def _root_mean_square(x: Floats) -> float:
+    # Not x.dot(x): for long x NumPy's BLAS wakes a thread, which then spins beside those of the core.
+    return sqrt(float(np.einsum("i,i->", x, x)) / len(x))

@@ -168,8 +168,8 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
         notes.append("A random intercept in the place of the only slope is another model, not a smaller one: no test.")
     if any(r.nested and r.effects > 1 for r in reductions):
         notes.append("Where several effects are left out at once, the weights of the mixture are not known.")
-    if len(fit.random_parts) > 1:
-        notes.append(f"The random effects of the {PARTS[fit.random_parts[1].component]} stay in every model.")
+    if further := [f"the {PARTS[part.component]}" for part in fit.random_parts[1:]]:
+        notes.append(f"The random effects of {' and '.join(further)} stay in every model.")
     labels = ("<none>", *(r.label for r in reductions))
     title = "Random effects: single term deletions"
     return TestTable(title, (("Model", fit.design.formula.text),), "term", labels, columns, tuple(notes), backend)

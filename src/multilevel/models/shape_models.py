@@ -2,8 +2,8 @@
 
     log shape_i = d_i'delta + z_i'c        logit pi_i = w_i'gamma + z_i'c,  P(y_i = 0) = pi_i + (1 - pi_i) f(0)
 
-One of the two may have random effects c, which are independent of those of the mean. The shape of a gamma response is
-one over its dispersion, as in glmmTMB.
+Both may have random effects c, independent of those of the mean and of each other. The shape of a gamma response is one
+over its dispersion, as in glmmTMB.
 
 Lambert (1992), Technometrics 34, 1-14, zero inflation; Brooks et al. (2017), R Journal 9(2), 378-400, mixed models;
 Hedeker, Mermelstein & Demirtas (2008), Biometrics 64, 627-634, scales that vary between subjects.

@@ -1,0 +1,275 @@
+"""Random effects in mean, zero inflation and dispersion at once: what they are asked, truths, power, bad input."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+import multilevel as mlm
+from multilevel import Group, Truth, glmer, power, simulate
+from multilevel.cli import main
+from multilevel.errors import FitError
+from multilevel.inference.predictors import predictors
+
+FORMULA, PARTS = "y ~ x + (1 | g)", {"ziformula": "~ x + (1 | g)", "dispformula": "~ x + (1 | h)"}
+FIXED = {
+    "(Intercept)": 1.5, "x": 0.3, "zi: (Intercept)": -1.0, "zi: x": 0.7, "disp: (Intercept)": 0.8, "disp: x": 0.3,
+}  # fmt: skip
+RANDOM = {"g": Group(sd=0.4), "zi: g": Group(sd=0.9), "disp: h": Group(sd=0.7)}
+TRUTH = Truth(FIXED, RANDOM, family="negative_binomial")
+
+
+def made(levels=30, each=24, seed=3, truth=TRUTH, **parts):
+    design = mlm.expand_grid(g=levels, h=each)
+    design["x"] = np.random.default_rng(1).normal(size=len(design))
+    return simulate(FORMULA, design, truth, seed, **{**PARTS, **parts})
+
+
+def estimates(m):
+    return np.concatenate([np.asarray(part) for part in (m.fixef, m.zero_inflation, m.dispersion)])
+
+
+@pytest.fixture(scope="module")
+def data():
+    return made()
+
+
+@pytest.fixture(scope="module")
+def m(data):
+    return glmer(FORMULA, data, "negative_binomial", **PARTS)
+
+
+def test_fit(m, data):
+    assert m.convergence.certified
+    assert (np.abs(estimates(m) - list(FIXED.values())) / np.sqrt(np.diag(m.joint_vcov)) < 3).all()
+    np.testing.assert_allclose(m.theta, [0.4, 0.9, 0.7], atol=0.4)
+    for lost in ({"ziformula": "~ x"}, {"dispformula": "~ x"}):
+        less = glmer(FORMULA, data, "negative_binomial", **{**PARTS, **lost})
+        assert m.criterion < less.criterion - 2
+    assert m.criterion_at(m.theta, m.fixef, m._fit.parameters) == pytest.approx(m.criterion, abs=1e-9)
+    again = m.refit(data["y"].to_numpy())
+    np.testing.assert_allclose(again.theta, m.theta, atol=1e-5)
+
+
+def test_covariance_is_that_of_the_hessian(m):
+    """Of (beta, zi, disp) by differences of the criterion over all parameters, profiled over theta."""
+    at = np.concatenate([m.theta, np.asarray(m.fixef), m._fit.parameters])
+    k, sizes = len(at), np.cumsum([len(m.theta), len(m.fixef)])
+    h = 1e-2 * np.sqrt(2 / np.diag(m._fit.estimate.hessian))
+
+    def value(*steps):
+        x = at + sum(side * h[j] * np.eye(k)[j] for j, side in steps)
+        return m.criterion_at(*np.split(x, sizes))
+
+    H = np.empty((k, k))
+    for i in range(k):
+        for j in range(i + 1):
+            around = [a * b * value((i, a), (j, b)) for a in (1, -1) for b in (1, -1)]
+            H[i, j] = H[j, i] = sum(around) / (4 * h[i] * h[j])
+    want = 2 * np.linalg.inv(H)[sizes[0] :, sizes[0] :]
+    assert np.abs(m.joint_vcov - want).max() < 2e-3 * np.abs(want).max()
+
+
+def test_pages(m):
+    page = str(m.summary())
+    heads = [
+        "Zero inflation: ~ x + (1 | g)", "Dispersion: ~ x + (1 | h)", "Conditional model:\n Groups",
+        "Zero-inflation model:\n Groups", "Dispersion model:\n Groups", "Number of obs: 720, groups:  g, 30; h, 24",
+    ]  # fmt: skip
+    at = [page.index(head) for head in heads]
+    assert at == sorted(at)
+    assert page.count("(Intercept) ") >= 6
+    assert str(m.explain()).count("In it, (Intercept) varies over") == 2
+    assert {"zero inflation, (1 | g)", "dispersion, (1 | h)"} <= {line.split(":")[0][2:] for line in str(m.check()).splitlines()}
+    assert "effects of the zero inflation and the dispersion stay in every model." in str(m.ranova())
+    lines = [line.strip() for line in repr(m.equation()).splitlines()]
+    assert "logit(π[n]) = α_zi[g[n]] + β_zi x[n]" in lines
+    assert "α_disp[h] ~ N(α_disp, σ_α_disp),  h = 1, ..., 24" in lines
+    arrows = {(f"{a.main}_{a.sub}", f"{b.main}_{b.sub}") for a, b in m.diagram().scene.arrows}
+    assert {("α_zi,g", "π_n"), ("α_disp,h", "φ_n"), ("α_g", "μ_n")} <= arrows
+
+
+def test_effects_of_each_part(m):
+    effects, per_group, spread = m.ranef(), m.coef(), m.varcorr()
+    at = {"zero_inflation": ("g", 1, m.zero_inflation), "dispersion": ("h", 2, m.dispersion)}
+    for part, (group, place, fixed) in at.items():
+        table = getattr(effects, part)[group]
+        assert getattr(spread, part)[group].sd[0] == pytest.approx(m.theta[place])
+        assert getattr(per_group, part)[group]["7", "(Intercept)"] == pytest.approx(
+            fixed["(Intercept)"] + table["7", "(Intercept)"]
+        )
+        assert (table.errors > 0).all()
+    for frame in (effects.to_frame(), spread.to_frame()):
+        assert list(dict.fromkeys(frame["component"])) == ["cond", "zi", "disp"]
+    tidied = m.tidy()
+    assert tidied.loc[tidied["effect"] == "ran_pars", "component"].tolist() == ["cond", "zi", "disp"]
+    copy = pickle.loads(pickle.dumps(m))
+    np.testing.assert_array_equal(copy.ranef().dispersion["h"].errors, effects.dispersion["h"].errors)
+
+
+def test_covariance_of_three_predictors(m):
+    """By dense algebra: weights are differences of the log-density, P and F from the joint Hessian of the modes."""
+    fit, n = m._fit, len(m._fit.y)
+    parts, names = fit.random_parts, ("cond", "zi", "disp")
+    Z, X, psi = [], [], []
+    for own in parts:
+        blocks = [np.eye(t.n_levels)[t.codes][:, :, None] * np.column_stack(t.Z)[:, None, :] for t in own.rows.random]
+        Z.append(np.hstack([b.reshape(n, -1) for b in blocks]))
+        X.append(np.column_stack(own.rows.X))
+        psi += [np.kron(np.eye(t.n_levels), L @ L.T) for t, L in zip(own.rows.random, own.factors, strict=True)]
+    at = np.stack([
+        x @ own.estimate.beta + z @ np.concatenate([b.ravel() for b in own.estimate.modes])
+        for x, z, own in zip(X, Z, parts, strict=True)
+    ])  # fmt: skip
+
+    def density(p):
+        size, pi = np.exp(p[2]), 1 / (1 + np.exp(-p[1]))
+        mass = np.exp(fit.family.log_density(fit.y, np.exp(p[0]), np.ones(n), size[None]))
+        return np.log(np.where(fit.y == 0, pi, 0) + (1 - pi) * mass)
+
+    h, W = 1e-3, np.empty((3, 3, n))
+    for i in range(3):
+        for j in range(3):
+            moves = [(a, b, h * (a * np.eye(3)[i] + b * np.eye(3)[j])[:, None]) for a in (1, -1) for b in (1, -1)]
+            W[i, j] = -sum(a * b * density(at + step) for a, b, step in moves) / (4 * h * h)
+    q, c = [z.shape[1] for z in Z], [x.shape[1] for x in X]
+    prior = np.zeros((sum(q), sum(q)))
+    first = 0
+    for block in psi:
+        prior[first : first + len(block), first : first + len(block)] = np.linalg.inv(block)
+        first += len(block)
+    U = [np.hstack([Z[k] if k == a else np.zeros((n, q[k])) for k in range(3)]) for a in range(3)]
+    V = [np.hstack([X[k] if k == a else np.zeros((n, c[k])) for k in range(3)]) for a in range(3)]
+    P = np.linalg.inv(prior + sum(U[a].T @ (W[a, b][:, None] * U[b]) for a in range(3) for b in range(3)))
+    F = P @ sum(U[a].T @ (W[a, b][:, None] * V[b]) for a in range(3) for b in range(3))
+    J = [V[a] - U[a] @ F for a in range(3)]
+    order = np.concatenate([np.arange(2), 2 + 2 + np.arange(2), 2 + np.arange(2)])  # the core has disp before zi
+    S = m.joint_vcov[np.ix_(order, order)]
+    want = np.array([
+        [((U[a] @ P) * U[b]).sum(1) + ((J[a] @ S) * J[b]).sum(1) for b in range(3)] for a in range(3)
+    ])  # fmt: skip
+    np.testing.assert_allclose(predictors(fit, names, same=True).covariance(), want, rtol=1e-3, atol=1e-5)
+
+
+def test_predictions(m, data):
+    new = data.iloc[:40]
+    np.testing.assert_allclose(m.predict(new, type="response"), m.fitted()[:40])
+    parts = [m.predict(new, type=type) for type in ("conditional", "zprob", "disp")]
+    np.testing.assert_allclose(m.predict(new, type="response"), parts[0] * (1 - parts[1]))
+    np.testing.assert_allclose(parts[2], m._fit.shape[0][:40])
+    delta = np.log(m.predict(new, type="disp", groups="population"))
+    np.testing.assert_allclose(m.predict(new, type="disp", groups="average"), np.exp(delta + m.theta[2] ** 2 / 2))
+    strange = new.assign(g=99, h=98)
+    drawn = [
+        [
+            link(m.predict(strange, type=type, new_levels=levels, **seed))[0]
+            for levels, seed in (("draw", {"seed": 1}), ("population", {}))
+        ]
+        for type, link in (("link", np.copy), ("zprob", lambda p: np.log(p / (1 - p))), ("disp", np.log))
+    ]
+    z = [(a - b) / sd for (a, b), sd in zip(drawn, m.theta, strict=True)]
+    assert len(np.unique(np.round(z, 6))) == 3  # each part has effects of its own
+    for type in ("link", "response", "conditional", "zprob", "disp"):
+        band = m.predict(new, type=type, interval="confidence")
+        assert ((band["lower"] < band["estimate"]) & (band["estimate"] < band["upper"])).all()
+
+
+def test_single_responses(m, data):
+    """Limits hold what they promise of draws from the three predictors of the rows, and of new groups."""
+    rng, n = np.random.default_rng(1), 20_000
+    rows = data.iloc[::90].assign(g="new", h="new")
+    for new, known in ((data.iloc[::90], {}), (rows, {"new_levels": "population"})):
+        made = m.predict(new, type="response", interval="prediction", level=0.9, **known)
+        of = predictors(m._fit, ("cond", "zi", "disp"), new, same=True, new=True)
+        for i, (low, high) in enumerate(made[["lower", "upper"]].to_numpy()):
+            eta, logit, scale = rng.multivariate_normal(of.at[:, i], of.covariance()[:, :, i], n).T
+            size = np.exp(scale)
+            y = rng.negative_binomial(size, size / (size + np.exp(eta)))
+            y = np.where(rng.random(n) < 1 / (1 + np.exp(-logit)), 0, y)
+            assert (y < low).mean() < 0.05 + 0.006
+            assert (y <= high).mean() > 0.95 - 0.006
+            assert (y <= high - 1).mean() < 0.95 + 0.006
+
+
+def test_simulations(m, data):
+    y = m.simulate(1500, groups="same", seed=1)
+    np.testing.assert_allclose(y.mean(axis=1), m.fitted(), atol=6 * (y.std(axis=1) / np.sqrt(1500)).max())
+    np.testing.assert_array_equal(m.simulate(2, groups="same", newdata=data, seed=1), y[:, :2])
+    anew = m.simulate(3, seed=2)
+    assert (anew >= 0).all()
+    assert np.std(m.residuals("scaled")) == pytest.approx(1, abs=0.1)
+    assert np.std(m.residuals("quantile", seed=1)) == pytest.approx(1, abs=0.1)
+
+
+def test_intervals_of_standard_deviations(m):
+    names = ["zi: sd_(Intercept)|g", "disp: sd_(Intercept)|h"]
+    for name, theta in zip(names, m.theta[1:], strict=True):
+        limits = m.confint(method="profile", parameters=name).to_frame()
+        assert limits["component"].tolist() == [name.split(":")[0]]
+        assert limits["lower"].iloc[0] < theta < limits["upper"].iloc[0]
+    drawn = m.confint(method="boot", n=40, seed=1, parameters=names).to_frame()
+    assert (drawn["lower"] < m.theta[1:]).all()
+    assert (m.theta[1:] < drawn["upper"]).all()
+    wald = m.confint(method="wald").to_frame()
+    assert np.isfinite(wald["lower"].iloc[3:]).all()
+
+
+def test_truth_and_power(m):
+    truth = m.truth()
+    assert set(truth.fixed) == set(FIXED)
+    assert set(truth.random) == set(RANDOM)
+    design = mlm.expand_grid(g=15, h=10)
+    design["x"] = np.random.default_rng(1).normal(size=len(design))
+    found = power(FORMULA, design, TRUTH, test="x", n=6, seed=1, **PARTS)
+    assert 0 <= found.to_frame()["power"].iloc[0] <= 1
+
+
+def test_from_a_shell(m, data, tmp_path, capsys):
+    data.to_csv(tmp_path / "d.csv", index=False)
+    given = ["--ziformula", PARTS["ziformula"], "--dispformula", PARTS["dispformula"]]
+    assert main(["fit", FORMULA, str(tmp_path / "d.csv"), "--family", "negative_binomial", *given]) == 0
+    assert "Dispersion model:\n Groups" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("family", "shape", "dispersion", "n_agq"),
+    [
+        ("gamma(log)", {}, 1.0, 1), ("beta", {}, 2.0, 1), ("negative_binomial_1", {}, 0.3, 1),
+        ("truncated_negative_binomial", {}, 1.0, 1), ("gaussian", {}, -1.0, 5),
+    ],
+)  # fmt: skip
+def test_families_on_one_factor(family, shape, dispersion, n_agq):
+    """Correlated slopes in the mean; with quadrature the integral over all effects of a group."""
+    fixed = {**FIXED, "(Intercept)": 0.8, "disp: (Intercept)": dispersion}
+    mean = Group(sd=0.5) if n_agq > 1 else Group(sd={"(Intercept)": 0.5, "x": 0.3}, correlations=0.3)
+    random = {"g": mean, "zi: g": Group(sd=0.9), "disp: g": Group(sd=0.6)}
+    formula = FORMULA if n_agq > 1 else "y ~ x + (x | g)"
+    parts = {"ziformula": "~ x + (1 | g)", "dispformula": "~ x + (1 | g)"}
+    design = mlm.expand_grid(g=30, h=25)
+    design["x"] = np.random.default_rng(1).normal(size=len(design))
+    d = simulate(formula, design, Truth(fixed, random, family=family, shape=shape), 3, **parts)
+    m = glmer(formula, d, family, n_agq=n_agq, **parts)
+    assert m.convergence.certified
+    assert (np.abs(estimates(m) - list(fixed.values())) / np.sqrt(np.diag(m.joint_vcov)) < 3.2).all()
+    assert np.abs(m.theta[-2:] - [0.9, 0.6]).max() < 0.4
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"ziformula": "~ 0 + (1 | g)"}, "model of zero inflation.*no mean for its random effects"),
+        ({"dispformula": "~ 0 + (1 | g)"}, "model of dispersion.*no mean for its random effects"),
+        ({"dispformula": "~ (1 | one)"}, "single level.*in the model of dispersion"),
+        ({"n_agq": 5}, "needs exactly one grouping factor; found 2"),
+        ({"n_agq": 5, "ziformula": "~ x + (x | g)", "dispformula": "~ x + (1 | g)"}, "up to 3 random effects.*found 4"),
+        ({"start": [0.1, 0.2]}, "3 finite numbers"),
+        ({"family": "poisson"}, "no dispersion"),
+        ({"family": "gamma(log)", "curvature": "expected"}, "observed"),
+    ],
+)  # fmt: skip
+def test_bad_input(data, options, words):
+    with pytest.raises(FitError, match=words):
+        glmer(**{"formula": FORMULA, "data": data.assign(one="a"), "family": "negative_binomial", **PARTS, **options})

@@ -208,7 +208,7 @@ GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& sta
   if (!found) {
     const std::string who = predictors == 3 ? "the mean, of the zero inflation and of the dispersion" : varying.inflation ? "the mean and of the zero inflation" : "the mean and of the dispersion";
     throw Refused("no maximum of the likelihood found: the random effects of " + who + " explain the same " + (varying.dispersion ? "responses" : "zeros") +
-                  "; leave one of them out, or give another start");
+                  "; leave one of them out, integrate over them by n_agq=5 or more (one grouping factor), or give another start");
   }
   return out;
 }

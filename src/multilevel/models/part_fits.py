@@ -58,8 +58,12 @@ def part_estimates(
     return estimates
 
 
+def _nothing(_: str) -> Posterior:
+    return ()
+
+
 def part_fits(
-    fit: GeneralizedFit, estimates: Mapping[str, GeneralizedEstimate], ask: Callable[[str], Posterior] = lambda _: ()
+    fit: GeneralizedFit, estimates: Mapping[str, GeneralizedEstimate], ask: Callable[[str], Posterior] = _nothing
 ) -> dict[str, PartFit]:
     """The models beside that of the mean with their estimates; `ask` gives the posterior of the effects of one."""
     models, made = fit.models, {}

@@ -136,9 +136,14 @@ class Elimination final : public Engine {
   void reweigh(const Observations& o, const Vec& w);
   void set_border(int columns, Vec&& border, Mat cross);  // q x columns, row-major
   bool definite() const { return definite_; }             // of the last eliminate()
-  void solve(Vec& x);
+  void solve(Vec& x) const;
   void row_variances(const Observations& o, Vec& c) const;
   const Vec& z() const { return z_; }                     // Z'V^-1(y - X beta) of the last differentiate()
+  // c (row_variances) and T for weights w, and where they go (dc, dT) with dw and a direction of Psi or none: the latter
+  // for a single factor
+  bool determinant_slopes(const Observations& o, const Vec& w, const std::vector<Mat>& Lambda, Vec& c, std::vector<Mat>& T);
+  bool level_by_level() const { return shape_.size() == 1 && !core_; }
+  void follow(const Observations& o, const Vec& dw, const Direction* psi, Vec& dc, std::vector<Mat>& dT) const;
 
  private:
   struct Shape {  // of a part

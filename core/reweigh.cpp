@@ -118,7 +118,7 @@ void Elimination::set_border(int columns, Vec&& border, Mat cross) {
 }
 
 // x <- P x: forward through the levels, the core, and back. See elimination.hpp for the notation.
-void Elimination::solve(Vec& x) {
+void Elimination::solve(Vec& x) const {
   Vec y;
   for (int f = 0; f < pattern_->sparse; ++f) {
     const SparsePattern& s = pattern_->columns[f];

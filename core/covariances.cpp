@@ -45,16 +45,6 @@ Mat lower_from(int k, Structure s, const double* theta) {
 
 }  // namespace
 
-Mat Slopes::sum_over(const Direction& d) const {
-  const int K = d.psi_dot.rows, p = HH[d.factor].rows / K;
-  Mat sum(p, p);
-  for (int b = 0; b < p; ++b)
-    for (int a = 0; a < p; ++a)
-      for (int j = 0; j < K; ++j)
-        for (int i = 0; i < K; ++i) sum(a, b) += HH[d.factor](a * K + i, b * K + j) * d.psi_dot(i, j);
-  return sum;
-}
-
 int theta_size(const Term& term) {
   if (is_structured(term.structure)) return Structured(term).size();
   int size = 0;

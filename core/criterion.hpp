@@ -1,4 +1,4 @@
-// The profiled ML / REML criterion of a linear mixed model, its gradient and curvature, and the fit.
+// The profiled ML / REML criterion of a linear mixed model, its gradient and curvature, and what is computed from them.
 //
 // Bates, Maechler, Bolker & Walker (2015), J. Stat. Softw. 67(1), sections 2-3, for the profiled criterion; Gilmour,
 // Thompson & Cullis (1995), Biometrics 51, 1440-1450, for average information.
@@ -134,33 +134,38 @@ class LinearMixed {
 
   bool evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out,
                 const Given* given = nullptr);
-  bool evaluate_whole(std::vector<Mat> L, std::vector<Direction> dirs, bool reml, Point& out, Given given);
-  bool searched_whole(const Vec& x, bool reml, Point& out, const Given& given);
-  bool users_whole(const Vec& theta, bool reml, Point& out);
-  double held_sigma() const;
+  bool engine_is_at(const std::vector<Mat>& inner) const;
+  void eliminate_at(const Vec& theta);  // for what the engine answers next
+  bool differentiated(const Vec& theta, bool reml, Point& out);  // with its Hessian, in the user's theta
   // sigma^2 of an evaluation in inner coordinates, if it is given or known; else 0
   double fixed_sigma2(const Given* given) const {
     const double s = known_ / rows_.fixed.y_scale;
     return given && given->sigma2 > 0.0 ? given->sigma2 : s * s;
   }
+  // where a search starts (fit.cpp)
+  Vec start_inner(const Vec* start) const;
+  std::vector<Mat> moment_start() const;
+  Mat moment_equations() const;
+  std::vector<Mat> identities(double times) const;
+  double criterion_at(const Vec& inner, bool reml);
+  // in the user's coordinates (solution.cpp)
+  Vec user_beta(const Vec& inner) const;
+  Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
+  // second derivatives (curvature.cpp)
+  bool searched(const Vec& x, bool reml, Point& out);  // in the coordinates of a search
+  void curve_by_differences(const Vec& x, bool reml, Point& at);
+  // without residuals (whole.cpp)
+  bool evaluate_whole(std::vector<Mat> L, std::vector<Direction> dirs, bool reml, Point& out, Given given);
+  bool searched_whole(const Vec& x, bool reml, Point& out, const Given& given);
+  bool users_whole(const Vec& theta, bool reml, Point& out);
+  double held_sigma() const;
   Vec whole_theta(const Vec& user) const;
   Vec whole_start() const;
   Solution fit_whole(bool reml, const Vec* start);
-  void add_carried(const Mat& split, Vec& modes) const;
+  Solution solve_whole(const Vec& theta, bool reml);
   double criterion_whole(const Vec& theta, bool reml);
   PhiCurvature curvature_whole(const Vec& theta, bool reml);
-  Vec user_beta(const Vec& inner) const;
-  Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
-  bool engine_is_at(const std::vector<Mat>& inner) const;
-  Solution solve_whole(const Vec& theta, bool reml);
-  bool differentiated(const Vec& theta, bool reml, Point& out);  // with its Hessian, in the user's theta
-  bool searched(const Vec& x, bool reml, Point& out);            // in the coordinates of a search
-  void curve_by_differences(const Vec& x, bool reml, Point& at);
-  Vec start_inner(const Vec* start) const;
-  std::vector<Mat> moment_start() const;
-  std::vector<Mat> identities(double times) const;
-  double criterion_at(const Vec& inner, bool reml);
-  Mat moment_equations() const;
+  void add_carried(const Mat& split, Vec& modes) const;
 };
 
 }  // namespace multilevel

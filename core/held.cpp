@@ -98,11 +98,6 @@ Mat sum(const Mat& A, const Mat& B) {
   return C;
 }
 
-Mat scaled(Mat A, double f) {
-  for (double& x : A.a) x *= f;
-  return A;
-}
-
 // A B' + B A'
 Mat symmetric_product(const Mat& A, const Mat& B) {
   const Mat P = A * transpose(B);
@@ -444,21 +439,6 @@ HeldMinimum LinearMixed::minimise_with(const Held& held, const Vec& theta, doubl
       }
     }
   }
-  return out;
-}
-
-ScoreParts LinearMixed::score_parts(const Vec& theta) {
-  Point at;
-  const std::vector<Direction> none;
-  const double s2 = rows_.fixed.y_scale * rows_.fixed.y_scale;
-  std::size_t size = rows_.p + 1;
-  for (const Factor& f : rows_.factors) size += f.K * (f.K + 1) / 2;
-  if (!evaluate(cov_.inner_lambda(theta), &none, false, at)) return ScoreParts(size, std::nan(""));
-  ScoreParts out = user_beta(at.beta);
-  for (const Mat& S : at.S)
-    for (int j = 0; j < S.cols; ++j)
-      for (int i = j; i < S.rows; ++i) out.push_back(s2 * S(i, j));
-  out.push_back(s2 * at.r2);
   return out;
 }
 

@@ -507,5 +507,5 @@ def test_looking_up_effects(sleep: mlm.LinearMixedModel) -> None:
 def test_the_public_names() -> None:
     assert len(mlm.__all__) < 30
     assert all(hasattr(mlm, name) for name in mlm.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'lmm'"):
+    with pytest.raises(AttributeError, match="multilevel has no 'lmm'; did you mean 'lm'"):
         mlm.lmm  # noqa: B018

@@ -18,7 +18,7 @@ import multilevel
 
 # Lowest floor first; rooms of a floor do not see each other. A package is named once, for all of its modules.
 FLOORS: list[list[set[str]]] = [
-    [{"_core"}, {"errors"}, {"digits", "lettering"}, {"framed"}, {"progress"}],
+    [{"_core"}, {"errors", "arguments"}, {"digits", "lettering"}, {"framed"}, {"progress"}],
     [
         {"formula"},
         {"families"},

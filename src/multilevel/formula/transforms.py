@@ -31,7 +31,8 @@ class Scaling(NamedTuple):
             return Scaling(middle, scale)
         if not scale:
             return Scaling(middle, 1.0)
-        spread = float(np.sqrt(np.sum((x - middle) ** 2) / (len(x) - 1))) if len(x) > 1 else 0.0
+        unit = 2.0 ** int(np.frexp(np.abs(x - middle).max())[1])  # very large or small numbers have no squares
+        spread = unit * float(np.sqrt(np.sum(((x - middle) / unit) ** 2) / (len(x) - 1))) if len(x) > 1 else 0.0
         if spread == 0:
             raise DataError("scale() of values that are all equal divides by zero; center() or leave the variable out")
         return Scaling(middle, spread)

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.interpolate import BSpline
 
 from multilevel.data.rows import read_columns
 from multilevel.errors import DataError
 from multilevel.formula import Column, Contrast, Design, Formula
+from multilevel.formula.transforms import _bsplines
 
 R = json.loads((Path(__file__).parent / "reference" / "model_matrices.json").read_text(encoding="utf-8"))
 
@@ -118,6 +120,15 @@ def test_statistics_are_of_the_variables_own_rows():
 def test_text_made_by_ifelse():
     design, _ = Design.learn(Formula.parse("~ ifelse(k > 2, 'high', 'flat')"), SMALL)
     assert design.names[1] == 'ifelse(k > 2, "high", "flat")[high]'
+
+
+@pytest.mark.parametrize(("degree", "derivative"), [(1, 0), (1, 1), (2, 0), (3, 0), (3, 1), (3, 2), (5, 2)])
+def test_splines_are_scipys_to_the_last_digits(degree, derivative):
+    """Inside, at the knots, some of them double, and beyond the boundary."""
+    knots = np.array([*[-2.0] * (degree + 1), -1.0, 0.5, 0.5, *[2.0] * (degree + 1)])
+    x = np.array([*np.random.default_rng(1).normal(size=200), -2.0, -1.0, 0.5, 2.0, -3.0, 3.5])
+    expected = BSpline(knots, np.eye(len(knots) - degree - 1), degree)(x, nu=derivative)
+    np.testing.assert_allclose(_bsplines(knots, degree, x, derivative), expected, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize(

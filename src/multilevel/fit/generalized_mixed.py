@@ -109,7 +109,8 @@ def glmer(
     MissingRowsWarning, RankWarning : rows or columns were left out, and which.
     SingularFitWarning : a variance of zero or a perfect correlation was estimated.
     SeparationWarning : fixed effects without a finite estimate, and which.
-    ConvergenceWarning : the optimum is not certified, or more nodes than `n_agq` would change the criterion.
+    ConvergenceWarning : the optimum is not certified, more nodes than `n_agq` would change the criterion, or nearly all
+        groups answer all 0 or all 1, which the Laplace approximation cannot integrate over.
 
     References
     ----------

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..models.components import Component
-from .arguments import ASKING, named
 from .held import Held
 
 if TYPE_CHECKING:  # a sixth of the time that the first fit takes to load
@@ -23,7 +22,6 @@ if TYPE_CHECKING:  # a sixth of the time that the first fit takes to load
 class Averaged(Held):
     """Means over the grid of the predictors of a fit."""
 
-    @named(ASKING)
     def emmeans(
         self,
         specs: str | Sequence[str],

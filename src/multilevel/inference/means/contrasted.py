@@ -100,6 +100,7 @@ class Contrasted(Displayed):
             L=L,
             constant=W @ np.nan_to_num(here.constant) + added,
             what="estimate",
+            submodel="",
             remarks=remarks,
             scale=response,
             on_response=self.on_response and response is not None,

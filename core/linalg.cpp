@@ -52,6 +52,11 @@ Mat transpose(const Mat& A) {
   return B;
 }
 
+Mat scaled(Mat A, double factor) {
+  for (double& x : A.a) x *= factor;
+  return A;
+}
+
 double inner(const Mat& A, const Mat& B) { return std::inner_product(A.a.begin(), A.a.end(), B.a.begin(), 0.0); }
 
 bool cholesky(Mat& A) {

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.interpolate import BSpline
 
 from multilevel.data.rows import read_columns
 from multilevel.errors import DataError
 from multilevel.formula import Column, Contrast, Design, Formula
+from multilevel.formula.transforms import _bsplines
 
 R = json.loads((Path(__file__).parent / "reference" / "model_matrices.json").read_text(encoding="utf-8"))
 
@@ -120,6 +122,15 @@ def test_text_made_by_ifelse():
     assert design.names[1] == 'ifelse(k > 2, "high", "flat")[high]'
 
 
+@pytest.mark.parametrize(("degree", "derivative"), [(1, 0), (1, 1), (2, 0), (3, 0), (3, 1), (3, 2), (5, 2)])
+def test_splines_are_scipys_to_the_last_digits(degree, derivative):
+    """Inside, at the knots, some of them double, and beyond the boundary."""
+    knots = np.array([*[-2.0] * (degree + 1), -1.0, 0.5, 0.5, *[2.0] * (degree + 1)])
+    x = np.array([*np.random.default_rng(1).normal(size=200), -2.0, -1.0, 0.5, 2.0, -3.0, 3.5])
+    expected = BSpline(knots, np.eye(len(knots) - degree - 1), degree)(x, nu=derivative)
+    np.testing.assert_allclose(_bsplines(knots, degree, x, derivative), expected, rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize(
     "text", ["center(k)", "I(k - mean(k))", "scale(k)", "poly(k, 2)", "ns(k, 3)", "bs(k, 4)", "I(k / max(k))"]
 )
@@ -155,11 +166,16 @@ def test_contrasts_sum_to_zero_and_polynomials_are_orthonormal(n):
     assert np.linalg.matrix_rank(np.column_stack([np.ones(n), Contrast("SAS").matrix(n)])) == n
 
 
-def test_large_finite_values_are_no_error():
-    design = Design.learn(Formula.parse("y ~ x"), {"y": number("y", [1e300, -1e300]), "x": number("x", [1e200, 2.0])})[
-        1
-    ]
-    assert design.kept is None
+@pytest.mark.parametrize(
+    ("y", "error"), [(1e149, None), (1e-149, None), (0.0, None), (1e151, "reaches"), (1e-151, "has no value")]
+)
+def test_numbers_are_refused_where_their_squares_are_lost(y, error):
+    columns = {"y": number("y", [y, -y]), "x": number("x", [1e100, 2.0])}
+    if error is None:
+        assert Design.learn(Formula.parse("y ~ x"), columns)[1].kept is None
+        return
+    with pytest.raises(DataError, match=f"y {error}"):
+        Design.learn(Formula.parse("y ~ x"), columns)
 
 
 def test_values_that_only_pass_through_infinity():

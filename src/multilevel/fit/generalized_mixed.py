@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+from ..arguments import named
 from ..data.sums import Floats
 from ..diagnostics import Convergence, Explanation
 from ..effects import random_effects, varcorr
@@ -33,12 +34,11 @@ from ..predict import NewLevels, Seed
 from ..responses import MeanGroups, Scale, predict_generalized, simulate_generalized
 from ..simulation import SimulatedGroups
 from ..varcorr import VarCorr
-from .arguments import ASKING, FITTING, named
 from .generalized import GeneralizedModel, warn
 from .mixed import MixedModel
 
 
-@named(FITTING)
+@named
 def glmer(
     formula: str,
     data: Any,
@@ -109,7 +109,8 @@ def glmer(
     MissingRowsWarning, RankWarning : rows or columns were left out, and which.
     SingularFitWarning : a variance of zero or a perfect correlation was estimated.
     SeparationWarning : fixed effects without a finite estimate, and which.
-    ConvergenceWarning : the optimum is not certified, or more nodes than `n_agq` would change the criterion.
+    ConvergenceWarning : the optimum is not certified, more nodes than `n_agq` would change the criterion, or nearly all
+        groups answer all 0 or all 1, which the Laplace approximation cannot integrate over.
 
     References
     ----------
@@ -141,7 +142,6 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         groups = ", ".join(f"{levels} {group}" for group, levels in self.ngroups.items())
         return f"<GeneralizedLinearMixedModel {self.formula}: {self.family}, {self.nobs} rows, {groups}>"
 
-    @named(ASKING)
     def summary(self) -> GeneralizedMixedSummary:
         """The page every reader of lme4 knows, with notes in plain words."""
         return generalized_mixed_summary(self._fit, self._data, self._backend)
@@ -205,7 +205,6 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         """The fit in sentences: what was estimated, what is separated or singular, what can be done."""
         return explain_generalized_mixed(self._fit)
 
-    @named(ASKING)
     def predict(
         self,
         newdata: Any = None,
@@ -273,7 +272,6 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
             backend=self._backend,
         )
 
-    @named(ASKING)
     def simulate(
         self, n: int = 1, *, groups: SimulatedGroups = "new", newdata: Any = None, seed: Seed = None
     ) -> Floats:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..arguments import named
 from ..data.sums import Floats
 from ..diagnostics import Explanation, explain_linear
 from ..inference.methods import sampling_of
@@ -18,12 +19,11 @@ from ..predict import Seed, predict
 from ..simulation import simulate
 from ..summary import linear_summary
 from ..tidy import glance_linear, tidy_linear
-from .arguments import ASKING, FITTING, named
 from .model import warn
 from .unmixed import UnmixedModel
 
 
-@named(FITTING)
+@named
 def lm(
     formula: str,
     data: Any,
@@ -76,7 +76,6 @@ class LinearModel(UnmixedModel):
     def __repr__(self) -> str:
         return f"<LinearModel {self.formula}: {self.nobs} rows, sigma {self.sigma:.4g}>"
 
-    @named(ASKING)
     def summary(self) -> LinearSummary:
         """The page known from R: residuals, coefficients with tests, R squared and F."""
         return linear_summary(self._fit, self._data)
@@ -105,7 +104,6 @@ class LinearModel(UnmixedModel):
         """The fit in sentences."""
         return explain_linear(self._fit)
 
-    @named(ASKING)
     def predict(self, newdata: Any = None, *, interval: Interval | None = None, level: float = 0.95) -> Any:
         """(rows of newdata,) predicted means, offsets included; NaN where a predictor is missing.
 
@@ -126,7 +124,6 @@ class LinearModel(UnmixedModel):
             return predict_interval(self._fit, sampling, newdata, interval=interval, level=level, backend=self._backend)
         return predict(self._fit, newdata)
 
-    @named(ASKING)
     def simulate(self, n: int = 1, *, newdata: Any = None, seed: Seed = None) -> Floats:
         """(rows, n) simulated responses, for the rows of the fit or new ones; `seed` as for numpy.random.default_rng.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..arguments import named
 from ..data.sums import Floats
 from ..diagnostics import Convergence, Explanation, convergence, explain_mixed
 from ..effects import random_effects, varcorr
@@ -21,12 +22,11 @@ from ..simulation import SimulatedGroups, simulate
 from ..summary import mixed_summary
 from ..tidy import glance_mixed, tidy_mixed
 from ..varcorr import VarCorr
-from .arguments import ASKING, FITTING, named
 from .mixed import MixedModel
 from .model import warn
 
 
-@named(FITTING)
+@named
 def lmer(
     formula: str,
     data: Any,
@@ -111,7 +111,6 @@ class LinearMixedModel(MixedModel):
         groups = ", ".join(f"{levels} {group}" for group, levels in self.ngroups.items())
         return f"<LinearMixedModel {self.formula}: {self.nobs} rows, {groups}>"
 
-    @named(ASKING)
     def summary(self, df: str | None = None, *, vcov: str | None = None, cluster: Any = None) -> MixedSummary:
         """The page every reader of lme4 and lmerTest knows, with notes in plain words.
 
@@ -159,7 +158,6 @@ class LinearMixedModel(MixedModel):
         """The fit in sentences: what was estimated, where the variation lies, what is singular, what can be done."""
         return explain_mixed(self._fit)
 
-    @named(ASKING)
     def predict(
         self,
         newdata: Any = None,
@@ -211,7 +209,6 @@ class LinearMixedModel(MixedModel):
             )  # fmt: skip
         return predict(self._fit, newdata, groups=groups, new_levels=new_levels, seed=seed)
 
-    @named(ASKING)
     def simulate(
         self, n: int = 1, *, groups: SimulatedGroups = "new", newdata: Any = None, seed: Seed = None
     ) -> Floats:

@@ -122,7 +122,7 @@ class Design:
         """
         formula = formula.expand(columns)
         scope = Scope(columns, {})
-        rows = complete_rows(formula.inputs, scope, extra or {})
+        rows = complete_rows(formula.inputs, scope, extra or {}, sized=True)
         factors = _learn_factors(formula, rows, contrasts)
         shapes = tuple([_shape(variable, rows, factors, fixed=True) for variable in formula.fixed.variables])
         plan = plan_columns(formula.fixed, shapes)

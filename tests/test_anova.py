@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from at_theta import MODELS, TESTS, lmertest_fit
+from at_theta import MODELS, TESTS, TIGHT, lmertest_fit
 from reference_data import load
 from test_agreement import fit as fit_reference
-from test_df import KNOWN, METHOD, same_p
+from test_df import KNOWN, METHOD, NO_OPTIMUM, WEIGHTS, same_p
 
 import multilevel as mlm
 from multilevel.errors import InferenceError
@@ -66,6 +66,29 @@ def test_f_tests_of_lmertest(case, name):
         assert ours.sum_sq[i] == pytest.approx(want["ss"][i], rel=1e-4, abs=1e-8 * max(want["ss"][j] for j in tested))
         assert same_p(ours.p_value[i], want["p"][i])
     TALLY[case, name] = "agrees"
+
+
+@pytest.mark.parametrize("roman", ROMAN)
+@pytest.mark.parametrize("name", sorted(NO_OPTIMUM))
+def test_at_the_optimum_lmertest_agrees(name, roman):
+    ours, want = anova(fit_reference(MODELS[name])._fit, ROMAN[roman]), TIGHT[name][f"anova_{roman}_satterthwaite"]
+    assert list(ours.terms) == want["rows"]
+    np.testing.assert_allclose(ours.statistic, want["F"], rtol=1e-5)
+    np.testing.assert_allclose(ours.df2, want["df2"], rtol=1e-4)
+    np.testing.assert_allclose(ours.sum_sq, want["ss"], rtol=1e-5)
+    TALLY[f"{roman}_satterthwaite", name] = "agrees at the optimum, where lme4 is not by default"
+
+
+@pytest.mark.parametrize("name", sorted(WEIGHTS))
+def test_weighted_rows_are_rows_times_the_root_of_the_weight(name):
+    """Of one coefficient each, F is t squared: pbkrtest's of the same model without its weights."""
+    fit, want = fit_reference(MODELS[name])._fit, TIGHT[name]["weighted"]
+    ours = anova(fit, 3, "kenward-roger")
+    assert (ours.df1 == 1).all()
+    at = [fit.names.index(next(n for n in fit.names if n.startswith(term))) for term in ours.terms]
+    np.testing.assert_allclose(ours.df2, np.array(want["df"])[at], rtol=1e-6)
+    np.testing.assert_allclose(ours.p_value, np.array(want["p"])[at], rtol=1e-4)
+    TALLY["III_kr", name] = "agrees with pbkrtest without its weights, rows times sqrt(w)"
 
 
 def test_how_many_tables_are_compared():

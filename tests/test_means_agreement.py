@@ -292,4 +292,4 @@ def test_joint_tests_are_lmertests(name: str, term: str, test: tuple[int, float,
 def test_most_of_it_agrees() -> None:
     agreeing = sum(verdict == "agrees" for verdict in TALLY.values())
     if len(TALLY) == len(CASES):  # the whole table was run
-        assert agreeing >= 505
+        assert agreeing >= 607

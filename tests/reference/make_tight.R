@@ -36,7 +36,14 @@ one <- function(id, formula, data, reml = TRUE, satterthwaite = FALSE) {
   loglik <- pmax(x[[1]]$logLik, x[[2]]$logLik)
   out <- list(id = id, theta = I(unname(getME(m, "theta"))),
               ranova = list(rows = I(rownames(x[[best]])), npar = I(x[[best]]$npar), loglik = I(loglik)))
-  if (satterthwaite) out$coef_satterthwaite <- columns(m, "Satterthwaite")
+  if (satterthwaite) {
+    out$coef_satterthwaite <- columns(m, "Satterthwaite")
+    for (type in c("I", "II", "III")) {
+      a <- anova(m, type = type)
+      out[[paste0("anova_", type, "_satterthwaite")]] <- list(rows = I(rownames(a)), ss = I(a[["Sum Sq"]]), df1 = I(a$NumDF),
+        df2 = I(a$DenDF), F = I(a[["F value"]]), p = I(a[["Pr(>F)"]]))
+    }
+  }
   out
 }
 weighted <- function(id, formula, data) {

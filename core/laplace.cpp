@@ -87,8 +87,7 @@ Mat Laplace::shape_curvature(const Vec& shape) {
       for (int i = 0; i < s; ++i) H(i, j) += side * scratch.l_shape[i] / (2.0 * step);
     }
   family_.set_shape(shape.data());
-  for (int j = 0; j < s; ++j)
-    for (int i = 0; i < j; ++i) H(i, j) = H(j, i) = 0.5 * (H(i, j) + H(j, i));
+  symmetrise(H);
   return H;
 }
 

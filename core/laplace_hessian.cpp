@@ -217,8 +217,7 @@ void Laplace::exact_hessian(const LaplaceAt& at, const std::vector<Direction>& d
     }
   });
   if (failure) std::rethrow_exception(failure);
-  for (int j = 0; j < n; ++j)
-    for (int i = 0; i < j; ++i) H(i, j) = H(j, i) = 0.5 * (H(i, j) + H(j, i));
+  symmetrise(H);
   if (random()) cov_.add_curvature(at.theta, at.maps, H, out.D);
   out.hessian = std::move(H);
   out.exact = true;

@@ -127,8 +127,7 @@ Mat Parameters::difference_hessian(Laplace& laplace, const Vec& x, const Mat& mo
     }
   });
   if (failure) std::rethrow_exception(failure);
-  for (int j = 0; j < n; ++j)
-    for (int i = 0; i < j; ++i) H(i, j) = H(j, i) = 0.5 * (H(i, j) + H(j, i));
+  symmetrise(H);
   eigen_symmetric(H, w, V);
   for (int e = 0; e < n && w[e] < 0.0; ++e) {
     const Vec d(V.col(e), V.col(e) + n), slope = difference(laplace, x, d, kShare, evaluations);

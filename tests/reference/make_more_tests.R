@@ -5,22 +5,8 @@
 #
 # R 4.2.2, lme4 1.1-31 (optimised as far as it goes), lmerTest 3.1-3, pbkrtest 0.5.2. Data: those of reference/data.
 suppressMessages({library(lme4); library(lmerTest); library(jsonlite)})
-folder <- file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(FALSE), value = TRUE))), "data")
+source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(FALSE), value = TRUE))), "reading.R"))
 output <- c(commandArgs(TRUE), file.path(dirname(folder), "more_tests.json"))[1]
-
-sets <- fromJSON(file.path(folder, "datasets.json"), simplifyVector = FALSE)
-levels_of <- fromJSON(file.path(folder, "levels.json"), simplifyVector = FALSE)
-load_set <- function(name) {
-  entry <- Filter(function(e) e$name == name, sets)[[1]]
-  d <- read.csv(file.path(folder, entry$file), colClasses = "character", na.strings = "", check.names = FALSE)
-  for (column in entry$columns) {
-    v <- d[[column$name]]
-    d[[column$name]] <- switch(column$type,
-      factor = , ordered = factor(v, levels = unlist(levels_of[[name]][[column$name]]$levels), ordered = column$type == "ordered"),
-      integer = as.integer(v), logical = as.logical(v), as.numeric(v))
-  }
-  d
-}
 
 ctl <- lmerControl(optimizer="nloptwrap", optCtrl=list(xtol_abs=1e-10, ftol_abs=1e-12, maxeval=1e5))
 one <- function(id, formula, data, prof=TRUE) {

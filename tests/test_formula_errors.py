@@ -41,6 +41,12 @@ from multilevel.formula import Column, Design, Formula
             "unknown function 'lgo'; if it is your own, compute its column before fitting; did you mean 'log'?",
             4,
         ),
+        ("y ~ s(x) + z", "there are no smooths such as s(); ns(x, df = 4) and bs(x, df = 6) are splines", 4),
+        (
+            "y ~ x + (1 | site id)",
+            "')' or an operator was expected before 'id'; names of several words stand in `back",
+            18,
+        ),
         ("y ~ __import__('os')", "unknown function '__import__'", 4),
         ("y ~ poly(x, deg = 2)", "poly() has no argument 'deg'; it has x, degree, raw; did you mean 'degree'?", 4),
         ("y ~ poly(x, degree = 2, degree = 3)", "poly() is given 'degree' twice", 4),

@@ -180,8 +180,8 @@ def test_data_that_do_not_fit_the_formula(text, message):
         ({"ff": "sum"}, "contrasts are given for 'ff'.*did you mean 'f'"),
         ({"f": "smu"}, "unknown contrast 'smu'.*did you mean 'sum'"),
         ({"x": "sum"}, "no categorical variable"),
-        ({"f": np.eye(3)}, "a contrast is of type ndarray; expected a name: treatment"),
-        ("sum", "contrasts is 'sum'; expected a name for each factor"),
+        ({"f": np.eye(3)}, r"contrasts of f should be numbers for its 3 levels \(.*\) in 2 columns; found array"),
+        ("sum", "contrasts is 'sum'; expected a coding for each factor"),
     ],
 )
 def test_contrasts_that_do_not_exist(contrasts, message):

@@ -547,6 +547,13 @@ def test_looking_up_effects(sleep: mlm.LinearMixedModel) -> None:
     with pytest.raises(mlm.InferenceError, match="no grouping factor is called 'subjects'; did you mean 'subject'"):
         sleep.ranef()["subjects"]
     assert np.asarray(table).shape == (18, 2)
+    slopes = sleep.coef()["subject"][:, "days"]  # coef(m)$subject$days
+    assert slopes[0] == sleep.coef()["subject"]["308", "days"]
+    assert slopes.shape == (18,)
+    with pytest.raises(mlm.InferenceError, match=r"'days' is no level of subject but an effect; table\[:, 'days'\]"):
+        table["days"]
+    with pytest.raises(mlm.InferenceError, match="no effect is called 'dayz'; did you mean 'days'"):
+        table[:, "dayz"]
 
 
 def test_the_public_names() -> None:

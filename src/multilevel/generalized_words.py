@@ -99,6 +99,14 @@ def success_words(fit: GeneralizedFit) -> tuple[str, ...]:
     )
 
 
+def chance_words(fit: GeneralizedFit) -> tuple[str, ...]:
+    """Which of two levels of text is modelled: the second, by R's rule, which may not be the one that was meant."""
+    if len(fit.design.response_levels) != 2:
+        return ()
+    failure, success = fit.design.response_levels
+    return (f"modelled is the chance that {fit.design.formula.response_text} is {success}, not {failure}",)
+
+
 def separation_words(fit: GeneralizedFit) -> str:
     """Which coefficients have no finite estimate."""
     p, y = len(fit.estimate.beta), fit.design.formula.response_text
@@ -107,6 +115,13 @@ def separation_words(fit: GeneralizedFit) -> str:
     if fit.inflation is not None and len(own) < len(fit.estimate.separation):
         named = zip(places(fit, "zi").tolist(), coefficient_names(fit, "zi"), strict=True)
         inflated = [name for j, name in named if j in fit.estimate.separation]
+        if fit.inflation.max() < EXTREME:
+            verb = "has no finite estimate" if len(inflated) == 1 else "have no finite estimates"
+            found.append(
+                f"{listed(inflated)} {verb}: {y} has no more zeros than the {fit.family.name} family gives it; leave "
+                "ziformula out"
+            )
+            return "; ".join(found)
         none, only = fit.inflation.min() < EXTREME, fit.inflation.max() > 1 - EXTREME
         rows = "no inflated zeros" if none else "nothing but inflated zeros"
         rows += " or nothing but these" if none and only else ""
@@ -208,6 +223,7 @@ def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
     shape = [f"{line}." for line in shape_lines(fit)] if not fit.pearson else []
     estimated = [
         _mean_sentence(fit, "coefficient"),
+        *map(sentence, chance_words(fit)),
         f"It was estimated by {method} from {e.n} rows.",
         *shape,
         *_model_sentences(fit),
@@ -247,6 +263,7 @@ def explain_generalized_mixed(fit: GeneralizedMixedFit) -> Explanation:
     """What a generalized mixed model estimated, what is separated or singular, what can be done."""
     estimated = (
         _mean_sentence(fit, "fixed effect"),
+        *map(sentence, chance_words(fit)),
         *[term_words(part) for part in fit.rows.random],
         f"The parameters were estimated by maximum likelihood ({method_words(fit)}) from {fit.estimate.n} rows. "
         "Standard deviations of random effects are on the scale of the linear predictor.",

@@ -38,7 +38,7 @@ def glm(
     family: str | Family = "gaussian",
     *,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
     ziformula: str | None = None,
     dispformula: str | None = None,
@@ -56,7 +56,8 @@ def glm(
         `multilevel.families`, such as `families.negative_binomial(size=2)`.
     weights : name of a column, or an array with one number for each row of `data`: the number of trials where the
         response is a proportion, else the factor by which a row counts. Rows of weight zero do not count. Default: one.
-    contrasts : coding of factors, `{"period": "sum"}`. Default: treatment, for ordered factors polynomial.
+    contrasts : coding of factors, `{"period": "sum"}`, or numbers for its levels,
+        `{"treated": {"no": -0.5, "yes": 0.5}}`. Default: treatment, for ordered factors polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
     ziformula : a model `"~ x"` of the logit of the probability that a row is zero whatever its mean, as in `glmer`.
         Default: no such zeros.

@@ -47,7 +47,7 @@ def glmer(
     n_agq: int = 1,
     curvature: Curvature | None = None,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
     start: Sequence[float] | Floats | None = None,
     ziformula: str | None = None,
@@ -76,8 +76,8 @@ def glmer(
     weights : name of a column, or an array with one number for each row of `data`: the number of trials where the
         response is a proportion; what the dispersion is divided by for gaussian, gamma and inverse Gaussian responses;
         else the factor by which a row counts. Rows of weight zero do not count. Default: one.
-    contrasts : coding of factors in the fixed effects, `{"period": "sum"}`. Default: treatment, for ordered factors
-        polynomial.
+    contrasts : coding of factors in the fixed effects, `{"period": "sum"}`, or numbers for its levels,
+        `{"treated": {"no": -0.5, "yes": 0.5}}`. Default: treatment, for ordered factors polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
     start : (m,) theta to start from, in the order of `theta`.
     ziformula : a model `"~ x"` or `"~ x + (1 | g)"` of the logit of the probability that a row is zero whatever its

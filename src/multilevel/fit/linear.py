@@ -29,7 +29,7 @@ def lm(
     data: Any,
     *,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
 ) -> LinearModel:
     """Fit a linear model by (weighted) least squares.
@@ -41,7 +41,8 @@ def lm(
         Parquet file.
     weights : name of a column, or an array with one number for each row of `data`: the residual variance of a row is
         sigma^2 / weight. Rows of weight zero do not count. Default: all one.
-    contrasts : coding of factors, `{"period": "sum"}`. Default: treatment, for ordered factors polynomial.
+    contrasts : coding of factors, `{"period": "sum"}`, or numbers for its levels,
+        `{"treated": {"no": -0.5, "yes": 0.5}}`. Default: treatment, for ordered factors polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
 
     Returns

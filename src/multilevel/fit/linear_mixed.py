@@ -33,7 +33,7 @@ def lmer(
     *,
     REML: bool = True,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
     start: Sequence[float] | Floats | None = None,
     dispformula: str | None = None,
@@ -49,8 +49,8 @@ def lmer(
     REML : restricted maximum likelihood (default), or maximum likelihood.
     weights : name of a column, or an array with one positive number for each row of `data`: the residual variance of a
         row is sigma^2 / weight. Default: all one.
-    contrasts : coding of factors in the fixed effects, `{"period": "sum"}`. Default: treatment, for ordered factors
-        polynomial.
+    contrasts : coding of factors in the fixed effects, `{"period": "sum"}`, or numbers for its levels,
+        `{"treated": {"no": -0.5, "yes": 0.5}}`. Default: treatment, for ordered factors polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
     start : (m,) theta to start from, in the order of `theta`. Default: moment estimates of the variances.
     dispformula : `"~0"` for a model without residuals, as in glmmTMB: a random term that has an effect of its own for

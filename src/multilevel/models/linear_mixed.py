@@ -32,7 +32,7 @@ def fit_linear_mixed(
     *,
     reml: bool = True,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
     start: Sequence[float] | Floats | None = None,
     dispformula: str | None = None,

@@ -41,7 +41,7 @@ def power(
     along: Mapping[str, Sequence[int]] | None = None,
     at: Mapping[str, Sequence[float]] | None = None,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     ziformula: str | None = None,
     dispformula: str | None = None,
     seed: Seed = None,

@@ -40,7 +40,7 @@ def simulate(
     seed: Seed = None,
     *,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     ziformula: str | None = None,
     dispformula: str | None = None,
 ) -> Any:
@@ -189,7 +189,7 @@ def prepare(
     truth: Truth,
     *,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     ziformula: str | None = None,
     dispformula: str | None = None,
 ) -> Simulation:

@@ -1,4 +1,4 @@
-// The profiled ML / REML criterion of a linear mixed model, its gradient and curvature, and the fit.
+// The profiled ML / REML criterion of a linear mixed model, its gradient and curvature, and what is computed from them.
 //
 // Bates, Maechler, Bolker & Walker (2015), J. Stat. Softw. 67(1), sections 2-3, for the profiled criterion; Gilmour,
 // Thompson & Cullis (1995), Biometrics 51, 1440-1450, for average information.
@@ -43,22 +43,9 @@ struct Given {
   double value = 0.0;
 };
 
-// One quantity held at a value, in the user's units (held.cpp).
-struct Held {
-  enum class Kind { coefficient, sigma, sd, corr } kind = Kind::sigma;
-  double value = 0.0;
-  int term = 0, i = 0, j = 0;  // sd: of effect i of a term; corr: of effects i and j
-  Vec contrast;                // coefficient: contrast'beta
-};
-
-// The minimum of -2 log-likelihood with one quantity held.
-struct HeldMinimum {
-  Vec theta, beta;
-  double sigma = 0.0, criterion = 0.0;
-  double slope = 0.0;  // d criterion / d value; NaN for a correlation of +-1 among more than two effects
-  int evaluations = 0;
-  bool converged = false;
-};
+// One quantity held at a value, and the minimum that is left (held.hpp).
+struct Held;
+struct HeldMinimum;
 
 // What the score at a theta depends on, of a response: beta(theta), sums of z z', r2.
 using ScoreParts = Vec;
@@ -134,33 +121,39 @@ class LinearMixed {
 
   bool evaluate(const std::vector<Mat>& inner, const std::vector<Direction>* dirs, bool reml, Point& out,
                 const Given* given = nullptr);
-  bool evaluate_whole(std::vector<Mat> L, std::vector<Direction> dirs, bool reml, Point& out, Given given);
-  bool searched_whole(const Vec& x, bool reml, Point& out, const Given& given);
-  bool users_whole(const Vec& theta, bool reml, Point& out);
-  double held_sigma() const;
+  bool engine_is_at(const std::vector<Mat>& inner) const;
+  void eliminate_at(const Vec& theta);  // for what the engine answers next
+  bool differentiated(const Vec& theta, bool reml, Point& out);  // with its Hessian, in the user's theta
   // sigma^2 of an evaluation in inner coordinates, if it is given or known; else 0
   double fixed_sigma2(const Given* given) const {
     const double s = known_ / rows_.fixed.y_scale;
     return given && given->sigma2 > 0.0 ? given->sigma2 : s * s;
   }
+  // where a search starts (fit.cpp)
+  Vec start_inner(const Vec* start) const;
+  std::vector<Mat> moment_start() const;
+  Mat moment_equations() const;
+  std::vector<Mat> identities(double times) const;
+  double criterion_at(const Vec& inner, bool reml);
+  // in the user's coordinates (solution.cpp)
+  Vec user_beta(const Vec& inner) const;
+  Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
+  // second derivatives (curvature.cpp)
+  bool searched(const Vec& x, bool reml, Point& out);  // in the coordinates of a search
+  void curve_by_differences(const Vec& x, bool reml, Point& at);
+  Given given_by(const Held& held) const;  // in the inner coordinates (held.cpp)
+  // without residuals (whole.cpp)
+  bool evaluate_whole(std::vector<Mat> L, std::vector<Direction> dirs, bool reml, Point& out, Given given);
+  bool searched_whole(const Vec& x, bool reml, Point& out, const Given& given);
+  bool users_whole(const Vec& theta, bool reml, Point& out);
+  double held_sigma() const;
   Vec whole_theta(const Vec& user) const;
   Vec whole_start() const;
   Solution fit_whole(bool reml, const Vec* start);
-  void add_carried(const Mat& split, Vec& modes) const;
+  Solution solve_whole(const Vec& theta, bool reml);
   double criterion_whole(const Vec& theta, bool reml);
   PhiCurvature curvature_whole(const Vec& theta, bool reml);
-  Vec user_beta(const Vec& inner) const;
-  Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);
-  bool engine_is_at(const std::vector<Mat>& inner) const;
-  Solution solve_whole(const Vec& theta, bool reml);
-  bool differentiated(const Vec& theta, bool reml, Point& out);  // with its Hessian, in the user's theta
-  bool searched(const Vec& x, bool reml, Point& out);            // in the coordinates of a search
-  void curve_by_differences(const Vec& x, bool reml, Point& at);
-  Vec start_inner(const Vec* start) const;
-  std::vector<Mat> moment_start() const;
-  std::vector<Mat> identities(double times) const;
-  double criterion_at(const Vec& inner, bool reml);
-  Mat moment_equations() const;
+  void add_carried(const Mat& split, Vec& modes) const;
 };
 
 }  // namespace multilevel

@@ -11,8 +11,17 @@ from scipy.stats import nbinom
 import multilevel as mlm
 from multilevel import Group, Truth, glmer, power, simulate
 from multilevel.cli.shell import main
-from multilevel.errors import FitError
+from multilevel.errors import (
+    DataError,
+    FitError,
+    InferenceError,
+    MissingRowsWarning,
+    MultilevelError,
+    UnknownArgumentError,
+)
 from multilevel.inference.predictors import predictors
+from multilevel.inference.refits import refitted
+from multilevel.models.shape_models import PARTS as PARTS_OF
 from multilevel.paper.scene import HEIGHT
 
 FORMULA, PARTS = "y ~ x + (1 | g)", {"ziformula": "~ x + (1 | g)", "dispformula": "~ x + (1 | h)"}
@@ -273,6 +282,80 @@ def test_families_on_one_factor(family, shape, dispersion, n_agq):
     assert np.abs(m.theta[-2:] - [0.9, 0.6]).max() < 0.4
 
 
+def test_random_terms_left_out(m, data):
+    for component, lost in (("zi", {"ziformula": "~ x"}), ("disp", {"dispformula": "~ x"})):
+        table = m.ranova(component=component)
+        less = glmer(FORMULA, data, "negative_binomial", **{**PARTS, **lost})
+        found = table.to_frame().iloc[1]
+        assert found["statistic"] == pytest.approx(less.criterion - m.criterion, abs=1e-6)
+        assert found["p_value_mixture"] == pytest.approx(found["p_value"] / 2)
+        assert f"Single term deletions from the model of {PARTS_OF[component]}".lower() in str(table).lower()
+    assert "The random effects of the mean and the zero inflation stay in every model." in str(table)
+
+
+def test_quadrature_stays_where_the_mean_loses_its_random_effects():
+    small = glmer(
+        FORMULA, made(levels=15, each=12), "negative_binomial", ziformula=PARTS["ziformula"], dispformula="~ x", n_agq=7
+    )
+    left = refitted(small._fit, reml=False, random=())
+    at = small.criterion_at([0.0, *left.theta], left.beta, left.parameters)
+    assert left.criterion == pytest.approx(at, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("change", "type", "error", "words"),
+    [
+        ({"h": 99}, "disp", DataError, "h has levels that the fit has not seen: '99'; new_levels=\"population\""),
+        ({"g": 99}, "zprob", DataError, "g has levels that the fit has not seen: '99'; new_levels=\"population\""),
+        ({"h": None}, "disp", DataError, "column 'h' not found.*groups=\"population\""),
+        ({"g": None}, "zprob", DataError, "column 'g' not found.*groups=\"population\""),
+        ({}, "dips", DataError, "type is 'dips'; expected 'link', 'response', 'conditional', 'zprob' or 'disp'"),
+    ],
+)
+def test_bad_rows_to_predict(m, data, change, type, error, words):
+    new = data.iloc[:4].drop(columns=[name for name, value in change.items() if value is None])
+    new = new.assign(**{name: value for name, value in change.items() if value is not None})
+    with pytest.raises(error, match=words):
+        m.predict(new, type=type)
+
+
+def test_rows_to_predict_need_what_the_type_needs(m, data):
+    new = data.iloc[:4].drop(columns="h")
+    np.testing.assert_allclose(m.predict(new, type="response"), m.fitted()[:4])
+    assert np.isnan(m.predict(data.iloc[:4].assign(h=np.nan), type="disp")).all()
+
+
+def test_rows_without_a_group_of_a_part_are_left_out(data):
+    gaps = data.assign(h=np.where(np.arange(len(data)) < 3, np.nan, data["h"].astype(float)))
+    with pytest.warns(MissingRowsWarning, match="3 of 720 rows"):
+        assert glmer(FORMULA, gaps, "negative_binomial", **PARTS).nobs == 717
+    with pytest.raises(DataError, match="3 of 720 rows"):
+        glmer(FORMULA, gaps, "negative_binomial", missing="error", **PARTS)
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda m: m.ranova(component="zo"), "component is 'zo'; expected one of 'cond', 'zi', 'disp'"),
+        (lambda m: m.r2(), "with a model of the dispersion.*without dispformula they are"),
+        (lambda m: m.icc(), "with a model of the dispersion.*without dispformula they are"),
+        (lambda m: m.residuals("deviance"), "deviance residuals are not defined with a model of zero inflation"),
+        (lambda m: m.joint_tests(submodel="type2"), "submodel is for models without zero inflation and dispersion"),
+        (lambda m: m.confint(parameters="zi: sd_(Intercept)|h"), "did you mean 'zi: sd_\\(Intercept\\)\\|g'"),
+        (lambda m: m.criterion_at([0.1], m.fixef, m._fit.parameters), "theta should hold 3 finite numbers"),
+    ],
+)
+def test_what_a_fit_refuses(m, ask, words):
+    with pytest.raises(MultilevelError, match=words):
+        ask(m)
+
+
+def test_ranova_of_a_part_without_random_terms(data):
+    fixed = glmer(FORMULA, data, "negative_binomial", ziformula="~ x", dispformula="~ x + (1 | h)")
+    with pytest.raises(InferenceError, match="'~ x' has no random terms to test"):
+        fixed.ranova(component="zi")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -282,10 +365,37 @@ def test_families_on_one_factor(family, shape, dispersion, n_agq):
         ({"n_agq": 5}, "needs exactly one grouping factor; found 2"),
         ({"n_agq": 5, "ziformula": "~ x + (x | g)", "dispformula": "~ x + (1 | g)"}, "up to 3 random effects.*found 4"),
         ({"start": [0.1, 0.2]}, "3 finite numbers"),
-        ({"family": "poisson"}, "no dispersion"),
+        ({"family": "poisson"}, "poisson family has no dispersion.*family=\"negative_binomial\" has one"),
+        ({"formula": "many ~ x + (1 | g)", "family": "binomial"}, "no dispersion.*family=\"beta_binomial\" has one"),
+        ({"family": "quasipoisson"}, "no likelihood, which glmer needs.*use negative_binomial"),
+        ({"family": mlm.families.negative_binomial(size=2.0)}, "size of the family is given; dispformula would"),
+        ({"ziformula": "~ x + (1 | gg)"}, "column 'gg' not found; did you mean 'g'"),
+        ({"dispformula": "~ xx + (1 | g)"}, "column 'xx' not found; did you mean 'x'"),
+        ({"ziformula": "y ~ x + (1 | g)"}, "ziformula is .*expected a formula without response"),
+        ({"dispformula": "x + (1 | g)"}, "dispformula is 'x .*expected a formula without response, such as"),
+        ({"dispformula": True}, "dispformula is True; expected a formula without response, such as"),
+        ({"ziformula": "~ offset(x) + (1 | g)"}, "offsets and '.' are not possible.*name its predictors"),
+        ({"dispformula": "~ ."}, "offsets and '.' are not possible.*name its predictors"),
+        ({"dispformula": "~ x + (1 | g"}, "never closed"),
+        ({"dispformula": "~ x + twice + (1 | g)"}, "3 columns .* of rank 2.*leave a term out"),
+        ({"dispformula": "~ x + (x | row)"}, "1440 random effects .*for 720 rows.*another grouping factor"),
+        ({"ziformula": "~ x + (x | row)"}, "1440 random effects .*for 720 rows.*another grouping factor"),
+        ({"formula": "y ~ x"}, "has no random term.*use glm"),
         ({"family": "gamma(log)", "curvature": "expected"}, "observed"),
     ],
 )  # fmt: skip
 def test_bad_input(data, options, words):
-    with pytest.raises(FitError, match=words):
-        glmer(**{"formula": FORMULA, "data": data.assign(one="a"), "family": "negative_binomial", **PARTS, **options})
+    data = data.assign(one="a", row=np.arange(len(data)), twice=2 * data["x"], many=(data["y"] > 3).astype(int))
+    with pytest.raises(MultilevelError, match=words):
+        glmer(**{"formula": FORMULA, "data": data, "family": "negative_binomial", **PARTS, **options})
+
+
+def test_few_rows(data):
+    with pytest.raises(FitError, match="the grouping factor g has a single level"):
+        glmer(FORMULA, data.iloc[:5], "negative_binomial", **PARTS)
+
+
+@pytest.mark.parametrize("fit", [mlm.lm, mlm.lmer])
+def test_linear_models_say_where_zero_inflation_is(data, fit):
+    with pytest.raises(UnknownArgumentError, match="models of zero inflation are fitted by glm and glmer"):
+        fit(FORMULA, data, ziformula="~ x")

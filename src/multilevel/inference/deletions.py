@@ -129,10 +129,10 @@ def ranova(fit: Fit, backend: str = "pandas", *, component: Component = "cond") 
 
     From (x | g) the slope of x is left out, (1 | g) remains; (1 | g) is left out as a whole. Of several slopes each one
     that no interaction contains. `component`: of the mean, `"cond"`, or of the model of zero inflation, `"zi"`, or
-    dispersion, `"disp"`; those of the others stay. As in lmerTest, (0 + x | g) becomes (1 | g), unless this is there already. Terms with
-    a structure, such as ar1(), are left out as a whole. Models are fitted anew by the fit's own criterion, REML or
-    maximum likelihood; where the last random term goes, it is that of a linear model. A known sigma stays: of
-    `(1 | trial)` in a meta-analysis this is the test that trials do not differ.
+    dispersion, `"disp"`; those of the others stay. As in lmerTest, (0 + x | g) becomes (1 | g), unless this is there
+    already. Terms with a structure, such as ar1(), are left out as a whole. Models are fitted anew by the fit's own
+    criterion, REML or maximum likelihood; where the last random term goes, it is that of a linear model. A known sigma
+    stays: of `(1 | trial)` in a meta-analysis this is the test that trials do not differ.
 
     Two p-values: of the chi-square distribution, as lme4 has it, too large because a variance cannot be negative; and
     of the mixture that allows for this, see `boundary_p_value`.

@@ -16,7 +16,6 @@ from multilevel.formula.functions import FUNCTIONS, Function
 from multilevel.formula.parse import Call, Constant, Name, Node, Operation, Parenthesis, deparse, fail
 from multilevel.formula.values import Option, Scalar
 
-
 KNOTS = ("knots", "Boundary.knots")
 
 

@@ -85,7 +85,7 @@ def _poly(call: Arguments) -> Value:
 
 
 def _products(parts: list[list[Floats]], degree: int) -> Basis:
-    """R's poly() of several variables: products of their polynomials up to a total degree, the first varying fastest."""
+    """R's poly() of several variables: products of polynomials up to a total degree, the first varying fastest."""
     columns: list[Floats] = []
     suffixes: list[str] = []
     for backwards in product(range(degree + 1), repeat=len(parts)):

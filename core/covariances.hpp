@@ -51,12 +51,13 @@ class Covariances {
   std::vector<Mat> by_factor(const std::vector<Mat>& per_term) const;
   std::vector<Mat> by_term(const std::vector<Mat>& per_factor) const;
 
+  Direction direction(std::size_t t, const Mat& slope) const;  // dPsi of one term, among its factor's columns
   // dPsi/dtheta_m; `maps` brings it to inner coordinates (or none)
   std::vector<Direction> directions(const Vec& theta, const std::vector<Mat>* maps) const;
   // H += <D, d2Psi/dtheta_m dtheta_n>, D per term
   void add_curvature(const Vec& theta, const std::vector<Mat>* maps, Mat& H, const std::vector<Mat>& D) const;
 
-  // Coordinates x of a search, which have no bounds, and derivatives by them from those by theta, in place.
+  // search.cpp: coordinates x of a search, which have no bounds, and derivatives by them from those by theta, in place.
   Vec to_search(Vec theta) const;
   Vec to_natural(Vec x) const;
   void chain(const Vec& x, Vec& gradient, Mat* hessian) const;

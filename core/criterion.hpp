@@ -43,22 +43,9 @@ struct Given {
   double value = 0.0;
 };
 
-// One quantity held at a value, in the user's units (held.cpp).
-struct Held {
-  enum class Kind { coefficient, sigma, sd, corr } kind = Kind::sigma;
-  double value = 0.0;
-  int term = 0, i = 0, j = 0;  // sd: of effect i of a term; corr: of effects i and j
-  Vec contrast;                // coefficient: contrast'beta
-};
-
-// The minimum of -2 log-likelihood with one quantity held.
-struct HeldMinimum {
-  Vec theta, beta;
-  double sigma = 0.0, criterion = 0.0;
-  double slope = 0.0;  // d criterion / d value; NaN for a correlation of +-1 among more than two effects
-  int evaluations = 0;
-  bool converged = false;
-};
+// One quantity held at a value, and the minimum that is left (held.hpp).
+struct Held;
+struct HeldMinimum;
 
 // Where a search ended.
 struct Descent {
@@ -164,6 +151,7 @@ class LinearMixed {
   // second derivatives (curvature.cpp)
   bool searched(const Vec& x, bool reml, Point& out);  // in the coordinates of a search
   void curve_by_differences(const Vec& x, bool reml, Point& at);
+  Given given_by(const Held& held) const;  // in the inner coordinates (held.cpp)
   // without residuals (whole.cpp)
   bool evaluate_whole(std::vector<Mat> L, std::vector<Direction> dirs, bool reml, Point& out, Given given);
   bool searched_whole(const Vec& x, bool reml, Point& out, const Given& given);

@@ -29,6 +29,7 @@ using multilevel::Column;
 using multilevel::Mat;
 using multilevel::Vec;
 
+void bind_covariances(nb::module_& m);
 void bind_linear(nb::module_& m);
 void bind_generalized(nb::module_& m);
 

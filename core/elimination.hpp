@@ -14,100 +14,16 @@
 // Lambda, so a singular Lambda needs no special case. The last line follows from T = G - [G B'] P [G; B].
 #pragma once
 
-#include <algorithm>
-
 #include "engine.hpp"
 #include "observations.hpp"
 #include "packed.hpp"
-#include "parallel.hpp"
 #include "pattern.hpp"
+#include "pivot.hpp"
 
 namespace multilevel {
 
-// log of a long product without a log per factor
-struct LogProduct {
-  double value = 1.0, sum = 0.0;
-  void times(double x) {
-    value *= x;
-    if (value > 1e200 || value < 1e-200) flush();
-  }
-  void flush() { sum += std::log(value), value = 1.0; }
-  double log() { flush(); return sum; }
-};
-
-// Row-major k x k helpers for one level. X = Lambda L^-T, so that M = X X'.
-template <int K>
-struct Small {
-  static bool pivot(int k, const double* G, const double* lam, double* X, double* M, LogProduct& det) {
-    if constexpr (K == 1) {
-      const double d = 1.0 + lam[0] * lam[0] * G[0];
-      det.times(d);
-      X[0] = lam[0] / std::sqrt(d);
-      M[0] = X[0] * X[0];
-      return d > 0.0;
-    } else {
-      const int n = K ? K : k;
-      double* GL = X;  // reused below
-      for (int i = 0; i < n; ++i)
-        for (int j = 0; j < n; ++j) {
-          double s = 0.0;
-          for (int a = 0; a < n; ++a) s += G[i * n + a] * lam[a * n + j];
-          GL[i * n + j] = s;
-        }
-      double* L = M;
-      for (int i = 0; i < n; ++i)
-        for (int j = 0; j <= i; ++j) {
-          double s = i == j ? 1.0 : 0.0;
-          for (int a = 0; a < n; ++a) s += lam[a * n + i] * GL[a * n + j];
-          L[i * n + j] = s;
-        }
-      for (int j = 0; j < n; ++j) {
-        double d = L[j * n + j];
-        for (int a = 0; a < j; ++a) d -= L[j * n + a] * L[j * n + a];
-        if (!(d > 0.0)) return false;
-        det.times(d);
-        const double r = std::sqrt(d);
-        L[j * n + j] = r;
-        for (int i = j + 1; i < n; ++i) {
-          double s = L[i * n + j];
-          for (int a = 0; a < j; ++a) s -= L[i * n + a] * L[j * n + a];
-          L[i * n + j] = s / r;
-        }
-      }
-      for (int i = 0; i < n; ++i)  // X L' = Lambda
-        for (int j = 0; j < n; ++j) {
-          double s = lam[i * n + j];
-          for (int a = 0; a < j; ++a) s -= X[i * n + a] * L[j * n + a];
-          X[i * n + j] = s / L[j * n + j];
-        }
-      for (int i = 0; i < n; ++i)
-        for (int j = 0; j <= i; ++j) {
-          // L is no longer needed once X is complete
-          double s = 0.0;
-          for (int a = 0; a < n; ++a) s += X[i * n + a] * X[j * n + a];
-          M[i * n + j] = s;
-        }
-      for (int i = 0; i < n; ++i)
-        for (int j = i + 1; j < n; ++j) M[i * n + j] = M[j * n + i];
-      return true;
-    }
-  }
-  // N = I - G M
-  static void shrink(int k, const double* G, const double* M, double* N) {
-    const int n = K ? K : k;
-    for (int i = 0; i < n; ++i)
-      for (int j = 0; j < n; ++j) {
-        double s = i == j ? 1.0 : 0.0;
-        for (int a = 0; a < n; ++a) s -= G[i * n + a] * M[a * n + j];
-        N[i * n + j] = s;
-      }
-  }
-};
-
 constexpr int kPanel = 64;   // as wide as the tiles of linalg.hpp
 constexpr int kBatch = 256;  // columns of the first factor in one dense product
-constexpr int kTargets = 64; // groups of combinations of random effects that one thread takes at once
-
 constexpr double kScatterCost = 25.0;  // of one scattered product, in dense ones
 
 struct Panel {
@@ -118,7 +34,7 @@ struct Panel {
 
 class Elimination final : public Engine {
  public:
-  // `empty`: the pattern alone, by whole factors; the values come with reweigh()
+  // `empty`: the pattern alone; the values come with reweigh()
   Elimination(const Rows& rows, Blocks blocks, bool empty = false);
   double eliminate(const std::vector<Mat>& Lambda, Mat& cross) override;
   void differentiate(const Vec& c, const Inverse& Q, const std::vector<Direction>& directions, Slopes& out) override;
@@ -136,9 +52,14 @@ class Elimination final : public Engine {
   void reweigh(const Observations& o, const Vec& w);
   void set_border(int columns, Vec&& border, Mat cross);  // q x columns, row-major
   bool definite() const { return definite_; }             // of the last eliminate()
-  void solve(Vec& x);
+  void solve(Vec& x) const;
   void row_variances(const Observations& o, Vec& c) const;
-  const Vec& z() const { return z_; }                     // Z'V^-1(y - X beta) of the last differentiate()
+  Vec z() const;                                          // Z'V^-1(y - X beta) of the last differentiate()
+  // c (row_variances) and T for weights w, and where they go (dc, dT) with dw and a direction of Psi or none: the latter
+  // for a single factor
+  bool determinant_slopes(const Observations& o, const Vec& w, const std::vector<Mat>& Lambda, Vec& c, std::vector<Mat>& T);
+  bool level_by_level() const { return shape_.size() == 1 && !core_; }
+  void follow(const Observations& o, const Vec& dw, const Direction* psi, Vec& dc, std::vector<Mat>& dT) const;
 
  private:
   struct Shape {  // of a part
@@ -180,20 +101,27 @@ class Elimination final : public Engine {
   bool keep_first_ = false;        // the selected inverse of the first part's couplings is wanted too
   bool dense_first_ = false;       // the first part meets so much of the core that dense products win
 
-  // level by level (levels.cpp)
-  void eliminate_levels(int f, Mat& cross, LogProduct& det);
-  void back_substitute_levels(int f, const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs,
-                              const std::vector<int>& mine, Slopes* out);
-  void information_levels(int f, const std::vector<Direction>& dirs, const std::vector<int>& mine, Vec& C, Mat& G);
-  void select_levels(int f, Mat& T, Posterior* post);
+  std::vector<Vec> lam_rm_;        // row-major copies of Lambda
+  Vec b_;                          // conditional modes
+  Vec F_;                          // filled by posterior() only
+  bool keep_F_ = false;
+
+  void fill_values(const Rows& rows);
+  void solve_in_order(Vec& x) const;
+  // where factors are split (reweigh_parts.cpp)
+  void find_places_in_parts(const Observations& o);
+  void reweigh_parts(const Observations& o, const Vec& w);
+  void row_variances_in_parts(const Observations& o, Vec& c) const;
+  std::vector<Vec> diagonals(const Blocks& blocks) const;  // of each part
+  std::vector<Posterior> by_factor(const std::vector<Posterior>& parts) const;
   void back_substitute_all(const Vec& c);  // the modes alone
-  template <int K> void eliminate_factor(int f, Mat& cross, LogProduct& det);
-  template <int K> void back_substitute(int f, const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs,
-                                        const std::vector<int>& mine, Slopes* out);
-  template <int K> void information(int f, const std::vector<Direction>& dirs, const std::vector<int>& mine, Vec& C, Mat& G);
-  template <int K> void select(int f, Mat& T, Posterior* post);
-  template <int K> void scatter_update(int f);
-  template <int K> void scatter_quadratic(int f, Vec& Q);
+  void visit_effects(std::int64_t at, int k, const double* F, const Vec& c);
+  // Z_v'V^-1[X y] of one level, given what was eliminated before it
+  const double* border_of(int f, int v) const {
+    const std::int64_t at = shape_[f].offset + static_cast<std::int64_t>(v) * shape_[f].K;
+    return f == 0 ? border0_.data() + at * (p_ + 1) : border_.data() + (at - later_) * (p_ + 1);
+  }
+  const double* lam(int f) const { return lam_rm_[f].data(); }
   Packed make_core() const {
     std::vector<int> widths;
     for (const Panel& b : panels_) widths.push_back(b.width);
@@ -204,11 +132,19 @@ class Elimination final : public Engine {
     return static_cast<int>(shape_[f].offset - core_offset_) + level * shape_[f].K;
   }
   double pair_work(int f) const { return 8.0 * pattern_->columns[f].pairs * shape_[f].K; }  // scattered: out of cache
-  // variances of combinations
-  struct Passed;
-  void pass_forward(const std::vector<std::int64_t>& effects, Passed& w) const;
-  void pass_core(Passed& w, std::size_t groups) const;
-  void variances_of(const Combinations& c, const std::int64_t* begin, const std::int64_t* end, Passed& w, Vec& out) const;
+  // level by level: levels.cpp, and the selected inverse in selected.cpp
+  void eliminate_levels(int f, Mat& cross, LogProduct& det);
+  void back_substitute_levels(int f, const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs,
+                              const std::vector<int>& mine, Slopes* out);
+  void information_levels(int f, const std::vector<Direction>& dirs, const std::vector<int>& mine, Vec& C, Mat& G);
+  void select_levels(int f, Mat& T, Posterior* post);
+  template <int K> void eliminate_factor(int f, Mat& cross, LogProduct& det);
+  template <int K> void back_substitute(int f, const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs,
+                                        const std::vector<int>& mine, Slopes* out);
+  template <int K> void information(int f, const std::vector<Direction>& dirs, const std::vector<int>& mine, Vec& C, Mat& G);
+  template <int K> void select(int f, Mat& T, Posterior* post);
+  template <int K> void scatter_update(int f);
+  template <int K> void scatter_quadratic(int f, Vec& Q);
   // panel by panel (dense_core.cpp)
   void eliminate_core(Mat& cross, LogProduct& det);
   void back_substitute_core(const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs, Slopes* out);
@@ -218,20 +154,11 @@ class Elimination final : public Engine {
   std::size_t below() const;
   void dense_update(int f);
   void dense_quadratic(int f, Vec& Q);
-  void fill_values(const Rows& rows);
-  std::vector<Vec> diagonals(const Blocks& blocks) const;  // of each part
-  std::vector<Posterior> by_factor(const std::vector<Posterior>& parts) const;
-  // Z_v'V^-1[X y] of one level, given what was eliminated before it
-  const double* border_of(int f, int v) const {
-    const std::int64_t at = shape_[f].offset + static_cast<std::int64_t>(v) * shape_[f].K;
-    return f == 0 ? border0_.data() + at * (p_ + 1) : border_.data() + (at - later_) * (p_ + 1);
-  }
-  const double* lam(int f) const { return lam_rm_[f].data(); }
-  std::vector<Vec> lam_rm_;        // row-major copies of Lambda
-  Vec b_;                          // conditional modes
-  Vec F_;                          // filled by posterior() only
-  bool keep_F_ = false;
-  void visit_effects(std::int64_t at, int k, const double* F, const Vec& c);
+  // variances of combinations (combinations.cpp)
+  struct Passed;
+  void pass_forward(const std::vector<std::int64_t>& effects, Passed& w) const;
+  void pass_core(Passed& w, std::size_t groups) const;
+  void variances_of(const Combinations& c, const std::int64_t* begin, const std::int64_t* end, Passed& w, Vec& out) const;
 };
 
 std::unique_ptr<Elimination> make_reweighed(const Rows& rows, const Observations& o);

@@ -39,6 +39,7 @@ NB_MODULE(_core, m) {
     }
   });
   m.doc() = "The compiled core: sums, elimination, Newton. See _core.pyi.";
+  doorway::bind_covariances(m);
   doorway::bind_linear(m);
   doorway::bind_generalized(m);
 }

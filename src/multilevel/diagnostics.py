@@ -18,7 +18,7 @@ from .errors import (
     SingularFitWarning,
 )
 from .formula import ONE_VARIANCE, RandomMatrices, distinct_pairs
-from .formula.column import alike, texts_among_numbers
+from .formula.column import alike, decimals, texts_among_numbers
 from .formula.levels import Levels
 from .labelled import Floats
 from .layout import Page, Prose, Section
@@ -28,6 +28,7 @@ from .models.linear import r_squared
 from .tables import Table, column
 
 VANISHED = 1e-2  # sigma beside the residuals of least squares that is on its way to zero
+KEEP_THEIR_NAME = ("us", "diag", "homdiag", "homcs", "homtoep")  # Psi + c I is of the same structure
 MANY_LEVELS = 1000  # levels of larger factors are not compared
 FEW_LEVELS = 5  # lme4's advice: with fewer levels a variance can hardly be estimated
 
@@ -74,7 +75,7 @@ def category_words(fit: Fit) -> Iterator[str]:
 
 
 def mixed_words(fit: Fit) -> Iterator[str]:
-    """Columns of fixed effects most of whose levels are numbers, with texts among them: a slip in a numeric column?"""
+    """Columns of fixed effects most of whose levels are numbers, some of them texts or fractions: a slip?"""
     for variable in fit.design.formula.fixed.variables:
         factor = fit.design.factors.get(variable.text)
         if variable.column is None or factor is None or factor.ordered:
@@ -84,6 +85,11 @@ def mixed_words(fit: Fit) -> Iterator[str]:
                 f"{variable.text} mixes numbers and text ({listed(list(map(repr, texts)), 3)}) and was taken as a "
                 f"category with {len(factor.levels)} levels; if it is a number, make the text missing, if not, write "
                 f"factor({variable.text})"
+            )
+        elif decimals(factor.levels):
+            yield (
+                f"{variable.text} holds numbers as text and was taken as a category with {len(factor.levels)} levels; "
+                f"if it is a number, convert the column, if not, write factor({variable.text})"
             )
 
 
@@ -150,7 +156,8 @@ def flat_words(fit: Fit) -> str:
     estimated = fit.sums.sigma is None and fit.estimate.residual
     vanishing = estimated and fit.estimate.sigma < VANISHED * fit.sums.core.residual_scale
     undetermined = flat_direction(fit)
-    if not vanishing and not undetermined:
+    surplus = estimated and any(map(takes_residuals, fit.rows.random))
+    if not vanishing and not undetermined and not surplus:
         return ""
     carriers = [part.written for part in fit.rows.random if one_to_a_row(part)]
     if carriers and estimated and fit.prior_weights is None:
@@ -166,6 +173,16 @@ def flat_words(fit: Fit) -> str:
         f"the data do not determine {listed(undetermined)}{together}: other values fit as well; "
         "simplify the random effects"
     )
+
+
+def takes_residuals(part: RandomMatrices) -> bool:
+    """Whether a term has an effect of its own for every row, and covariances that stay what they are called when each
+    variance grows by the same amount: that amount and the variance of the residuals are one parameter too many.
+    """
+    k = len(part.names)
+    if part.n_levels * k < len(part.codes) or not (part.structure in KEEP_THEIR_NAME or k == 2):
+        return False
+    return one_to_a_row(part)
 
 
 def _sizes(parts: Sequence[RandomMatrices]) -> Floats:

@@ -74,17 +74,26 @@ def bind(call: Call) -> Bound:
 
 def _option(node: Node, option: str) -> Option | Learned:
     """The value of an option; knots may be statistics of a column."""
-    match node:
-        case Call("quantile", ((_, data), (_, probabilities))) if option in KNOTS:
-            values = constant(probabilities, "probs")
-            listed = values if isinstance(values, tuple) else (values,)
-            shares = tuple([p for p in listed if isinstance(p, float) and 0 <= p <= 1])
-            if len(shares) < len(listed):
-                raise FormulaError(f"quantile() needs probabilities between 0 and 1; found {deparse(probabilities)}")
-            return Learned("quantile", data, shares)
-        case Call("range" | "median" | "mean" as statistic, ((_, data),)) if option in KNOTS:
+    if option not in KNOTS or not isinstance(node, Call) or node.function == "c":
+        return constant(node, option)
+    match node.function, tuple([(key, value) for key, value in node.arguments if key != "na.rm"]):
+        case "quantile", ((None | "x", data), (None | "probs", probabilities)):
+            return Learned("quantile", data, _shares(probabilities))
+        case "range" | "median" | "mean" as statistic, ((None | "x", data),):
             return Learned(statistic, data)
-    return constant(node, option)
+    raise FormulaError(
+        f"{option} should be numbers, as in c(1, 2), or quantile(x, c(0.25, 0.75)), range(x), median(x) or mean(x); "
+        f"found {deparse(node)}"
+    )
+
+
+def _shares(probabilities: Node) -> tuple[float, ...]:
+    values = constant(probabilities, "probs")
+    listed = values if isinstance(values, tuple) else (values,)
+    shares = tuple([p for p in listed if isinstance(p, float) and 0 <= p <= 1])
+    if len(shares) < len(listed):
+        raise FormulaError(f"quantile() needs probabilities between 0 and 1; found {deparse(probabilities)}")
+    return shares
 
 
 def _function(name: str) -> Function:

@@ -74,14 +74,17 @@ def _poly(call: Arguments) -> Value:
     degree = call.option("degree", int, 1)
     if degree < 1:
         raise FormulaError(f"{call.text}: degree should be 1 or more")
-    parts: list[list[Floats]] = []
-    for i in range(len(call.data)):
-        x = call.numbers(i)
-        raw = call.option("raw", bool, False)
-        parts.append(
-            [x**j for j in range(1, degree + 1)] if raw else call.remember(lambda x: Orthogonal.learn(x, degree), i)(x)
-        )
+    raw = call.option("raw", bool, False)
+    parts = [_powers(call.numbers(i), degree) if raw else _orthogonal(call, i, degree) for i in range(len(call.data))]
     return _numbered(parts[0]) if len(parts) == 1 else _products(parts, degree)
+
+
+def _powers(x: Floats, degree: int) -> list[Floats]:
+    return [x**j for j in range(1, degree + 1)]
+
+
+def _orthogonal(call: Arguments, i: int, degree: int) -> list[Floats]:
+    return call.remember(lambda x: Orthogonal.learn(x, degree, call.texts[i]), i)(call.numbers(i))
 
 
 def _products(parts: list[list[Floats]], degree: int) -> Basis:

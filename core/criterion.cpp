@@ -5,6 +5,8 @@
 #include <numbers>
 #include <stdexcept>
 
+#include "minima.hpp"
+
 namespace multilevel {
 
 namespace {
@@ -32,6 +34,7 @@ LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32
     : rows_(std::move(rows)), carrier_(carrier), known_(sigma) {
   prepare(rows_, factors);
   blocks_ = add_up(rows_);
+  several_minima_ = several_minima(rows_, blocks_);
   if (!rows_.factors.empty()) {
     engine_ = make_signature(rows_, blocks_);
     if (!engine_) {
@@ -51,7 +54,7 @@ LinearMixed::LinearMixed(Rows rows, const std::vector<std::pair<const std::int32
 }
 
 LinearMixed::LinearMixed(const LinearMixed& o)
-    : rows_(o.rows_), blocks_(o.blocks_), engine_(o.engine_ ? o.engine_->clone() : nullptr), cov_(o.cov_), carrier_(o.carrier_), known_(o.known_), least_share_(o.least_share_),
+    : rows_(o.rows_), blocks_(o.blocks_), engine_(o.engine_ ? o.engine_->clone() : nullptr), cov_(o.cov_), carrier_(o.carrier_), known_(o.known_), least_share_(o.least_share_), several_minima_(o.several_minima_),
       moments_inverse_(o.moments_inverse_) {}
 
 double LinearMixed::residual_scale() const {

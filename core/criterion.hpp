@@ -47,6 +47,13 @@ struct Given {
 struct Held;
 struct HeldMinimum;
 
+// Where a search ended.
+struct Descent {
+  NewtonResult search;
+  Point at;
+  Vec theta;  // inner coordinates
+};
+
 // What the score at a theta depends on, of a response: beta(theta), sums of z z', r2.
 using ScoreParts = Vec;
 
@@ -116,6 +123,7 @@ class LinearMixed {
   // Least share of the sum of squares that residuals have to leave. Where there are as many effects as rows that sum is a
   // difference which loses about (effects / residuals)^4 of its digits, and a search for sigma = 0 would find rounding.
   double least_share_ = 0.0;
+  bool several_minima_ = false;
   Mat moments_inverse_;        // of the moment equations, which depend on the design alone; empty when singular
   std::vector<Mat> at_;        // Lambda (inner, per term) that the engine was last differentiated at
 
@@ -129,12 +137,14 @@ class LinearMixed {
     const double s = known_ / rows_.fixed.y_scale;
     return given && given->sigma2 > 0.0 ? given->sigma2 : s * s;
   }
-  // where a search starts (fit.cpp)
+  // where searches start, and where they end (fit.cpp)
   Vec start_inner(const Vec* start) const;
   std::vector<Mat> moment_start() const;
   Mat moment_equations() const;
   std::vector<Mat> identities(double times) const;
-  double criterion_at(const Vec& inner, bool reml);
+  Vec in_known_units(const Vec& theta) const;  // of residuals of scale one, where sigma is known
+  std::vector<Mat> turned(const Vec& x, const std::vector<Mat>& turn) const;  // Lambda at a point of a search
+  Descent descend(Vec theta, bool reml);
   // in the user's coordinates (solution.cpp)
   Vec user_beta(const Vec& inner) const;
   Solution describe(const Point& at, const std::vector<Mat>& inner, const Vec& theta_user, bool reml);

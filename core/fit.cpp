@@ -12,19 +12,8 @@ namespace {
 constexpr double kStartLow = 0.1, kStartHigh = 20.0;  // a start at zero would be a saddle
 constexpr double kStartBeyond = 1e3;
 constexpr int kEscapes = 3;
-constexpr double kFar = 10.0;
-constexpr double kNothing = 1e-10;  // a variance, of the residuals'
-
-// Whether some effect of a term does not vary.
-bool without_variance(const std::vector<Mat>& lambda) {
-  for (const Mat& L : lambda)
-    for (int i = 0; i < L.rows; ++i) {
-      double square = 0.0;
-      for (int j = 0; j < L.cols; ++j) square += L(i, j) * L(i, j);
-      if (square < kNothing) return true;
-    }
-  return false;
-}
+constexpr double kFar = 10.0;  // standard deviations of effects, of the residuals'
+constexpr double kSame = 1e-8;  // by which two minima that are one can differ
 
 }  // namespace
 
@@ -53,11 +42,6 @@ std::vector<Mat> LinearMixed::identities(double times) const {
   return L;
 }
 
-double LinearMixed::criterion_at(const Vec& inner, bool reml) {
-  Point at;
-  return evaluate(cov_.lambda_of(inner), nullptr, reml, at) ? at.value : HUGE_VAL;
-}
-
 std::vector<Mat> LinearMixed::moment_start() const {
   std::vector<Mat> L = identities(1.0);
   if (moments_inverse_.rows == 0) return L;
@@ -83,7 +67,7 @@ std::vector<Mat> LinearMixed::moment_start() const {
 
 Vec LinearMixed::start_inner(const Vec* start) const {
   const Vec moments = start ? Vec() : cov_.start_of(moment_start());
-  if (!start) return known_ > 0.0 ? cov_.scaled(moments, std::max(residual_scale() / known_, kStartLow)) : moments;
+  if (!start) return in_known_units(moments);
   cov_.check(*start);
   if (known_ > 0.0) return cov_.inner_theta(*start);
   for (const Mat& Lt : cov_.inner_lambda(*start))  // beyond, the criterion is so flat that any point looks like a minimum
@@ -93,54 +77,61 @@ Vec LinearMixed::start_inner(const Vec* start) const {
   return cov_.inner_theta(*start);
 }
 
-Solution LinearMixed::fit(bool reml, const Vec* start) {
-  if (carrier_ >= 0) return fit_whole(reml, start);
-  Point best;
-  const auto lambda = [&](const Vec& x, const Point& at) {
-    std::vector<Mat> L = cov_.lambda_of(cov_.to_natural(x));
-    for (std::size_t t = 0; t < at.turn.size(); ++t) L[t] = at.turn[t] * L[t];
-    return L;
-  };
+Vec LinearMixed::in_known_units(const Vec& theta) const {
+  return known_ > 0.0 ? cov_.scaled(theta, std::max(residual_scale() / known_, kStartLow)) : theta;
+}
+
+std::vector<Mat> LinearMixed::turned(const Vec& x, const std::vector<Mat>& turn) const {
+  std::vector<Mat> L = cov_.lambda_of(cov_.to_natural(x));
+  for (std::size_t t = 0; t < turn.size(); ++t) L[t] = turn[t] * L[t];
+  return L;
+}
+
+Descent LinearMixed::descend(Vec theta, bool reml) {
   const auto f = [&](const Vec& x, Point& out) {
     const std::vector<Mat>* maps = out.turn.empty() ? nullptr : &out.turn;
-    const Vec theta = cov_.to_natural(x);
-    const std::vector<Direction> dirs = cov_.directions(theta, maps);
-    if (!evaluate(lambda(x, out), &dirs, reml, out)) return false;
-    cov_.add_curvature(theta, maps, out.hessian, out.D);
+    const Vec natural = cov_.to_natural(x);
+    const std::vector<Direction> dirs = cov_.directions(natural, maps);
+    if (!evaluate(turned(x, out.turn), &dirs, reml, out)) return false;
+    cov_.add_curvature(natural, maps, out.hessian, out.D);
     cov_.chain(x, out.gradient, &out.hessian);
     return true;
   };
   const auto turn = [&](bool far, const Point& from, Vec& next, Point& trial) {
     trial.turn = from.turn;
     if (!far || !cov_.can_turn()) return false;
-    trial.turn = cov_.turn(lambda(next, trial), next);
+    trial.turn = cov_.turn(turned(next, trial.turn), next);
     return true;
   };
-  const auto value = [&](const Vec& x, Point& out) { return evaluate(lambda(x, out), nullptr, reml, out); };
-  Vec theta = start_inner(start);
-  NewtonResult r;
+  const auto value = [&](const Vec& x, Point& out) { return evaluate(turned(x, out.turn), nullptr, reml, out); };
+  Descent d;
+  int evaluations = 0;
   for (int again = 0; again < kEscapes; ++again) {
-    best.turn.clear();
-    r = newton(f, cov_.to_search(theta), best, {}, turn, value);
-    if (engine_ && !r.ahead && !engine_is_at(lambda(r.x, best))) f(r.x, best);  // the last point tried was not the best
-    theta = cov_.settled(cov_.to_natural(r.x), best.turn);
-    Vec away = theta;
-    if (again + 1 == kEscapes) break;
-    if (!cov_.escape(away, best.D)) {
-      if (start || again > 0 || !without_variance(lambda(r.x, best))) break;
-      // a slope without its fixed effect can have a minimum at zero and a lower one far away, where it takes that place
-      away = cov_.start_of(identities(kFar));
-      if (criterion_at(away, reml) < best.value) {
-        theta = std::move(away);
-        continue;
-      }
-      f(r.x, best);
-      r.evaluations += 2;
-      break;
-    }
-    theta = std::move(away);
+    d.at.turn.clear();
+    d.search = newton(f, cov_.to_search(theta), d.at, {}, turn, value);
+    const NewtonResult& r = d.search;
+    evaluations += r.evaluations;
+    if (engine_ && !r.ahead && !engine_is_at(turned(r.x, d.at.turn))) f(r.x, d.at);  // the last point tried was not the best
+    d.theta = theta = cov_.settled(cov_.to_natural(r.x), d.at.turn);
+    if (!cov_.escape(theta, d.at.D)) break;
   }
-  Solution s = describe(best, cov_.lambda_of(theta), cov_.user_theta(theta), reml);
+  d.search.evaluations = evaluations;
+  return d;
+}
+
+// Where there can be several minima, a second search comes from far away: from there they are told apart.
+Solution LinearMixed::fit(bool reml, const Vec* start) {
+  if (carrier_ >= 0) return fit_whole(reml, start);
+  Descent found = descend(start_inner(start), reml);
+  if (several_minima_ && !start) {
+    Descent far = descend(in_known_units(cov_.start_of(identities(kFar))), reml);
+    const int evaluations = found.search.evaluations + far.search.evaluations;
+    if (!far.search.path.empty() && far.at.value < found.at.value - kSame) found = std::move(far);
+    else evaluate(turned(found.search.x, found.at.turn), nullptr, reml, far.at);  // the engine answers for where it is
+    found.search.evaluations = evaluations;
+  }
+  const NewtonResult& r = found.search;
+  Solution s = describe(found.at, cov_.lambda_of(found.theta), cov_.user_theta(found.theta), reml);
   s.evaluations = r.evaluations;
   s.decrement = r.decrement;
   s.lowest_curvature = r.lowest_curvature;

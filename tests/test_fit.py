@@ -339,6 +339,7 @@ def test_a_saturated_linear_model_has_no_tests(odd: pd.DataFrame) -> None:
     assert np.isnan(m.sigma)
     assert np.isnan(np.asarray(m.se)).all()
     np.testing.assert_allclose(m.fitted(), odd["y"])
+    assert (m.loglik, m.aic, m.bic) == (np.inf, -np.inf, -np.inf)  # as in R
     assert "no residual degrees of freedom" in str(m.summary())
 
 

@@ -41,7 +41,10 @@ sides <- c(
   "C(o, contr.treatment)", "C(a, contr.sum):x", "C(a, contr.poly) * b", "cbind(x, z)", "cbind(x, z):a", "ifelse(z > 4, x, 0)",
   "ifelse(l, 1, z)", "pmin(x, z)", "pmax(x, z, 3)", "x + offset(z)", "`odd name`", "`odd name`:a", "x + x", "x - x", "a - b",
   "a + b - b", "1 + x", "x + 0", "x - 1 + 1", "x - 0", "-1 + 1 + x", "(a - 1)", "(1 + a) * b", "a * 1", "(a + b) - (1 + b)",
-  "(x)", "((a)):((b))", "+x", "I(x) + I(z)", "x + I(x^2) + I(x^3)")
+  "(x)", "((a)):((b))", "+x", "I(x) + I(z)", "x + I(x^2) + I(x^3)",
+  "poly(z, `odd name`, degree = 2)", "poly(z, `odd name`, degree = 3)", "poly(z, `odd name`, degree = 2, raw = TRUE):b",
+  "ns(z, knots = quantile(z, c(0.3, 0.6)))", "bs(z, knots = median(z), Boundary.knots = range(z), degree = 2)",
+  "ns(z, knots = mean(z))", "interaction(a, b, drop = TRUE)", "interaction(b, a, sep = \"_\")")
 
 one <- function(side) {
   m <- suppressWarnings(model.frame(as.formula(paste("y ~", side)), d, drop.unused.levels = TRUE))
@@ -71,5 +74,5 @@ answers <- list(
     with_contrasts("factor(z)", list("factor(z)" = "sum"))),
   new_data = lapply(c("x", "a * b", "o + l", "poly(z, 3)", "ns(z, 3)", "ns(z, df = 4, intercept = TRUE)", "scale(z)",
     "scale(z, scale = FALSE)", "poly(z, 2):a", "bs(z, df = 5)", "bs(z, degree = 2)", "factor(b)", "I(x^2) + log(z)",
-    "C(a, contr.sum)", "ordered(a)", "0 + a:b", "x:o"), later))
+    "C(a, contr.sum)", "ordered(a)", "0 + a:b", "x:o", "bs(z, knots = quantile(z, 0.4), Boundary.knots = range(z))"), later))
 write(toJSON(answers, digits = NA, auto_unbox = TRUE, na = "null", pretty = FALSE), "model_matrices.json")

@@ -23,6 +23,8 @@ family_of <- function(text) {
 }
 numbers <- function(v, names = base::names(v)) as.list(setNames(as.numeric(v), names))
 
+lowest <- function(fits) fits[[which.max(sapply(fits, logLik))]]  # there can be several minima
+
 answers <- function(s) {
   d <<- read(s$data)
   options <- list(formula = as.formula(s$formula), data = quote(d))
@@ -34,7 +36,8 @@ answers <- function(s) {
     glm = list(family = family_of(s$fam), epsilon = 1e-13, maxit = 100),
     glmer = list(family = family_of(s$fam), nAGQ = if (is.null(s$agq)) 1L else s$agq))))
   best <- switch(s$kind, lm = m, glm = m,
-    lmer = update(m, control = lmerControl(optCtrl = tight), start = getME(m, "theta")),
+    lmer = lowest(lapply(list(getME(m, "theta"), 10 * (m@lower == 0), m@lower == 0), function(theta)
+      update(m, control = lmerControl(optCtrl = tight), start = as.numeric(theta)))),
     glmer = update(m, control = glmerControl(optimizer = "nloptwrap", tolPwrss = 1e-11, optCtrl = tight),
                    start = list(theta = getME(m, "theta"), fixef = fixef(m))))
   mixed <- s$kind %in% c("lmer", "glmer")

@@ -17,6 +17,15 @@ from multilevel.formula.parse import Call, Constant, Name, Node, Operation, Pare
 from multilevel.formula.values import Option, Scalar
 
 SMOOTHS = ("s", "te", "ti", "t2", "lo", "cr", "cc")  # of mgcv, gam and patsy
+KNOTS = ("knots", "Boundary.knots")
+
+
+class Learned(NamedTuple):
+    """The value of an option that the data decide: quantile(x, probabilities), or another statistic of x."""
+
+    statistic: str
+    data: Node
+    probabilities: tuple[float, ...] = ()
 
 
 class Bound(NamedTuple):
@@ -24,33 +33,67 @@ class Bound(NamedTuple):
 
     function: Function
     data: tuple[Node, ...]
-    options: dict[str, Option]
+    options: dict[str, Option | Learned]
+
+    @property
+    def inputs(self) -> Iterator[Node]:
+        """What it reads of the data, also for its options."""
+        yield from self.data
+        yield from (option.data for option in self.options.values() if isinstance(option, Learned))
 
 
 @lru_cache(maxsize=1024)
 def bind(call: Call) -> Bound:
     """Match arguments to parameters as R does: by keyword, the others by position."""
     function = _function(call.function)
-    if function.many:
+    if function.many and not function.options:
         if any(keyword for keyword, _ in call.arguments) or not call.arguments:
             raise FormulaError(f"{call.function}() takes columns without keywords, as in {call.function}(a, b)")
         return Bound(function, tuple(node for _, node in call.arguments), {})
     parameters = function.data + function.options
     given: dict[str, Node] = {}
+    more: list[Node] = []
     for keyword, node in call.arguments:
         if keyword is not None:
             _place(call, given, _known(call, keyword, parameters), node)
     for keyword, node in call.arguments:
         if keyword is None:
             free = [parameter for parameter in parameters if parameter not in given]
-            if not free:
+            if function.many and free[:1] != list(function.data) and not isinstance(node, (Constant, Operation)):
+                more.append(node)
+            elif not free:
                 raise FormulaError(f"{call.function}() takes {', '.join(parameters)} and no more")
-            given[free[0]] = node
+            else:
+                given[free[0]] = node
     if absent := [parameter for parameter in function.data if parameter not in given]:
         needed = ", ".join(function.data)
         raise FormulaError(f"{call.function}() needs {' and '.join(absent)}, as in {call.function}({needed})")
-    options = {key: constant(node, key) for key, node in given.items() if key in function.options}
-    return Bound(function, tuple(given[parameter] for parameter in function.data), options)
+    options = {key: _option(node, key) for key, node in given.items() if key in function.options}
+    return Bound(function, (*(given[parameter] for parameter in function.data), *more), options)
+
+
+def _option(node: Node, option: str) -> Option | Learned:
+    """The value of an option; knots may be statistics of a column."""
+    if option not in KNOTS or not isinstance(node, Call) or node.function == "c":
+        return constant(node, option)
+    match node.function, tuple([(key, value) for key, value in node.arguments if key != "na.rm"]):
+        case "quantile", ((None | "x", data), (None | "probs", probabilities)):
+            return Learned("quantile", data, _shares(probabilities))
+        case "range" | "median" | "mean" as statistic, ((None | "x", data),):
+            return Learned(statistic, data)
+    raise FormulaError(
+        f"{option} should be numbers, as in c(1, 2), or quantile(x, c(0.25, 0.75)), range(x), median(x) or mean(x); "
+        f"found {deparse(node)}"
+    )
+
+
+def _shares(probabilities: Node) -> tuple[float, ...]:
+    values = constant(probabilities, "probs")
+    listed = values if isinstance(values, tuple) else (values,)
+    shares = tuple([p for p in listed if isinstance(p, float) and 0 <= p <= 1])
+    if len(shares) < len(listed):
+        raise FormulaError(f"quantile() needs probabilities between 0 and 1; found {deparse(probabilities)}")
+    return shares
 
 
 def _function(name: str) -> Function:
@@ -117,7 +160,7 @@ def check(node: Node, source: str) -> None:
                 bound = bind(node)
             except FormulaError as error:
                 fail(source, node.at, str(error))
-            for argument in bound.data:
+            for argument in bound.inputs:
                 if node.function not in ("I", "ifelse", "where") and _has_bar(argument):
                     fail(source, node.at, f"a bar cannot stand inside {node.function}(); add (terms | group) as a term")
                 check(argument, source)
@@ -162,7 +205,7 @@ def names_in(node: Node) -> Iterator[str]:
         case Parenthesis():
             yield from names_in(node.inner)
         case Call():
-            for argument in bind(node).data:
+            for argument in bind(node).inputs:
                 yield from names_in(argument)
         case Operation(operator, operands):
             for operand in operands[: 1 if operator == "%in%" else None]:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from multilevel.errors import DataError, FormulaError, nearest
-from multilevel.formula.calls import bind, constant, names_in
+from multilevel.formula.calls import Learned, bind, constant, names_in
 from multilevel.formula.column import Column
 from multilevel.formula.parse import COMPARISONS, Call, Constant, Name, Node, Operation, Parenthesis, deparse
 from multilevel.formula.transforms import Floats
-from multilevel.formula.values import Arguments, Basis, Scalar, Value, logical, number, numbers, truth
+from multilevel.formula.values import Arguments, Basis, Scalar, Value, column_numbers, logical, number, numbers, truth
 from multilevel.formula.variables import Variable
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {
@@ -116,13 +116,31 @@ def evaluate(node: Node, scope: Scope) -> Value:
         case Call():
             bound = bind(node)
             data = tuple(evaluate(argument, scope) for argument in bound.data)
-            texts = tuple(map(deparse, bound.data))
-            return bound.function.run(Arguments(deparse(node), data, texts, bound.options, scope.memory))
+            texts, text = tuple(map(deparse, bound.data)), deparse(node)
+            options = {
+                key: _learned(value, f"{key} of {text}", scope) if isinstance(value, Learned) else value
+                for key, value in bound.options.items()
+            }
+            return bound.function.run(Arguments(text, data, texts, options, scope.memory))
         case Operation("%in%", (left, right)):
             wanted = constant(right, "the right side of %in%")
             return _member(evaluate(left, scope), deparse(left), wanted if isinstance(wanted, tuple) else (wanted,))
         case Operation(operator, operands):
             return _operate(operator, [evaluate(operand, scope) for operand in operands], list(map(deparse, operands)))
+
+
+def _learned(option: Learned, key: str, scope: Scope) -> tuple[float, ...]:
+    """The value that an option had on the data of the fit."""
+    if key not in scope.memory:
+        text = deparse(option.data)
+        x = column_numbers(evaluate(option.data, scope), text)
+        present = x[np.isfinite(x)]
+        if not present.size:
+            raise DataError(f"{key} has no values to learn from: {text} is missing in every row")
+        shares = {"quantile": option.probabilities, "range": (0.0, 1.0), "median": (0.5,)}.get(option.statistic)
+        found = [present.mean()] if shares is None else np.quantile(present, shares)  # R's type 7
+        scope.memory[key] = tuple(map(float, found))
+    return cast("tuple[float, ...]", scope.memory[key])
 
 
 def _operate(operator: str, values: list[Value], texts: list[str]) -> Value:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial, reduce
+from itertools import product
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -73,9 +74,29 @@ def _poly(call: Arguments) -> Value:
     degree = call.option("degree", int, 1)
     if degree < 1:
         raise FormulaError(f"{call.text}: degree should be 1 or more")
-    if call.option("raw", bool, False):
-        return _numbered([call.numbers() ** j for j in range(1, degree + 1)])
-    return _numbered(call.remember(lambda x: Orthogonal.learn(x, degree))(call.numbers()))
+    raw = call.option("raw", bool, False)
+    parts = [_powers(call.numbers(i), degree) if raw else _orthogonal(call, i, degree) for i in range(len(call.data))]
+    return _numbered(parts[0]) if len(parts) == 1 else _products(parts, degree)
+
+
+def _powers(x: Floats, degree: int) -> list[Floats]:
+    return [x**j for j in range(1, degree + 1)]
+
+
+def _orthogonal(call: Arguments, i: int, degree: int) -> list[Floats]:
+    return call.remember(lambda x: Orthogonal.learn(x, degree, call.texts[i]), i)(call.numbers(i))
+
+
+def _products(parts: list[list[Floats]], degree: int) -> Basis:
+    """R's poly() of several variables: products of polynomials up to a total degree, the first varying fastest."""
+    columns: list[Floats] = []
+    suffixes: list[str] = []
+    for backwards in product(range(degree + 1), repeat=len(parts)):
+        degrees = backwards[::-1]
+        if 0 < sum(degrees) <= degree:
+            columns.append(reduce(np.multiply, [part[d - 1] for part, d in zip(parts, degrees, strict=True) if d]))
+            suffixes.append(".".join(map(str, degrees)))
+    return Basis(tuple(columns), tuple(suffixes))
 
 
 def _bs(call: Arguments) -> Value:
@@ -193,13 +214,15 @@ def _choose_labels(test: NDArray[Any], branches: tuple[Value, ...], texts: tuple
 
 
 def _interaction(call: Arguments) -> Value:
-    """R's interaction(): labels joined by a dot, the first factor varying fastest among the levels."""
+    """R's interaction(): the first factor varies fastest among the levels; those that do not occur have no columns."""
+    separator = call.option("sep", str, ".")
+    call.option("drop", bool, True)
     columns = [as_factor(value, text) for value, text in zip(call.data, call.texts, strict=True)]
     codes, levels = columns[0].values, columns[0].levels
     for right in columns[1:]:
         missing = (codes < 0) | (right.values < 0)
         codes = np.where(missing, -1, codes + len(levels) * right.values).astype(np.int32)
-        levels = tuple(f"{a}.{b}" for b in right.levels for a in levels)
+        levels = tuple(f"{a}{separator}{b}" for b in right.levels for a in levels)
     return Column("", "factor", codes, levels)
 
 
@@ -263,7 +286,7 @@ FUNCTIONS: dict[str, Function] = {
     **_each(("round", "around"), Function(_round, options=("digits",))),
     "scale": Function(_scale, options=("center", "scale")),
     "center": Function(_center),
-    "poly": Function(_poly, options=("degree", "raw")),
+    "poly": Function(_poly, options=("degree", "raw"), many=True),
     "bs": Function(_bs, options=("df", "knots", "degree", "intercept", "Boundary.knots")),
     "ns": Function(_ns, options=("df", "knots", "intercept", "Boundary.knots")),
     **_each(("factor", "as.factor"), Function(_factor, options=("levels", "labels", "ordered"))),
@@ -275,7 +298,7 @@ FUNCTIONS: dict[str, Function] = {
     "as.character": Function(_character),
     **_each(("as.numeric", "as.double"), Function(_numeric)),
     "as.integer": Function(_integer),
-    "interaction": Function(_interaction, many=True),
+    "interaction": Function(_interaction, options=("drop", "sep"), many=True),
     "dummy": Function(_dummy, options=("level",)),
     "cbind": Function(_cbind, many=True),
     **_each(("ifelse", "where"), Function(_ifelse, data=("test", "yes", "no"))),

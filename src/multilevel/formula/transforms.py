@@ -52,10 +52,12 @@ class Orthogonal(NamedTuple):
     norm2: tuple[float, ...]
 
     @staticmethod
-    def learn(x: Floats, degree: int) -> Orthogonal:
-        """The recurrence on values x; there must be more distinct values than `degree`."""
+    def learn(x: Floats, degree: int, text: str) -> Orthogonal:
+        """The recurrence on values x; there must be more distinct values than `degree`. `text`: what x is called."""
         if degree >= (distinct := len(np.unique(x))):
-            raise DataError(f"poly() of degree {degree} needs more than {degree} distinct values; found {distinct}")
+            raise DataError(
+                f"poly() of degree {degree} needs more than {degree} distinct values of {text}; found {distinct}"
+            )
         center = float(x.mean())
         before, now, alpha, norm2 = np.zeros_like(x), np.ones_like(x), list[float](), [float(len(x))]
         for k in range(degree):

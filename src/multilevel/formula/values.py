@@ -41,17 +41,18 @@ class Arguments(NamedTuple):
         """The i-th data argument as floats (n,), NaN where missing."""
         return column_numbers(self.data[i], self.texts[i])
 
-    def remember(self, learn: Callable[[Floats], State]) -> State:
-        """What this call learned from the values present in its first argument, at its first use."""
-        if self.text not in self.memory:
-            x = self.numbers()
+    def remember(self, learn: Callable[[Floats], State], i: int = 0) -> State:
+        """What this call learned from the values present in its i-th data argument, at its first use."""
+        key = f"{self.text} {i}" if i else self.text
+        if key not in self.memory:
+            x, text = self.numbers(i), self.texts[i]
             present = x[~np.isnan(x)]
             if not present.size:
-                raise DataError(f"{self.text} has no values to learn from: {self.texts[0]} is missing in every row")
+                raise DataError(f"{self.text} has no values to learn from: {text} is missing in every row")
             if not np.isfinite(present).all():
-                raise DataError(f"{self.text} cannot be computed: {self.texts[0]} is infinite in some rows")
-            self.memory[self.text] = learn(present)
-        return cast(State, self.memory[self.text])
+                raise DataError(f"{self.text} cannot be computed: {text} is infinite in some rows")
+            self.memory[key] = learn(present)
+        return cast(State, self.memory[key])
 
     def option(self, name: str, kind: type[State], default: State) -> State:
         """A plain option of the wanted kind, or its default."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import nan, sqrt
+from math import inf, nan, sqrt
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,8 @@ def _estimate(sums: Sums) -> Estimate:
     solution = sums.core.fit(False)
     estimate = estimate_of(solution, sums, reml=False)
     df = estimate.n - len(estimate.beta)
-    return replace(estimate, sigma=sqrt(max(estimate.r2, 0.0) / df) if df else nan)
+    criterion = estimate.criterion if estimate.r2 > 0 else -inf
+    return replace(estimate, criterion=criterion, sigma=sqrt(max(estimate.r2, 0.0) / df) if df else nan)
 
 
 def sums_of_squares(fit: Fit) -> tuple[float, float]:

@@ -49,8 +49,8 @@ void LinearMixed::curve_by_differences(const Vec& x, bool reml, Point& at) {
       slope[j] -= weight / (12.0 * h) * there.r2;
     }
   }
-  for (int j = 0; j < m; ++j)
-    for (int i = 0; i < m; ++i) at.hessian(i, j) = 0.5 * (H(i, j) + H(j, i));
+  symmetrise(H);
+  at.hessian = std::move(H);
   at.r2_slope = slope;
 }
 

@@ -8,7 +8,7 @@ namespace multilevel {
 Elimination::Elimination(const Rows& rows, Blocks blocks, bool empty)
     : p_(rows.p), q_(rows.q), XY0_(blocks.XY),
       border0_(std::move(blocks.border)) {
-  auto pattern = std::make_shared<Pattern>(find_pattern(rows, empty));
+  auto pattern = std::make_shared<Pattern>(find_pattern(rows));
   pattern_ = pattern;
   core_ = pattern_->core;
   core_offset_ = pattern_->core_offset;
@@ -17,7 +17,7 @@ Elimination::Elimination(const Rows& rows, Blocks blocks, bool empty)
   for (const Part& b : parts.list) shape_.push_back({b.K, b.levels(), b.offset, b.factor});
   for (const Factor& f : rows.factors) widths_.push_back(f.K);
   if (!parts.whole) {
-    border0_ = parts.in_order(border0_, p_ + 1);
+    if (!empty) border0_ = parts.in_order(border0_, p_ + 1);
     blocks.diag = diagonals(blocks);
   }
   later_ = shape_[0].offset + static_cast<std::int64_t>(shape_[0].levels) * shape_[0].K;

@@ -34,7 +34,7 @@ struct Panel {
 
 class Elimination final : public Engine {
  public:
-  // `empty`: the pattern alone, by whole factors; the values come with reweigh()
+  // `empty`: the pattern alone; the values come with reweigh()
   Elimination(const Rows& rows, Blocks blocks, bool empty = false);
   double eliminate(const std::vector<Mat>& Lambda, Mat& cross) override;
   void differentiate(const Vec& c, const Inverse& Q, const std::vector<Direction>& directions, Slopes& out) override;
@@ -52,9 +52,14 @@ class Elimination final : public Engine {
   void reweigh(const Observations& o, const Vec& w);
   void set_border(int columns, Vec&& border, Mat cross);  // q x columns, row-major
   bool definite() const { return definite_; }             // of the last eliminate()
-  void solve(Vec& x);
+  void solve(Vec& x) const;
   void row_variances(const Observations& o, Vec& c) const;
-  const Vec& z() const { return z_; }                     // Z'V^-1(y - X beta) of the last differentiate()
+  Vec z() const;                                          // Z'V^-1(y - X beta) of the last differentiate()
+  // c (row_variances) and T for weights w, and where they go (dc, dT) with dw and a direction of Psi or none: the latter
+  // for a single factor
+  bool determinant_slopes(const Observations& o, const Vec& w, const std::vector<Mat>& Lambda, Vec& c, std::vector<Mat>& T);
+  bool level_by_level() const { return shape_.size() == 1 && !core_; }
+  void follow(const Observations& o, const Vec& dw, const Direction* psi, Vec& dc, std::vector<Mat>& dT) const;
 
  private:
   struct Shape {  // of a part
@@ -102,6 +107,11 @@ class Elimination final : public Engine {
   bool keep_F_ = false;
 
   void fill_values(const Rows& rows);
+  void solve_in_order(Vec& x) const;
+  // where factors are split (reweigh_parts.cpp)
+  void find_places_in_parts(const Observations& o);
+  void reweigh_parts(const Observations& o, const Vec& w);
+  void row_variances_in_parts(const Observations& o, Vec& c) const;
   std::vector<Vec> diagonals(const Blocks& blocks) const;  // of each part
   std::vector<Posterior> by_factor(const std::vector<Posterior>& parts) const;
   void back_substitute_all(const Vec& c);  // the modes alone

@@ -58,7 +58,7 @@ struct Likelihood::Chunk {
   const double* shape;
   int stride;  // of shape, from row to row
   Means means;
-  double *r, *w, *dw, *observed, *r_shape[kMostShapes], *w_shape[kMostShapes];
+  double *r, *w, *dw, *ddw, *observed, *r_shape[kMostShapes], *w_shape[kMostShapes];
   double l_shape[kMostShapes];
   double *l, *l_shape_row[kMostShapes];  // or null
   std::vector<double*> dispersed;        // or none
@@ -88,7 +88,11 @@ double Likelihood::canonical(Chunk& c, Detail detail) const {
   if (c.l) std::copy(l, l + c.n, c.l);
   if (!full) return sum;
   std::copy(c.observed, c.observed + c.n, c.w);
-  if (family_ == Family::poisson) std::copy(c.w, c.w + c.n, c.dw);
+  if (family_ == Family::poisson) {
+    std::copy(c.w, c.w + c.n, c.dw);
+    std::copy(c.w, c.w + c.n, c.ddw);
+  }
+  for (int i = 0; family_ == Family::binomial && i < c.n; ++i) c.ddw[i] = c.w[i] == 0.0 ? 0.0 : c.w[i] * (1.0 - 6.0 * c.w[i] / c.omega[i]);
   return sum;
 }
 
@@ -96,7 +100,7 @@ double Likelihood::canonical(Chunk& c, Detail detail) const {
 // where the derivatives in mu do not.
 double Likelihood::binomial(Chunk& c, Detail detail) const {
   double sum = 0.0;
-  if (link_ == Link::logit) return canonical(c, detail);
+  if (in_vectors()) return canonical(c, detail);
   for (int i = 0; i < c.n; ++i) {
     const LogMean s = log_mean(link_, c.eta[i]);
     const double n1 = c.omega[i] * c.y[i], n0 = c.omega[i] * (1.0 - c.y[i]);
@@ -124,7 +128,7 @@ double Likelihood::binomial(Chunk& c, Detail detail) const {
 
 // From derivatives in mu to derivatives in eta by the chain rule.
 double Likelihood::by_mean(Chunk& c, Detail detail) const {
-  if (family_ == Family::poisson && link_ == Link::log) return canonical(c, detail);
+  if (in_vectors()) return canonical(c, detail);
   inverse_link(link_, c.n, c.eta, c.means);
   const Means& means = c.means;
   double sum = 0.0;
@@ -191,7 +195,7 @@ double Likelihood::own_rows(std::int64_t n, const double* y, const double* omega
   const int s = own_shapes();
   if (detail != Detail::value) out.r.resize(n), out.observed.resize(n);
   if (detail == Detail::full) {
-    out.w.resize(n), out.dw.resize(n);
+    out.w.resize(n), out.dw.resize(n), out.ddw.resize(in_vectors() ? n : 0);
     out.r_shape.resize(s), out.w_shape.resize(s), out.l_shape.assign(s, 0.0);
     for (int j = 0; j < s; ++j) out.r_shape[j].resize(n), out.w_shape[j].resize(n);
   }
@@ -205,7 +209,7 @@ double Likelihood::own_rows(std::int64_t n, const double* y, const double* omega
   for (std::int64_t at = 0; at < n; at += kRows) {
     c.n = static_cast<int>(std::min<std::int64_t>(kRows, n - at));
     c.y = y + at, c.omega = omega + at, c.eta = eta + at;
-    c.r = out.r.data() + at, c.observed = out.observed.data() + at, c.w = out.w.data() + at, c.dw = out.dw.data() + at;
+    c.r = out.r.data() + at, c.observed = out.observed.data() + at, c.w = out.w.data() + at, c.dw = out.dw.data() + at, c.ddw = out.ddw.data() + at;
     c.shape = row_shape.empty() ? shape_ : row_shape.data() + at * kMostShapes;
     c.stride = row_shape.empty() ? 0 : kMostShapes;
     c.dispersed.clear();

@@ -52,6 +52,7 @@ enum class Second { none, inflation, dispersion };
 // Per row. `observed` is -d2l/deta2; w the weight of Omega, dw = dw/deta; by shape: d2l/deta dshape and dw/dshape.
 struct RowDerivatives {
   Vec r, w, dw, observed;
+  Vec ddw;              // d2w/deta2, binomial with logit and Poisson with log; others have none
   std::vector<Vec> r_shape, w_shape;
   Vec l_shape;          // summed over the rows
   bool by_row = false;  // fill these two as well
@@ -131,6 +132,7 @@ class Likelihood {
   void disperse(std::int64_t n, Detail detail, RowDerivatives& own, RowDerivatives& out) const;
   void spread_over_columns(RowDerivatives& d) const;
   void own_start(double mean, double variance, double* log_shape) const;
+  bool in_vectors() const { return (family_ == Family::binomial && link_ == Link::logit) || (family_ == Family::poisson && link_ == Link::log); }
   double canonical(Chunk& c, Detail detail) const;
   double binomial(Chunk& c, Detail detail) const;
   double by_mean(Chunk& c, Detail detail) const;

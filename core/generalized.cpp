@@ -252,11 +252,13 @@ GeneralizedSolution GeneralizedMixed::solve(const Vec& theta, const Vec& beta, c
   laplace_->forget();
   const Vec x = q.pack(theta, q.beta, q.shape);
   LaplacePoint at;
-  if (!q.evaluate(*laplace_, x, Want::curvature, at))
+  Mat H;
+  int evaluations = 1;
+  if (!(hessian ? q.evaluate(*laplace_, x, at, H, evaluations = 0) : q.evaluate(*laplace_, x, Want::curvature, at)))
     throw Refused("the likelihood cannot be evaluated at these parameters: a mean outside the family's range, or no mode of the random effects");
   GeneralizedSolution out = report(theta, q.beta_inside ? at.beta : q.beta, q.shape, at);
-  out.evaluations = 1;
-  report_slopes(q, theta, at, hessian ? q.difference_hessian(*laplace_, x, at.hessian, out.evaluations) : Mat(), out);
+  out.evaluations = evaluations;
+  report_slopes(q, theta, at, H, out);
   out.pirls_iterations = laplace_->iterations() - iterations;
   return out;
 }

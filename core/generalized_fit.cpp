@@ -14,7 +14,9 @@ namespace {
 constexpr double kStartLow = 0.1, kStartHigh = 2.0;  // a start at zero would be a saddle
 constexpr double kFastGain = 1e-2;                   // where a stage only gives the next one its start
 constexpr double kSearchGain = 1e-8, kGain = 1e-11;
+constexpr double kEnough = 1e-14;                    // another step would not move an estimate by 1e-7 of a standard error
 constexpr double kConverged = 1e-6;                  // a shape on its way to infinity gains ever less
+constexpr double kSame = 1e-12;
 constexpr int kPolish = 8, kRestarts = 4, kSmaller = 4;
 
 }  // namespace
@@ -77,6 +79,7 @@ struct GeneralizedMixed::Search {
   LaplacePoint best;
   int evaluations = 0;
   double decrement = 0.0, lowest = 0.0;
+  bool there = false;  // `best` is what was evaluated last, in the user's coordinates
 
   void minimise(Parameters q, double gain) {
     NewtonOptions options;
@@ -109,6 +112,13 @@ struct GeneralizedMixed::Search {
     theta = cov.user_theta(cov.settled(theta, {}));
   }
   void to_inner() { theta = cov.inner_theta(theta); }
+  void settle() {  // the last steps may have left a standard deviation a rounding error below zero
+    const Vec found = theta;
+    to_inner();
+    to_user();
+    for (std::size_t i = 0; i < theta.size(); ++i) there = there && std::abs(theta[i] - found[i]) <= kSame * std::abs(found[i]);
+    if (there) theta = found;
+  }
   void turn_signs() {  // of the columns of Lambda: they are free
     std::vector<Mat> L = cov.lambda_of(theta);
     for (Mat& A : L)
@@ -131,20 +141,20 @@ struct GeneralizedMixed::Search {
     q.beta = beta;
     q.shape = shape;
     Vec x = q.pack(theta, beta, shape);
-    ++evaluations;
-    if (!q.evaluate(laplace, x, Want::curvature, best)) throw Refused("the likelihood cannot be evaluated at the estimates found");
-    H = q.difference_hessian(laplace, x, best.hessian, evaluations);
+    if (!q.evaluate(laplace, x, best, H, evaluations)) throw Refused("the likelihood cannot be evaluated at the estimates found");
+    there = !q.beta_inside && q.nodes == 1;  // no differences came after it
     TrustStep t;
     double last = HUGE_VAL;
     for (int k = 0; k < kPolish && q.size(); ++k) {
       t = trust_region_step(best.gradient, H, 0.5);
-      if (t.predicted <= 1e-16 || t.predicted >= 0.5 * last) break;
+      if (t.predicted <= kEnough || t.predicted >= 0.5 * last) break;
       last = t.predicted;
       Vec next = x;
       for (std::size_t i = 0; i < x.size(); ++i) next[i] += t.step[i];
       LaplacePoint trial;
       ++evaluations;
-      if (!q.evaluate(laplace, next, Want::curvature, trial) || trial.value > best.value + 1e-9 * (1.0 + std::abs(best.value))) break;
+      there = q.evaluate(laplace, next, Want::curvature, trial) && trial.value <= best.value + 1e-9 * (1.0 + std::abs(best.value));
+      if (!there) break;
       x = std::move(next);
       best = std::move(trial);
       if (q.beta_inside) q.beta = best.beta;
@@ -265,14 +275,14 @@ GeneralizedSolution GeneralizedMixed::search(int n_agq, const GeneralizedStart& 
     if (saddle) search.stand(user, away);
     search.to_inner();
   }
-  search.to_inner();
-  search.to_user();  // the last steps may have left a standard deviation a rounding error below zero
-  // the last point tried need not be the best one
+  search.settle();
   user.beta = search.beta;
   user.shape = search.shape;
-  ++search.evaluations;
-  if (!user.evaluate(*laplace_, user.pack(search.theta, search.beta, search.shape), Want::curvature, search.best))
-    throw Refused("the likelihood cannot be evaluated at the estimates found");
+  if (!search.there) {
+    ++search.evaluations;
+    if (!user.evaluate(*laplace_, user.pack(search.theta, search.beta, search.shape), Want::curvature, search.best))
+      throw Refused("the likelihood cannot be evaluated at the estimates found");
+  }
   // a mixture may have several modes; estimates of another one than the search followed are none
   search.decrement = std::max(search.decrement, std::abs(search.best.value - search.path.back()));
   GeneralizedSolution out = report(search.theta, user.beta_inside ? search.best.beta : search.beta, search.shape, search.best);

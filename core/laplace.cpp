@@ -87,9 +87,20 @@ Mat Laplace::shape_curvature(const Vec& shape) {
       for (int i = 0; i < s; ++i) H(i, j) += side * scratch.l_shape[i] / (2.0 * step);
     }
   family_.set_shape(shape.data());
-  for (int j = 0; j < s; ++j)
-    for (int i = 0; i < j; ++i) H(i, j) = H(j, i) = 0.5 * (H(i, j) + H(j, i));
+  symmetrise(H);
   return H;
+}
+
+// D_f += scale sum over levels of (x y' + y x')
+void Laplace::add_outer(const Vec& x, const Vec& y, double scale, std::vector<Mat>& D) const {
+  const Observations& o = *own_;
+  for (std::size_t f = 0; f < D.size(); ++f) {
+    const int K = D[f].rows;
+    const std::int64_t end = f + 1 < D.size() ? o.sides[f + 1].offset : q_;
+    for (std::int64_t e = o.sides[f].offset; e < end; e += K)
+      for (int j = 0; j < K; ++j)
+        for (int i = 0; i < K; ++i) D[f](i, j) += scale * (x[e + i] * y[e + j] + y[e + i] * x[e + j]);
+  }
 }
 
 // Whether some linear predictor varies far more given the data than without them. The joint density of a mixture need not
@@ -110,14 +121,17 @@ bool Laplace::spread_out(const Vec& c) const {
   return false;
 }
 
+std::vector<Mat> Laplace::lambda_at(const Vec& theta, const std::vector<Mat>* maps) const {
+  std::vector<Mat> lambda = cov_.lambda_of(theta);
+  for (std::size_t t = 0; maps && t < lambda.size(); ++t) lambda[t] = (*maps)[t] * lambda[t];
+  return cov_.by_factor(lambda);
+}
+
 bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   const Observations& o = *own_;
   const int p = o.p, s = family_.shapes();
-  std::vector<Mat> lambda = cov_.lambda_of(at.theta);
   const std::vector<Direction> dirs = want == Want::value ? std::vector<Direction>() : cov_.directions(at.theta, at.maps);
-  if (at.maps)
-    for (std::size_t t = 0; t < lambda.size(); ++t) lambda[t] = (*at.maps)[t] * lambda[t];
-  lambda_ = cov_.by_factor(lambda);
+  lambda_ = lambda_at(at.theta, at.maps);
   std::vector<Mat> psi;
   for (const Mat& L : lambda_) psi.push_back(L * transpose(L));
   if (tangent_ && random()) follow_tangent(psi, at.beta, at.shape);
@@ -139,7 +153,7 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
     return std::isfinite(out.value);
   }
 
-  const bool curved = want == Want::curvature;
+  const bool curved = want == Want::curvature || want == Want::exact;
   const int columns = curved ? p + s + 1 : 1;
   Mat cross(columns, columns);
   if (curved) {
@@ -154,7 +168,8 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
     }
   }
   Slopes slopes;
-  Vec c(o.n, 0.0);
+  Vec &c = c_, &h = h_;
+  c.assign(o.n, 0.0);
   if (random()) {
     Vec border(static_cast<std::size_t>(q_) * columns, 0.0), sums(q_), working(o.n, 0.0);
     if (curved) o.weighted_border(d_.w, columns, border);
@@ -179,7 +194,7 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   out.value = -2.0 * out.log_likelihood + out.penalty + out.logdet;
   if (!std::isfinite(out.value)) return false;
 
-  Vec a, h, v(o.n);
+  Vec a, v(o.n);
   d_.slope(c, a);
   const Vec z = random() ? engine_->z() : Vec();
   if (!family_.same_curvature() && !factorise(d_.observed, nullptr)) return false;
@@ -191,16 +206,10 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   if (random()) {
     Vec Zv(q_);
     o.random_sums(v, Zv);
-    for (std::size_t f = 0; f < psi_.size(); ++f) {
-      const int K = psi_[f].rows;
-      Mat d = slopes.T[f];
-      for (std::size_t i = 0; i < d.a.size(); ++i) d.a[i] -= slopes.S[f].a[i];
-      const std::int64_t end = f + 1 < psi_.size() ? o.sides[f + 1].offset : q_;
-      for (std::int64_t e = o.sides[f].offset; e < end; e += K)
-        for (int i = 0; i < K; ++i)
-          for (int j = 0; j < K; ++j) d(i, j) += 0.5 * (Zv[e + i] * z[e + j] + z[e + i] * Zv[e + j]);
-      D.push_back(std::move(d));
-    }
+    D = slopes.T;
+    for (std::size_t f = 0; f < D.size(); ++f)
+      for (std::size_t i = 0; i < D[f].a.size(); ++i) D[f].a[i] -= slopes.S[f].a[i];
+    add_outer(Zv, z, 0.5, D);
     out.D = cov_.by_term(D);
   }
   out.gradient.clear();
@@ -220,6 +229,7 @@ bool Laplace::evaluate(const LaplaceAt& at, Want want, LaplacePoint& out) {
   if (!random()) slopes.G = Mat(0, 0), slopes.HT = Mat(p + s, 0);
   model_hessian(slopes, cross, at.beta_inside, out);
   if (random()) cov_.add_curvature(at.theta, at.maps, out.hessian, out.D);
+  if (want == Want::exact) exact_hessian(at, dirs, out);
   if (at.nodes == 1) return true;
   out.D.clear();  // of Laplace, whose slope at a boundary is not that of quadrature; its Hessian is a good enough model
   return integrate(at, want, out);

@@ -34,7 +34,7 @@ struct LaplaceAt {
   bool guarded = false;            // two predictors: outside the domain where the approximation is none (see spread_out)
 };
 
-enum class Want { value, gradient, curvature };
+enum class Want { value, gradient, curvature, exact };  // curvature: a model of the Hessian; exact: itself (of Laplace, beta outside)
 
 struct LaplacePoint {
   double value = 0.0;
@@ -88,6 +88,7 @@ class Laplace {
   Vec node_, node_weight_;
   double l_ = 0.0;
   int iterations_ = 0;
+  Vec c_, h_;                      // of the last gradient
   bool fixed_only_ = false;
   bool tangent_ = false;           // the engine holds the observed information at the modes, d_ what belongs to them
   Vec shape_;
@@ -100,12 +101,22 @@ class Laplace {
   bool factorise(const Vec& w, double* logdet);
   void factorise_posterior();
   void spread(const Vec& zeta, Vec& b) const;  // b = Psi zeta
+  void spread(std::size_t factor, const Mat& psi, const Vec& zeta, Vec& b) const;  // of one factor
+  void add_outer(const Vec& x, const Vec& y, double scale, std::vector<Mat>& D) const;
+  std::vector<Mat> lambda_at(const Vec& theta, const std::vector<Mat>* maps) const;  // per factor
   void adjoint(const Vec& a, bool beta_inside, Vec& h);
   bool joint_step(const Vec& y, Vec& db, Vec& dbeta, double& decrement);
   void model_hessian(const Slopes& slopes, const Mat& cross, bool beta_inside, LaplacePoint& out) const;
   Mat shape_curvature(const Vec& shape);
   Vec through_X(const Vec& beta) const;
   bool spread_out(const Vec& c) const;
+  struct Moving;  // laplace_hessian.cpp
+  void exact_hessian(const LaplaceAt& at, const std::vector<Direction>& dirs, LaplacePoint& out);
+  void follow_modes(Moving& m) const;
+  bool follow_rows(Moving& m) const;
+  bool difference_rows(Moving& m) const;
+  bool follow_determinant(const LaplaceAt& at, Moving& m, Elimination& lent) const;
+  void follow_gradient(Moving& m, const Vec& Zv, const std::vector<Direction>& dirs, double* column) const;
   bool integrate(const LaplaceAt& at, Want want, LaplacePoint& out);  // quadrature.cpp, at the modes found
 };
 

@@ -57,6 +57,11 @@ Mat scaled(Mat A, double factor) {
   return A;
 }
 
+void symmetrise(Mat& A) {
+  for (int j = 0; j < A.cols; ++j)
+    for (int i = 0; i < j; ++i) A(i, j) = A(j, i) = 0.5 * (A(i, j) + A(j, i));
+}
+
 double inner(const Mat& A, const Mat& B) { return std::inner_product(A.a.begin(), A.a.end(), B.a.begin(), 0.0); }
 
 bool cholesky(Mat& A) {

@@ -79,6 +79,7 @@ struct Mat {
 Mat operator*(const Mat& A, const Mat& B);
 Mat transpose(const Mat& A);
 Mat scaled(Mat A, double factor);
+void symmetrise(Mat& A);  // (A + A') / 2
 double inner(const Mat& A, const Mat& B);  // sum of elementwise products
 
 // Lower Cholesky factor in place; returns false when A is not positive definite.

@@ -50,18 +50,19 @@ bool solve_flat(const Mat& Q, const Vec& b, Vec& x) {
 
 }  // namespace
 
+void Laplace::spread(std::size_t f, const Mat& psi, const Vec& zeta, Vec& b) const {
+  const int K = psi.rows;
+  const std::int64_t end = f + 1 < psi_.size() ? own_->sides[f + 1].offset : q_;
+  for (std::int64_t at = own_->sides[f].offset; at < end; at += K)
+    for (int i = 0; i < K; ++i) {
+      double s = 0.0;
+      for (int j = 0; j < K; ++j) s += psi(i, j) * zeta[at + j];
+      b[at + i] = s;
+    }
+}
+
 void Laplace::spread(const Vec& zeta, Vec& b) const {
-  const Observations& o = *own_;
-  for (std::size_t f = 0; f < psi_.size(); ++f) {
-    const int K = psi_[f].rows;
-    const std::int64_t end = f + 1 < psi_.size() ? o.sides[f + 1].offset : q_;
-    for (std::int64_t at = o.sides[f].offset; at < end; at += K)
-      for (int i = 0; i < K; ++i) {
-        double s = 0.0;
-        for (int j = 0; j < K; ++j) s += psi_[f](i, j) * zeta[at + j];
-        b[at + i] = s;
-      }
-  }
+  for (std::size_t f = 0; f < psi_.size(); ++f) spread(f, psi_[f], zeta, b);
 }
 
 Vec Laplace::through_X(const Vec& beta) const {

@@ -81,8 +81,9 @@ struct NewtonOptions {
 
 constexpr double kNear = 0.02;      // expected gain below which curvature is that of the minimum
 constexpr double kAcross = 0.1;     // nothing is learned where what is missing lies so nearly across the step: it would blow up
-constexpr double kShort = 1e-5;     // a last step so short needs no derivatives at its end: they are nearly those at its start
+constexpr double kShort = 1e-4;     // a last step so short needs no derivatives at its end: they are nearly those at its start
 constexpr double kBeyond = 0.1;     // of `gain`: what may be left after it,
+constexpr double kUnseen = 4.0;     // or of the noise of the function, which hides it,
 constexpr double kConfirmed = 0.1;  // and the share of its own gain that it may miss
 
 // By how much one step shrinks what the next can gain: the larger of the last two observations, steps cut short aside.
@@ -193,7 +194,7 @@ NewtonResult newton(F&& f, Vec x, Point& best, const NewtonOptions& opt = {}, co
     check_interrupt();
     if constexpr (!std::is_same_v<Value, Underived>) {
       const double before = best.value;
-      const bool last = expected <= kBeyond * opt.gain && t.norm < kShort && ++r.evaluations && value(next, best);
+      const bool last = expected <= std::max(kBeyond * opt.gain, kUnseen * noise) && t.norm < kShort && ++r.evaluations && value(next, best);
       if (last && std::abs(before - best.value - t.predicted) <= kConfirmed * t.predicted + 100.0 * noise) {
         x = std::move(next);
         r.decrement = expected;

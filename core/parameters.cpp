@@ -68,7 +68,7 @@ bool Parameters::evaluate(Laplace& laplace, const Vec& x, Want want, LaplacePoin
   Vec g(n);
   for (int i = 0; i < n; ++i) g[i] = scale(i) * out.gradient[from(i)];
   out.gradient = std::move(g);
-  if (want != Want::curvature) {
+  if (want == Want::gradient) {
     cov->chain(x, out.gradient, nullptr);
     return true;
   }
@@ -91,6 +91,14 @@ Vec Parameters::difference(Laplace& laplace, const Vec& x, const Vec& d, double 
     return slope;
   }
   throw Refused("the likelihood cannot be evaluated around its maximum; the estimates lie at the edge of what the family allows");
+}
+
+bool Parameters::evaluate(Laplace& laplace, const Vec& x, LaplacePoint& out, Mat& hessian, int& evaluations) const {
+  const bool exact = !beta_inside && nodes == 1;
+  ++evaluations;
+  if (!evaluate(laplace, x, exact ? Want::exact : Want::curvature, out)) return false;
+  hessian = exact ? out.hessian : difference_hessian(laplace, x, out.hessian, evaluations);
+  return true;
 }
 
 // Where a direction changes next to nothing, as a correlation that no group has data on, the rounding of the large entries
@@ -119,8 +127,7 @@ Mat Parameters::difference_hessian(Laplace& laplace, const Vec& x, const Mat& mo
     }
   });
   if (failure) std::rethrow_exception(failure);
-  for (int j = 0; j < n; ++j)
-    for (int i = 0; i < j; ++i) H(i, j) = H(j, i) = 0.5 * (H(i, j) + H(j, i));
+  symmetrise(H);
   eigen_symmetric(H, w, V);
   for (int e = 0; e < n && w[e] < 0.0; ++e) {
     const Vec d(V.col(e), V.col(e) + n), slope = difference(laplace, x, d, kShare, evaluations);

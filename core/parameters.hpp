@@ -26,10 +26,12 @@ struct Parameters {
 
   // Value, and derivatives in these parameters. False outside the domain.
   bool evaluate(Laplace& laplace, const Vec& x, Want want, LaplacePoint& out) const;
-  // Central differences of the exact gradient, each step a small share of a standard error by `model`. `evaluations` counts.
-  Mat difference_hessian(Laplace& laplace, const Vec& x, const Mat& model, int& evaluations) const;
+  // The same with the Hessian itself: exact, or by differences with quadrature and with beta among the modes.
+  bool evaluate(Laplace& laplace, const Vec& x, LaplacePoint& out, Mat& hessian, int& evaluations) const;
 
  private:
+  // Central differences of the exact gradient, each step a small share of a standard error by `model`. `evaluations` counts.
+  Mat difference_hessian(Laplace& laplace, const Vec& x, const Mat& model, int& evaluations) const;
   // (gradient at x + h d - gradient at x - h d) / 2h, h at most so long and shorter at the edge of the domain
   Vec difference(Laplace& laplace, const Vec& x, const Vec& d, double h, int& evaluations) const;
 };

@@ -226,14 +226,14 @@ bool split_factors(const Rows& rows, Pattern& pattern, Symbolic& sym, double cos
 
 }  // namespace
 
-Pattern find_pattern(const Rows& rows, bool whole) {
+Pattern find_pattern(const Rows& rows) {
   if (rows.q > std::numeric_limits<std::int32_t>::max()) throw Refused("more than 2^31 random effects");
   Pattern pattern;
   pattern.parts = whole_factors(rows);
   Symbolic sym(rows, pattern.parts, pattern.sorted);
   constexpr double infinity = std::numeric_limits<double>::infinity();
   double cost = 0.0;
-  const bool costly = add_factors(rows, pattern, sym, whole ? infinity : kCheap, cost);
+  const bool costly = add_factors(rows, pattern, sym, kCheap, cost);
   if (costly && !split_factors(rows, pattern, sym, cost)) add_factors(rows, pattern, sym, infinity, cost);
   pattern.core_offset = pattern.sparse < pattern.parts.size() ? pattern.parts[pattern.sparse].offset : rows.q;
   check_core(rows.q - pattern.core_offset, pattern.parts.size() - pattern.sparse);

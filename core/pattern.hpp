@@ -43,7 +43,6 @@ struct Pattern {
   std::vector<SortedRows> sorted;  // by each factor of which a level is eliminated outside of the core
 };
 
-// `whole`: factors are not split.
-Pattern find_pattern(const Rows& rows, bool whole);
+Pattern find_pattern(const Rows& rows);
 
 }  // namespace multilevel

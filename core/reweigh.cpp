@@ -6,6 +6,9 @@ namespace multilevel {
 // Where the blocks of each row stand: for every pair of factors f < g, f level by level, in the column of the row's level.
 void Elimination::find_places(const Observations& o) {
   const int n_factors = static_cast<int>(shape_.size());
+  keep_first_ = n_factors > 1;
+  if (n_factors - pattern_->sparse > 1) core_pairs_ = make_core();
+  if (!pattern_->parts.whole) return find_places_in_parts(o);
   auto places = std::make_shared<std::vector<std::vector<std::int64_t>>>();
   for (int f = 0; f < pattern_->sparse; ++f) {
     const SparsePattern& s = pattern_->columns[f];
@@ -20,8 +23,6 @@ void Elimination::find_places(const Observations& o) {
     }
   }
   places_ = std::move(places);
-  if (n_factors - pattern_->sparse > 1) core_pairs_ = make_core();
-  keep_first_ = n_factors > 1;
 }
 
 namespace {
@@ -80,6 +81,7 @@ void add_products(const Observations& o, const Side& f, const Side& g, const Vec
 }  // namespace
 
 void Elimination::reweigh(const Observations& o, const Vec& w) {
+  if (!pattern_->parts.whole) return reweigh_parts(o, w);
   const int n_factors = static_cast<int>(shape_.size()), sparse = pattern_->sparse;
   std::size_t pair = 0;
   for (int f = 0; f < n_factors; ++f) {
@@ -113,12 +115,21 @@ void Elimination::reweigh(const Observations& o, const Vec& w) {
 
 void Elimination::set_border(int columns, Vec&& border, Mat cross) {
   p_ = columns - 1;
-  border0_ = std::move(border);
+  border0_ = pattern_->parts.whole || border.empty() ? std::move(border) : pattern_->parts.in_order(border, columns);
   XY0_ = std::move(cross);
 }
 
+void Elimination::solve(Vec& x) const {
+  if (pattern_->parts.whole) return solve_in_order(x);
+  Vec ordered = pattern_->parts.in_order(x, 1);
+  solve_in_order(ordered);
+  x = pattern_->parts.as_given(ordered, 1);
+}
+
+Vec Elimination::z() const { return pattern_->parts.whole ? z_ : pattern_->parts.as_given(z_, 1); }
+
 // x <- P x: forward through the levels, the core, and back. See elimination.hpp for the notation.
-void Elimination::solve(Vec& x) {
+void Elimination::solve_in_order(Vec& x) const {
   Vec y;
   for (int f = 0; f < pattern_->sparse; ++f) {
     const SparsePattern& s = pattern_->columns[f];
@@ -178,6 +189,7 @@ void Elimination::solve(Vec& x) {
 
 // c_i = z_i'P z_i over all factors of the row. After differentiate().
 void Elimination::row_variances(const Observations& o, Vec& c) const {
+  if (!pattern_->parts.whole) return row_variances_in_parts(o, c);
   const int n_factors = static_cast<int>(shape_.size()), sparse = pattern_->sparse;
   c.assign(o.n, 0.0);
   std::size_t pair = 0;

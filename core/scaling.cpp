@@ -186,16 +186,19 @@ Coordinates random_coordinates(const std::vector<Column>& Z, Structure structure
     for (int j = 0; j < k; ++j) squares += 1.0 / (c.T(j, j) * c.T(j, j));
     for (int j = 0; j < k; ++j) c.T(j, j) = std::sqrt(k / squares);
   }
+  double total = w ? 0.0 : static_cast<double>(n);
+  for (std::int64_t i = 0; w && i < n; ++i) total += w[i];
   if (structure == Structure::us && k > 1) {
     Mat G = gram(Z, c, nullptr, 0.0, w, n);
     if (smallest_pivot(G, k) > kComfortable) {
-      double total = 0.0;
-      for (std::int64_t i = 0; i < n; ++i) total += weight(w, i);
       for (double& g : G.a) g /= total;
       cholesky(G);
       c.T = c.T * transpose(inverse_lower(G));
     }
   }
+  // Theta is in units of the residual of a row of weight one: these units go, too.
+  if (w)
+    for (double& t : c.T.a) t *= std::sqrt(static_cast<double>(n) / total);
   c.full = full_map(c.center, c.T, constant, constant >= 0 ? stats[constant].mean : 1.0);
   return c;
 }

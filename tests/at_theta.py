@@ -23,7 +23,9 @@ REFERENCE = Path(__file__).parent / "reference"
 TESTS: dict[str, Any] = {t["id"]: t for t in json.loads((REFERENCE / "tests.json").read_text("utf-8"))}
 # of models where lme4 stops short: lmerTest after a tight optimiser; of weighted ones: pbkrtest of rows times sqrt(w)
 TIGHT: dict[str, Any] = {t["id"]: t for t in json.loads((REFERENCE / "tight.json").read_text("utf-8"))}
-MODELS = {f["id"]: f for f in FITS}
+# (f || g) is diagonal here, also for a factor; the formula of the model that lme4 makes of it
+WRITTEN = {"machines_doublebar_factor": "score ~ Machine + (1 | Worker) + (0 + Machine | Worker)"}
+MODELS = {f["id"]: f | ({"formula": WRITTEN[f["id"]]} if f["id"] in WRITTEN else {}) for f in FITS}
 
 
 def at_theta(found: Fit, theta: Any) -> Fit:

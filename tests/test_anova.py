@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from at_theta import MODELS, TESTS, lmertest_fit
+from at_theta import MODELS, TESTS, TIGHT, lmertest_fit
 from reference_data import load
 from test_agreement import fit as fit_reference
-from test_df import KNOWN, METHOD, same_p
+from test_df import KNOWN, METHOD, NO_OPTIMUM, WEIGHTS, same_p
 
 import multilevel as mlm
 from multilevel.errors import InferenceError
@@ -66,6 +66,29 @@ def test_f_tests_of_lmertest(case, name):
         assert ours.sum_sq[i] == pytest.approx(want["ss"][i], rel=1e-4, abs=1e-8 * max(want["ss"][j] for j in tested))
         assert same_p(ours.p_value[i], want["p"][i])
     TALLY[case, name] = "agrees"
+
+
+@pytest.mark.parametrize("roman", ROMAN)
+@pytest.mark.parametrize("name", sorted(NO_OPTIMUM))
+def test_at_the_optimum_lmertest_agrees(name, roman):
+    ours, want = anova(fit_reference(MODELS[name])._fit, ROMAN[roman]), TIGHT[name][f"anova_{roman}_satterthwaite"]
+    assert list(ours.terms) == want["rows"]
+    np.testing.assert_allclose(ours.statistic, want["F"], rtol=1e-5)
+    np.testing.assert_allclose(ours.df2, want["df2"], rtol=1e-4)
+    np.testing.assert_allclose(ours.sum_sq, want["ss"], rtol=1e-5)
+    TALLY[f"{roman}_satterthwaite", name] = "agrees at the optimum, where lme4 is not by default"
+
+
+@pytest.mark.parametrize("name", sorted(WEIGHTS))
+def test_weighted_rows_are_rows_times_the_root_of_the_weight(name):
+    """Of one coefficient each, F is t squared: pbkrtest's of the same model without its weights."""
+    fit, want = fit_reference(MODELS[name])._fit, TIGHT[name]["weighted"]
+    ours = anova(fit, 3, "kenward-roger")
+    assert (ours.df1 == 1).all()
+    at = [fit.names.index(next(n for n in fit.names if n.startswith(term))) for term in ours.terms]
+    np.testing.assert_allclose(ours.df2, np.array(want["df"])[at], rtol=1e-6)
+    np.testing.assert_allclose(ours.p_value, np.array(want["p"])[at], rtol=1e-4)
+    TALLY["III_kr", name] = "agrees with pbkrtest without its weights, rows times sqrt(w)"
 
 
 def test_how_many_tables_are_compared():
@@ -335,3 +358,50 @@ def test_type_three_of_covariates_needs_no_cell_means(formula):
         own = [j for j, number in enumerate(m.design.assign) if number == t]
         L = estimable._reduced(estimable._cell_means(m._fit, t) @ S, own)
         np.testing.assert_allclose(np.linalg.solve(S.T, L.T).T, hypotheses(m._fit, 3)[t - 1], atol=1e-12)
+
+
+# ---- generalized mixed models ---------------------------------------------------------------------------------------
+
+WALD = {m["id"]: m for m in json.loads((Path(__file__).parent / "reference" / "wald.json").read_text("utf-8"))}
+# Weights of R's coefficients (treatment coding) in the type III hypothesis of a term that others contain: means of
+# cells that weigh the same, mean slopes
+MEANS = {
+    ("owls", "FoodTreatment"): {1: 1, 3: 1 / 2}, ("owls", "SexParent"): {2: 1, 3: 1 / 2},
+    ("bacteria", "ap"): {1: 1, 3: 1 / 2}, ("bacteria", "factor(week > 2)"): {2: 1, 3: 1 / 2},
+    ("contraception", "age"): {2: 1, 7: 1 / 2}, ("ticks", "cHEIGHT"): {3: 1, 4: 1 / 3, 5: 1 / 3},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WALD)
+def test_wald_tests_of_a_generalized_mixed_model(name):
+    """From lme4's coefficients and covariance, that by differences: chi-square to a hundredth.
+
+    Type II (Fox 2016, Applied Regression Analysis, 3rd ed., section 8.2.5; car's Anova): the coefficients of a term
+    given that those of the terms that contain it are zero.
+    """
+    want = WALD[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mlm.errors.MultilevelWarning)
+        fit = mlm.glmer(want["formula"], load(want["data"]), want["family"])._fit
+    b, V, assign = np.array(want["coef"]), np.array(want["vcov"]), np.array(want["assign"])
+
+    def chi_square(value, variance):
+        return value @ np.linalg.solve(variance, value)
+
+    second, third = anova(fit, 2), anova(fit, 3)
+    assert list(third.terms) == want["terms"]
+    for number, term in enumerate(want["terms"], 1):
+        own, L = np.flatnonzero(assign == number), np.eye(len(b))[assign == number]
+        if (name, term) in MEANS:
+            weights = MEANS[name, term]
+            L = np.zeros((1, len(b)))
+            L[0, list(weights)] = list(weights.values())
+            above = np.flatnonzero(assign == len(want["terms"]))
+            back = V[np.ix_(own, above)] @ np.linalg.inv(V[np.ix_(above, above)])
+            value, variance = b[own] - back @ b[above], V[np.ix_(own, own)] - back @ V[np.ix_(above, own)]
+        else:
+            value, variance = b[own], V[np.ix_(own, own)]
+        for table, expected in ((third, chi_square(L @ b, L @ V @ L.T)), (second, chi_square(value, variance))):
+            statistic, df1, df2, _ = table[term]
+            assert (df1, df2) == (len(value), np.inf)
+            assert statistic * df1 == pytest.approx(expected, rel=1e-2)

@@ -42,6 +42,28 @@ def test_text_among_numbers_is_said(fit):
             fit(DATA)
 
 
+def test_numbers_as_text_are_said_where_some_have_fractions():
+    words = r"age holds numbers as text and was taken as a category with \d+ levels; if it is a number"
+    ages = [str(a) for a in np.round(X, 1)]
+    with pytest.warns(CategoryWarning, match=words):
+        mlm.lm("y ~ age", DATA.assign(age=ages))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CategoryWarning)
+        mlm.lm("y ~ factor(age)", DATA.assign(age=ages))
+        mlm.lm("y ~ age", DATA.assign(age=[str(i % 20) for i in range(N)]))
+        mlm.lm("y ~ age", DATA.assign(age=[f"{(i % 4) / 2}" for i in range(N)]))
+
+
+def test_which_of_two_levels_is_modelled_is_said():
+    """R's rule makes `right` the failure, for it comes first."""
+    d = DATA.assign(answer=np.where(np.arange(N) % 3 == 0, "wrong", "right"))
+    words = "Modelled is the chance that answer is wrong, not right."
+    for m in (mlm.glm("answer ~ x", d, "binomial"), quiet(lambda: mlm.glmer("answer ~ x + (1 | g)", d, "binomial"))):
+        assert words in str(m.summary())
+        assert words in str(m.explain())
+    assert "Modelled" not in str(mlm.glm("I(answer == 'wrong') ~ x", d, "binomial").summary())
+
+
 @pytest.mark.parametrize("fit", [
     lambda d: mlm.lm("y ~ arm", d),
     lambda d: mlm.lmer("y ~ x + (1 | arm)", d),

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import multilevel as mlm
-from multilevel.checks import check, quantile_correlation, variance_inflation
+from multilevel.checks import check, quantile_correlation, rank_correlation, variance_inflation
 
 load = mlm.datasets.load
 
@@ -71,6 +71,13 @@ def test_inflation_is_one_over_one_minus_r_squared():
     assert factor == pytest.approx(1 / (1 - mlm.lm("a ~ b", d).r_squared), rel=1e-8)
     assert not verdicts(mlm.lm("y ~ a + b", d))["collinearity"]
     assert variance_inflation(mlm.lm("y ~ a", d)._fit) is None
+
+
+def test_rank_correlation_with_ties():
+    from scipy.stats import spearmanr
+
+    x, y = np.random.default_rng(1).integers(0, 8, (2, 50)).astype(float)
+    assert rank_correlation(x, y) == pytest.approx(spearmanr(x, y).statistic, abs=1e-14)
 
 
 def test_quantile_correlation():

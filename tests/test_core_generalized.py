@@ -111,6 +111,11 @@ class Case:
         parts = parameters[:m], parameters[m : m + 2], parameters[m + 2 :]
         return self.model.objective(*(np.ascontiguousarray(part) for part in parts), self.nodes)
 
+    def gradient(self, parameters):
+        m = len(self.at[0])
+        parts = parameters[:m], parameters[m : m + 2], parameters[m + 2 :]
+        return self.model.solve(*(np.ascontiguousarray(part) for part in parts), self.nodes).gradient
+
     def oracle(self):
         return evaluate(
             *self.at, self.y, self.X, self.terms, self.family, self.link,
@@ -148,6 +153,18 @@ def test_objective_and_gradient(family, link, structure):
         assert case.model.objective(*case.at, case.nodes) == pytest.approx(solution.criterion, rel=1e-12)
         slope = differences(case.objective, np.concatenate(case.at))
         np.testing.assert_allclose(solution.gradient, slope, rtol=1e-6, atol=1e-6 * max(1.0, np.abs(slope).max()))
+
+
+@pytest.mark.parametrize("structure", ["intercepts", "slopes", "crossed", "nested"])
+@pytest.mark.parametrize(("family", "link"), FAMILY_LINKS)
+def test_hessian(family, link, structure):
+    """Exact against differences of fourth order, in units of what its parameters' own curvatures are."""
+    for curvature in curvatures(family):
+        case = Case(family, link, structure, curvature)
+        got = case.model.solve(*case.at, hessian=True).hessian
+        want = differences(case.gradient, np.concatenate(case.at), 5e-4)
+        scale = np.sqrt(np.abs(np.diag(want)))
+        np.testing.assert_allclose(got / np.outer(scale, scale), want / np.outer(scale, scale), rtol=1e-6, atol=1e-6)
 
 
 def test_one_node_is_laplace_and_many_nodes_agree():
@@ -209,10 +226,7 @@ def test_hessian_is_the_slope_of_the_gradient():
     at = fit.theta, fit.beta, fit.shape
     got = case.model.solve(*at, 1, hessian=True)
 
-    def gradient(p):
-        return case.model.solve(p[:3].copy(), p[3:5].copy(), p[5:].copy()).gradient
-
-    want = differences(gradient, np.concatenate(at), 1e-4)
+    want = differences(case.gradient, np.concatenate(at), 1e-4)
     np.testing.assert_allclose(got.hessian, want, rtol=1e-5, atol=1e-5 * np.abs(want).max())
     np.testing.assert_allclose(got.vcov, 2 * np.linalg.inv(want)[3:5, 3:5], rtol=1e-4)
     np.testing.assert_allclose(fit.vcov, got.vcov, rtol=1e-4)

@@ -32,9 +32,7 @@ NO_OPTIMUM = {"fatigue", "orange_rs"}
 # pbkrtest leaves the prior weights out of some of its matrices; of the same models without weights, rows times sqrt(w),
 # it says what is said here, see test_weighted_rows_are_rows_times_the_root_of_the_weight
 WEIGHTS = {"sleep_weights", "made_hetero_weights"}
-# another model here: (f || g) is diagonal also for factors
-OTHER_MODEL = {"machines_doublebar_factor"}
-KNOWN = {"satterthwaite": NO_OPTIMUM | OTHER_MODEL, "kr": WEIGHTS | OTHER_MODEL}
+KNOWN = {"satterthwaite": NO_OPTIMUM, "kr": WEIGHTS}
 METHOD = {"satterthwaite": "satterthwaite", "kr": "kenward-roger"}
 CASES = [(key, name) for key in METHOD for name in TESTS if f"coef_{key}" in TESTS[name]]
 TALLY: dict[tuple[str, str], str] = {}

@@ -21,7 +21,7 @@ COUNTED = {"machines_cellmeans_rs": {"Machine[B]", "Machine[C]"},
            "machines_max_sum": INTERCEPTS, "milk": INTERCEPTS, "orthodont_sex_rs": {"Sex[Female]"},
            "sleep_null_rs": INTERCEPTS, "sleep_two_terms": INTERCEPTS, "sleep_zerocorr": INTERCEPTS,
            "sleep_zerocorr_ml": INTERCEPTS}  # fmt: skip
-OTHER_MODEL = "machines_doublebar_factor"  # see test_df.py
+OTHER_MODEL = "machines_doublebar_factor"  # see at_theta.py
 CASES = [f for f in FITS if f["id"] in REFERENCE.keys() - COUNTED - {OTHER_MODEL}]
 
 

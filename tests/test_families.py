@@ -374,6 +374,12 @@ BAD_NAMES = [
     (lambda: families.family_of("logit"), "family is 'logit', which is a link; expected a family"),
     (lambda: families.family_of("poisson(logit)"), "poisson family cannot have the link 'logit': its means are counts"),
     (lambda: families.family_of("binomial(lgit)"), "no link is called 'lgit'; did you mean 'logit'"),
+    (
+        lambda: families.family_of("zip"),
+        r'\'zip\'; zeros are inflated by family="poisson" with ziformula="~ 1"',
+    ),
+    (lambda: families.family_of("hurdle"), 'a hurdle is family="truncated_poisson" with ziformula="~ 1"'),
+    (lambda: families.family_of("ordinal"), r"ordered categories are not there; split them, as in I\(rating > 3\)"),
     (lambda: families.family_of("gamma("), "no family is called 'gamma\\('"),
     (lambda: families.family_of(3), "family is 3; expected a name such as 'binomial'"),
     (lambda: families.family_of(stats.norm), "family is .*; expected a name such as"),

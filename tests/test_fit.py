@@ -40,7 +40,8 @@ def odd() -> pd.DataFrame:
     return d.assign(
         constant=3.0, line=1 + 2 * d.x, by_group=d.g * 1.5, additive=d.g + 0.3 * (np.arange(60) % 5), text="q",
         row=np.arange(60), infinite=d.y.where(d.index != 4, np.inf), absent=np.nan, holes=d.y.where(d.index > 3),
-        one="a", w=1.0, w_zero=(d.index > 4) * 1.0, w_negative=-1.0,
+        one="a", w=1.0,
+        huge=d.x * 1e160, tiny=d.x * 1e-200, large=d.x * 1e100, w_zero=(d.index > 4) * 1.0, w_negative=-1.0,
     )  # fmt: skip
 
 
@@ -67,6 +68,19 @@ MIXED_ERRORS = [
     ("y ~ x + (1 | row)", {}, mlm.FitError, r"\(1 \| row\) has 60 random effects for 60 rows"),
     ("y ~ x + (x | g:row)", {}, mlm.FitError, r"120 random effects \(60 levels of g:row, 2 effects each\)"),
     ("y ~ factor(row) + (1 | g)", {}, mlm.FitError, "60 fixed effects for 60 rows"),
+    ("infinite ~ I(1 / infinite) + (1 | g)", {}, mlm.DataError, "column 'infinite' is inf in row 4"),
+    (
+        "y ~ huge + (1 | g)",
+        {},
+        mlm.DataError,
+        r"huge reaches .*e\+160; variances are squares, .* give huge in other units",
+    ),
+    ("y ~ x + (huge | g)", {}, mlm.DataError, r"huge reaches .*e\+160"),
+    ("huge ~ x + (1 | g)", {}, mlm.DataError, r"huge reaches .*e\+160"),
+    ("y ~ x + tiny + (1 | g)", {}, mlm.DataError, "tiny has no value beyond .*e-200 in size"),
+    ("y ~ large:x:large + I(large^2) + (1 | g)", {}, mlm.DataError, r"I\(large\^2\) reaches .*e\+20"),
+    ("y ~ large:I(2 * large) + (1 | g)", {}, mlm.DataError, r"large:I\(2 \* large\) reaches .*e\+20"),
+    ("y ~ x + (1 | g)", {"weights": np.full(60, 1e200)}, mlm.DataError, r"weights reaches 1e\+200"),
     ("y ~ x + (1 | g)", {"weights": [1, 2]}, mlm.DataError, "weights has 2 values but the data have 60 rows"),
     ("y ~ x + (1 | g)", {"weights": np.ones((60, 2))}, mlm.DataError, r"weights has an array of shape \(60, 2\)"),
     ("y ~ x + (1 | g)", {"weights": "w_zero"}, mlm.DataError, "weights must be positive numbers; found 0 in row 0"),
@@ -84,6 +98,7 @@ MIXED_ERRORS = [
     ("y ~ h + (1 | g)", {"contrasts": {"h": "sm"}}, mlm.FormulaError, "did you mean 'sum'"),
 ]
 LINEAR_ERRORS = [
+    ("y ~ tiny", {}, mlm.DataError, "tiny has no value beyond .*e-200 in size"),
     ("y ~ x + (1 | g)", {}, mlm.FormulaError, r"has random terms, such as \(1 \| g\); use lmer"),
     ("~ x", {}, mlm.FormulaError, "has no response"),
     ("constant ~ x", {}, mlm.FitError, "the response constant is 3 in every row"),
@@ -115,6 +130,36 @@ def test_what_is_no_table_is_refused(table: Any) -> None:
 def test_an_empty_table_is_refused(data: pd.DataFrame) -> None:
     with pytest.raises(mlm.DataError, match="the data have no rows"):
         mlm.lmer(SLEEP, data.iloc[:0])
+
+
+@pytest.mark.parametrize("terms", ["days", "poly(days, 2)", "I(1 / (1 + days))"])
+def test_infinite_values_in_rows_that_are_left_out_do_not_matter(data: pd.DataFrame, terms: str) -> None:
+    """What poly() learns is the same as if the value were missing, too."""
+    gap = data.assign(reaction=data.reaction.where(data.days > 0))
+    wild, absent = (gap.assign(days=data.days.where(data.days > 0, value)) for value in (np.inf, np.nan))
+    with pytest.warns(mlm.MissingRowsWarning, match="18 of 180 rows"):
+        one, other = (mlm.lmer(f"reaction ~ {terms} + (1 | subject)", d) for d in (wild, absent))
+    assert (one.nobs, one.criterion) == (162, other.criterion)
+    with pytest.raises(mlm.DataError, match="column 'days' is inf in row 0"):
+        mlm.lmer(f"reaction ~ {terms} + (1 | subject)", wild.assign(reaction=data.reaction))
+
+
+@pytest.mark.parametrize("unit", [1e160, 1e-200])
+def test_any_numbers_can_be_scaled(data: pd.DataFrame, sleep: mlm.LinearMixedModel, unit: float) -> None:
+    scaled = mlm.lmer("reaction ~ scale(days) + (scale(days) | subject)", data.assign(days=data.days * unit))
+    divided = mlm.lmer(f"reaction ~ I(days / {unit}) + (1 | subject)", data.assign(days=data.days * unit))
+    assert scaled.fitted() == pytest.approx(sleep.fitted(), rel=1e-9)
+    assert divided.fixef.array[1] == pytest.approx(sleep.fixef["days"], rel=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e-8, 1e8, 1e20])
+def test_units_of_weights_do_not_matter(data: pd.DataFrame, unit: float) -> None:
+    w = 1 + data.days.to_numpy() % 3
+    one, other = (mlm.lmer(SLEEP, data, weights=w * u) for u in (1.0, unit))
+    assert other.theta * unit**0.5 == pytest.approx(one.theta, rel=1e-6)
+    assert other.se.array == pytest.approx(one.se.array, rel=1e-8)
+    assert other.convergence.certified
+    assert other.convergence.certificate.evaluations == one.convergence.certificate.evaluations
 
 
 def test_what_functions_make_of_rows_that_are_left_out_does_not_matter(data: pd.DataFrame) -> None:
@@ -502,10 +547,17 @@ def test_looking_up_effects(sleep: mlm.LinearMixedModel) -> None:
     with pytest.raises(mlm.InferenceError, match="no grouping factor is called 'subjects'; did you mean 'subject'"):
         sleep.ranef()["subjects"]
     assert np.asarray(table).shape == (18, 2)
+    slopes = sleep.coef()["subject"][:, "days"]  # coef(m)$subject$days
+    assert slopes[0] == sleep.coef()["subject"]["308", "days"]
+    assert slopes.shape == (18,)
+    with pytest.raises(mlm.InferenceError, match=r"'days' is no level of subject but an effect; table\[:, 'days'\]"):
+        table["days"]
+    with pytest.raises(mlm.InferenceError, match="no effect is called 'dayz'; did you mean 'days'"):
+        table[:, "dayz"]
 
 
 def test_the_public_names() -> None:
     assert len(mlm.__all__) < 30
     assert all(hasattr(mlm, name) for name in mlm.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'lmm'"):
+    with pytest.raises(AttributeError, match="multilevel has no 'lmm'; did you mean 'lm'"):
         mlm.lmm  # noqa: B018

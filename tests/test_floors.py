@@ -18,7 +18,7 @@ import multilevel
 
 # Lowest floor first; rooms of a floor do not see each other. A package is named once, for all of its modules.
 FLOORS: list[list[set[str]]] = [
-    [{"_core"}, {"errors"}, {"digits", "lettering"}, {"framed"}, {"progress"}],
+    [{"_core"}, {"errors", "arguments"}, {"digits", "lettering"}, {"framed"}, {"progress"}],
     [
         {"formula"},
         {"families"},
@@ -164,6 +164,20 @@ def test_the_first_fit_loads_nothing_slow() -> None:
     assert "multilevel._core" in loaded
     later = {"fit.generalized_mixed", "inference.means", "inference.confidence", "inference.profile", "truth", "paper"}
     assert not {f"multilevel.{name}" for name in later}.intersection(loaded)
+
+
+def test_splines_pages_and_checks_load_special_functions_and_nothing_slower() -> None:
+    code = (
+        "import sys, multilevel as mlm\n"
+        "d = mlm.datasets.load('sleepstudy', 'dict')\n"
+        "m = mlm.lmer('reaction ~ ns(days, 3) + bs(days, 2, degree=1) + (days | subject)', d)\n"
+        "str(m.summary()), str(m.check()), str(m.confint()), str(m.anova()), str(m.emmeans('~ 1'))\n"
+        "print(*sys.modules)"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert not SLOW.difference({"scipy.special"}).intersection(loaded)
+    assert not {"scipy.optimize", "scipy.sparse"}.intersection(loaded)
 
 
 def test_every_public_name_has_a_home() -> None:

@@ -41,6 +41,12 @@ from multilevel.formula import Column, Design, Formula
             "unknown function 'lgo'; if it is your own, compute its column before fitting; did you mean 'log'?",
             4,
         ),
+        ("y ~ s(x) + z", "there are no smooths such as s(); ns(x, df = 4) and bs(x, df = 6) are splines", 4),
+        (
+            "y ~ x + (1 | site id)",
+            "')' or an operator was expected before 'id'; names of several words stand in `back",
+            18,
+        ),
         ("y ~ __import__('os')", "unknown function '__import__'", 4),
         ("y ~ poly(x, deg = 2)", "poly() has no argument 'deg'; it has x, degree, raw; did you mean 'degree'?", 4),
         ("y ~ poly(x, degree = 2, degree = 3)", "poly() is given 'degree' twice", 4),
@@ -174,8 +180,8 @@ def test_data_that_do_not_fit_the_formula(text, message):
         ({"ff": "sum"}, "contrasts are given for 'ff'.*did you mean 'f'"),
         ({"f": "smu"}, "unknown contrast 'smu'.*did you mean 'sum'"),
         ({"x": "sum"}, "no categorical variable"),
-        ({"f": np.eye(3)}, "a contrast is of type ndarray; expected a name: treatment"),
-        ("sum", "contrasts is 'sum'; expected a name for each factor"),
+        ({"f": np.eye(3)}, r"contrasts of f should be numbers for its 3 levels \(.*\) in 2 columns; found array"),
+        ("sum", "contrasts is 'sum'; expected a coding for each factor"),
     ],
 )
 def test_contrasts_that_do_not_exist(contrasts, message):

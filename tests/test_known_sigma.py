@@ -12,6 +12,7 @@ from reference_data import load
 
 from multilevel import lmer
 from multilevel.errors import FitError, InferenceError, MultilevelWarning
+from multilevel.inference.methods import sampling_of
 
 # Colditz et al. (1994), JAMA 271, 698-702: tuberculosis among vaccinated and controls, and latitude
 TRIALS = [
@@ -200,14 +201,114 @@ def test_more_effects_than_rows(bcg):
         assert meta(twice).ngroups == {"trial": 13}
 
 
+def test_a_known_sigma_has_no_interval(bcg):
+    with pytest.raises(InferenceError, match="sigma"):
+        meta(bcg).confint("profile", parameters="sigma")
+
+
+class Dense:
+    """V = R + sum of psi_r G_r, R known: one G for each free entry of the covariance matrices of random effects."""
+
+    def __init__(self, m):
+        fit = m._fit
+        self.X, self.y, self.fit = fit.rows.dense_X(), fit.sums.y, fit
+        sigma, n = fit.estimate.sigma, len(self.y)
+        self.R = sigma**2 * np.diag(np.ones(n) if fit.prior_weights is None else 1 / fit.prior_weights)
+        self.G, self.psi = [], []
+        for part, factor in zip(fit.rows.random, fit.factors, strict=True):
+            Z = [np.eye(part.n_levels)[part.codes] * z[:, None] for z in part.Z]
+            covariance = sigma**2 * factor @ factor.T
+            for i in range(len(Z)):
+                for j in range(i + 1 if part.structure == "us" else 0):
+                    self.G.append(Z[i] @ Z[j].T + (Z[j] @ Z[i].T if i != j else 0))
+                    self.psi.append(covariance[i, j])
+                if part.structure != "us":
+                    self.G.append(Z[i] @ Z[i].T)
+                    self.psi.append(covariance[i, i])
+
+    def kenward_roger(self):
+        """Adjusted covariance, and df of each coefficient (Kenward & Roger 1997, equations 5 to 8)."""
+        Vi = np.linalg.inv(self.R + sum(v * G for v, G in zip(self.psi, self.G, strict=True)))
+        VX, r = Vi @ self.X, range(len(self.G))
+        Phi = np.linalg.inv(self.X.T @ VX)
+        P = [-VX.T @ G @ VX for G in self.G]
+        Q = [[VX.T @ A @ Vi @ B @ VX for B in self.G] for A in self.G]
+        information = np.array([
+            [np.trace(Vi @ self.G[a] @ Vi @ self.G[b]) / 2 - np.trace(Phi @ Q[a][b])
+             + np.trace(Phi @ P[a] @ Phi @ P[b]) / 2 for b in r] for a in r
+        ])  # fmt: skip
+        W = np.linalg.inv(information)
+        middle = sum(W[a, b] * (Q[a][b] - P[a] @ Phi @ P[b]) for a in r for b in r)
+        traces = np.array([np.diag(Phi @ p @ Phi) / np.diag(Phi) for p in P])
+        return Phi + 2 * Phi @ middle @ Phi, 2 / np.einsum("ai,ab,bi->i", traces, W, traces)
+
+
 @pytest.mark.parametrize(
-    ("question", "error", "words"),
+    ("formula", "data", "sigma"),
     [
-        (lambda m: m.summary("kenward-roger"), InferenceError, 'known sigma; use df="satterthwaite"'),
-        (lambda m: m.ranova(), InferenceError, "with a known sigma, random terms are not left out"),
-        (lambda m: m.confint("profile", parameters="sigma"), InferenceError, "sigma"),
+        ("Reaction ~ Days + (Days | Subject)", "sleepstudy", 31.0),
+        ("Reaction ~ Days + (Days || Subject)", "sleepstudy", 20.0),
+        ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", 0.4),
+        ("strength ~ 1 + (1 | batch/cask)", "Pastes", 1.5),
+        ("yi ~ 1 + (1 | trial)", "bcg", 1.0),
+        ("yi ~ latitude + (1 | trial)", "bcg", 1.0),
     ],
 )
-def test_questions_without_an_answer(bcg, question, error, words):
-    with pytest.raises(error, match=words):
-        question(meta(bcg))
+def test_kenward_roger_against_dense_algebra(bcg, formula, data, sigma):
+    if data == "bcg":
+        m = lmer(formula, bcg, weights=1 / bcg["vi"], sigma=sigma)
+    else:
+        m = lmer(formula, load(data), sigma=sigma)
+    vcov, df = Dense(m).kenward_roger()
+    found = sampling_of(m._fit, "kenward-roger")
+    np.testing.assert_allclose(found.vcov, vcov, rtol=1e-6, atol=1e-8 * np.abs(vcov).max())
+    np.testing.assert_allclose(found.df(np.eye(len(df))), df, rtol=1e-5)
+    assert "Kenward-Roger" in str(m.summary("kenward-roger"))
+    ml = lmer(formula, bcg if data == "bcg" else load(data), sigma=sigma, REML=False,
+              weights=1 / bcg["vi"] if data == "bcg" else None)  # fmt: skip
+    np.testing.assert_allclose(sampling_of(ml._fit, "kenward-roger").vcov, found.vcov, rtol=1e-5)
+
+
+def test_marginal_means_take_kenward_roger(bcg):
+    m = meta(bcg, "latitude")
+    page = m.emmeans("latitude", at={"latitude": [13, 55]})
+    assert "kenward-roger" in str(page)
+    L = np.array([[1, 13], [1, 55]])
+    vcov, _ = Dense(m).kenward_roger()
+    np.testing.assert_allclose(page.estimates.std_error, np.sqrt(np.diag(L @ vcov @ L.T)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("right", ["1", "latitude"])
+def test_ranova_is_the_likelihood_ratio_of_trials_that_do_not_differ(bcg, right, reml):
+    """Half a chi-square of one degree of freedom, half of none (Self & Liang 1987)."""
+    from scipy.stats import chi2
+
+    m = meta(bcg, right, REML=reml)
+    table = m.ranova().to_frame()
+    ratio = dense(m, [0.0], 1.0) - dense(m, m.theta, 1.0)
+    assert table["statistic"][1] == pytest.approx(ratio, rel=1e-8)
+    assert table["p_value"][1] == pytest.approx(chi2.sf(ratio, 1), rel=1e-6)
+    assert table["p_value_mixture"][1] == pytest.approx(chi2.sf(ratio, 1) / 2, rel=1e-6)
+    assert table["npar"].tolist() == [2 + (right != "1"), 1 + (right != "1")]
+
+
+def test_ranova_of_a_slope_keeps_the_known_sigma():
+    m = lmer("Reaction ~ Days + (Days | Subject)", load("sleepstudy"), sigma=25.0)
+    table = m.ranova().to_frame()
+    smaller = lmer("Reaction ~ Days + (1 | Subject)", load("sleepstudy"), sigma=25.0)
+    assert table["statistic"][1] == pytest.approx(smaller.criterion - m.criterion, rel=1e-7)
+    assert table["df"][1] == 2
+
+
+def test_nothing_between_trials_is_no_special_case(bcg):
+    alike = bcg.assign(yi=bcg["yi"].mean() + 0.05 * bcg["yi"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MultilevelWarning)
+        m = meta(alike)
+    assert m.theta[0] == 0
+    vcov, df = Dense(m).kenward_roger()
+    found = sampling_of(m._fit, "kenward-roger")
+    np.testing.assert_allclose(found.vcov, vcov, rtol=1e-5)
+    np.testing.assert_allclose(found.df(np.eye(1)), df, rtol=1e-4)
+    assert m.ranova().to_frame()["p_value_mixture"][1] == 1

@@ -17,6 +17,7 @@ from numpy.testing import assert_allclose
 from multilevel import datasets
 from multilevel.errors import DataError, InferenceError
 from multilevel.families import family_of
+from multilevel.inference.anova import anova
 from multilevel.inference.means import MarginalMeans, adjust, emmeans, emtrends, joint_tests
 from multilevel.inference.means.adjust import Statements, adjusted
 from multilevel.inference.means.arrows import arrows
@@ -438,7 +439,7 @@ def test_equivalence_is_two_one_sided_tests() -> None:
 
 
 @pytest.mark.parametrize("response", ["log(y)", "log2(y)", "log10(y)", "log1p(y)", "sqrt(y)", "qlogis(y)", "log(y + 2)",
-                                      "exp(y)"])  # fmt: skip
+                                      "exp(y)", "asin(sqrt(y))", "2 * sqrt(y)", "0.5 * log(y + 1)"])  # fmt: skip
 def test_scales_invert_the_response(response: str) -> None:
     y = np.linspace(0.1, 0.9, 9)
     fit = fit_linear(f"{response} ~ x", {"y": y, "x": np.arange(9.0) ** 2})
@@ -569,6 +570,34 @@ def test_frames(backend: str) -> None:
     assert list(made["source"])[:3] == ["fish", "soy", "skim"]
 
 
+@pytest.mark.parametrize("submodel", ["~ age + group*race", "~ group + race", "minimal"])
+def test_means_of_a_submodel_are_those_of_the_smaller_model(submodel: str) -> None:
+    """Of least squares: the same estimates, with the residual variance of the larger one."""
+    data = reference_data.load("nutrition")
+    whole = fit_linear("gain ~ age * group + race * group", data)
+    formula = "~ group * race" if submodel == "minimal" else submodel
+    small = emmeans(fit_linear(f"gain {formula}", data), data, "~ group * race")
+    made = emmeans(whole, data, "~ group * race", submodel=submodel)
+    assert_allclose(made.estimates.estimate, small.estimates.estimate, rtol=1e-10, atol=1e-10)
+    ratio = made.estimates.std_error / small.estimates.std_error
+    assert_allclose(ratio, ratio[0], rtol=1e-10)
+    assert made.notes[1].startswith("submodel: ~ ")
+
+
+@pytest.mark.parametrize(
+    "formula", ["breaks ~ wool * tension", "breaks ~ 0 + tension * wool", "breaks ~ wool + tension"]
+)
+def test_joint_tests_of_type_two(formula: str) -> None:
+    fit = fit_linear(formula, WARP.iloc[5:])
+    ours = joint_tests(fit, WARP.iloc[5:], submodel="type2").to_frame().set_index("term")
+    if "0 +" in formula:  # where anova takes the first factor as the means
+        fit = fit_linear("breaks ~ tension * wool", WARP.iloc[5:])
+    table = anova(fit, 2)
+    for term, f, p in zip(table.terms, table.statistic, table.p_value, strict=False):
+        if term in ours.index:
+            assert_allclose([ours.statistic[term], ours.p_value[term]], [f, p], rtol=1e-9)
+
+
 def test_a_predictor_called_df_keeps_its_column() -> None:
     data = {"y": MADE["y"], "df": MADE["g"]}
     frame = emmeans(fit_linear("y ~ df", data), data, "df", backend="dict").to_frame()
@@ -658,6 +687,15 @@ BAD: dict[str, tuple[Any, str]] = {
     "joint test of nothing": (lambda: emmeans(GAPS, WARP.iloc[:40], "wool").joint_test(), "not estimable"),
     "simple of one": (lambda: warp("wool").simple(), "two factors or more"),
     "joint of nothing": (lambda: joint_tests(CELLS, WARP, by=["wool", "tension"]), "no predictor left"),
+    "submodel": (lambda: warp("wool", submodel="minimum"), "submodel is 'minimum'; expected \"minimal\""),
+    "submodel number": (lambda: warp("wool", submodel=2), "submodel is 2"),
+    "submodel term": (lambda: warp("wool", submodel="~ tensoin"), "no term tensoin; did you mean 'tension'?"),
+    "submodel unreadable": (lambda: warp("wool", submodel="~ wool +"), "submodel cannot be read"),
+    "submodel intercept": (lambda: warp("wool", submodel="~ 0 + wool"), "and its intercept"),
+    "submodel random": (lambda: warp("wool", submodel="~ wool + (1 | tension)"), "terms of the model only"),
+    "submodel of no term": (lambda: warp("~ 1", submodel="type2"), "keeps one term"),
+    "submodel of slopes": (lambda: emtrends(SPLIT, OATS, "~ 1", "nitro", submodel="minimal"), "for slopes write it"),
+    "type2 by": (lambda: joint_tests(CELLS, WARP, by="wool", submodel="type2"), "which have no by"),
     "joint by": (lambda: joint_tests(CELLS, WARP, by="wol"), "did you mean 'wool'?"),
 }  # fmt: skip
 BIG_DATA = {name: np.array(list("uvwxyzabcdefghijklmnop"))[np.random.default_rng(i).integers(0, 22, 400)]

@@ -1,4 +1,5 @@
-"""Marginal means, slopes, contrasts and joint tests against R's emmeans: every model of means.json and more_means.json.
+"""Marginal means, slopes, contrasts and joint tests against R's emmeans: every model of means.json, more_means.json
+and further_means.json.
 
 Means and limits to 1e-5 of a standard error or relative, standard errors to 1e-5, df to 1e-3, adjusted p-values to 1e-3
 (multivariate t and its limits 3e-3, Monte Carlo in R), linear functions to 1e-9, notes and printed tables word by word.
@@ -34,7 +35,7 @@ from multilevel.models.linear import fit_linear
 from multilevel.models.linear_mixed import fit_linear_mixed
 
 REFERENCE = Path(__file__).parent / "reference"
-FILES = ("means.json", "more_means.json")
+FILES = ("means.json", "more_means.json", "further_means.json")
 MODELS = {m["id"]: m for file in FILES for m in json.loads((REFERENCE / file).read_text(encoding="utf-8"))}
 CASES = [(name, result) for name, m in MODELS.items() for result in m["results"]]
 TALLY: dict[str, str] = {}
@@ -60,6 +61,11 @@ OTHERWISE = {
     ("machines", "joint=TRUE"): SMALLEST,
     ("rats", "joint_tests(m)"): SMALLEST,
     ("body_log", "joint_tests(m)"): SMALLEST,
+    ("sub_rats", "joint_tests(m"): SMALLEST,
+    ("apple_log", "joint_tests(m"): SMALLEST,
+    ("alfalfa_sqrt", "regrid"): "emmeans takes the smallest df of the means when it transforms them",
+    ("owls_offset", ""): HESSIAN,
+    ("sub_nutrition", "joint_tests(m"): "emmeans marks df1 of age:race as reduced, which has no more in its submodel",
     ("ergo", "eff_size"): "emmeans takes the smallest df of the means when it transforms them",
     ("breaks_quasi", ""): "emmeans takes normal references for quasi families, R's own summary t",
     ("tooth_poly", "'sqrt(dose)', max.degree=2"): "emmeans' chain rule leaves out the curvature of the function",
@@ -70,6 +76,8 @@ OTHER_PAGES = {  # broken tables, df where R stopped early or "inherited", headi
     "body_log: pairs(regrid(emmeans(m, ~ Diet), transform='log'))",
     "npk: emmeans(m, ~ block)",
     "quine_four: test(pairs(emmeans(m, ~ Age | Sex)), joint=TRUE)",
+    "sub_rats: emmeans(m, ~ 1, submodel='minimal')",
+    "asin_gopher: pairs(emmeans(m, ~ year))",
 }
 TIES = {"3.40467 3.40468", "40.3 40.2", "121.9 122.0"}  # means that lie half-way between two prints
 
@@ -219,7 +227,10 @@ def test_emmeans(name: str, result: dict[str, Any]) -> None:
         check_joint(ours, result, otherwise(name, result["call"]), case not in OTHER_PAGES)
     else:
         loose = "family" in MODELS[name] and MODELS[name]["kind"] != "glm"
-        wrong = missed(ours, result, LIMITS | LOOSER if loose else LIMITS)
+        limits = LIMITS | (LOOSER if loose else {})
+        if ours.submodel and "family" in MODELS[name]:
+            limits["L"] = 1e-6  # R's weights are those of its last step but one
+        wrong = missed(ours, result, limits)
         if otherwise(name, result["call"]) == GAMMA:
             assert not {"df", "L", "note"} & {text.split()[0] for text in wrong}
         elif otherwise(name, result["call"]) == HESSIAN:
@@ -254,7 +265,7 @@ def check_joint(ours: JointTests, result: dict[str, Any], reason: str, page: boo
         assert abs(row.test.p_value - result["p"][i]) < (1e-4 if not reason else 2e-3)
         if "term" in result:
             assert row.term == result["term"][i]
-        if "note" in result:
+        if "note" in result and not reason.startswith("emmeans marks"):
             assert row.note == result["note"][i].strip()
     assert len(tests) == len(result["F"])
     if page and not reason:
@@ -281,4 +292,4 @@ def test_joint_tests_are_lmertests(name: str, term: str, test: tuple[int, float,
 def test_most_of_it_agrees() -> None:
     agreeing = sum(verdict == "agrees" for verdict in TALLY.values())
     if len(TALLY) == len(CASES):  # the whole table was run
-        assert agreeing >= 505
+        assert agreeing >= 607

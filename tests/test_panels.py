@@ -260,6 +260,45 @@ def test_simulated_counts_are_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shares.to_dict() == {0.0: 0.5, 1.0: 0.3, 2.0: 0.2}
 
 
+@pytest.fixture(scope="module")
+def answers() -> pd.DataFrame:
+    """Yes and no of 30 people who differ, in two situations."""
+    rng = np.random.default_rng(1)
+    d = pd.DataFrame({"who": np.repeat([f"p{i}" for i in range(30)], 20), "place": np.tile(["home", "work"], 300)})
+    chance = 1 / (1 + np.exp(-np.repeat(rng.normal(0, 1.5, 30), 20) - (d["place"] == "work")))
+    return d.assign(said=np.where(rng.random(600) < chance, "yes", "no"))
+
+
+def test_simulated_yes_and_no_are_spread_over_many_groups(answers: pd.DataFrame) -> None:
+    picture = plots.simulated(mlm.glmer("said ~ place + (1 | who)", answers, "binomial"), n=3)
+    assert picture.labels.x == "share of yes of each who"
+    frame = picture.data
+    assert frame["y"].between(0, 1).all()
+    data = frame[(frame["source"] == "data") & (frame["what"] == "simulated, new groups")]
+    assert np.trapezoid(data["height"], data["y"]) == pytest.approx(1, abs=0.01)
+    drawn(picture)
+
+
+def test_simulated_yes_and_no_are_bars_of_few_groups(answers: pd.DataFrame) -> None:
+    """A fit that knows nothing of the place, beside shares that differ; missing rows do not count."""
+    answers = answers.assign(x=np.where(answers.index == 0, np.nan, 1.0 * (answers.index % 3)))
+    picture = plots.simulated(mlm.glm("said ~ x", answers, "binomial"), by="place", n=4)
+    bars = layer(picture, "col")
+    assert picture.labels.y == "share of yes"
+    shares = (answers["said"] == "yes")[1:].groupby(answers["place"][1:]).mean()
+    assert dict(zip(bars["group"], bars["share"], strict=True)) == pytest.approx(shares.to_dict())
+    points = layer(picture, "point").groupby("group", observed=True)["share"]
+    assert points.size().tolist() == [4, 4]
+    assert points.mean()["home"] > shares["home"] + 0.05
+    drawn(picture)
+
+
+def test_simulated_zeros_and_ones_without_groups_are_one_bar(answers: pd.DataFrame) -> None:
+    picture = plots.simulated(mlm.glm("I(said == 'yes') ~ place", answers, "binomial"), n=2)
+    assert layer(picture, "col")["group"].tolist() == ["all rows"]
+    assert picture.labels.y.startswith("share of ")
+
+
 def test_simulated_holds_curves_and_not_the_rows() -> None:
     """A hundred thousand rows and twenty simulations are a picture of a few thousand points."""
     y = np.random.default_rng(1).normal(size=100_000)

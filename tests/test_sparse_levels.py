@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import oracle_generalized
 import pytest
 import scipy.linalg as sl
 import scipy.sparse as ss
@@ -10,6 +11,7 @@ from oracle import Term, evaluate, lambda_blocks
 from test_core import build, differences
 
 import multilevel as mlm
+from multilevel import _core
 
 ENGINE = "minimum degree, dense core"
 N = 450
@@ -111,6 +113,50 @@ def test_fits_and_refits(shape):
     assert np.array_equal(one["theta"], two["theta"])
     np.testing.assert_allclose(one["theta"][0], fit.theta, atol=1e-5)
     np.testing.assert_allclose(one["criterion"][0], fit.criterion, rtol=1e-10)
+
+
+FAMILIES = {"intercepts": "poisson", "power laws": "binomial", "slopes": "poisson", "three factors": "gamma"}
+
+
+@pytest.mark.parametrize("shape", FAMILIES)
+def test_generalized_against_dense_algebra(shape):
+    """Weights that change: the criterion, its gradient, the Hessian, the modes and their covariance."""
+    family, rng = FAMILIES[shape], np.random.default_rng(SHAPES.index(shape))
+    _, _, X, terms, _ = build(design(shape, rng), rng, N)
+    X = np.column_stack([X[:, 0], X[:, 2]])
+    link, shapes = ("logit", []) if family == "binomial" else ("log", [-0.5] if family == "gamma" else [])
+    y = {
+        "poisson": lambda: rng.poisson(1.5, N).astype(float),
+        "binomial": lambda: rng.integers(0, 2, N).astype(float),
+        "gamma": lambda: rng.gamma(2.0, 0.5, N),
+    }[family]()
+    columns = lambda A: [np.ascontiguousarray(a) for a in A.T]  # noqa: E731
+    factors = [(t.codes.astype(np.int32), t.levels) for t in terms]
+    random = [(i, columns(t.Z), int(t.structure == "diag")) for i, t in enumerate(terms)]
+    model = _core.GeneralizedMixed(y, columns(X), None, None, factors, random, family, link)
+    assert model.engine == ENGINE
+    m, p = model.n_theta, X.shape[1]
+    at = (
+        0.3 / max(t.Z.shape[1] for t in terms) * rng.uniform(0.5, 1.5, m),
+        0.1 * rng.standard_normal(p),
+        np.array(shapes),
+    )
+    got = model.solve(*at, hessian=True)
+    curvature = "observed" if family == "gamma" else "expected"
+    want, eta = oracle_generalized.evaluate(
+        *at, y, X, terms, family, link, weights=None, offset=None, curvature=curvature
+    )
+    assert got.criterion == pytest.approx(want, rel=1e-10)
+    np.testing.assert_allclose(got.eta, eta, rtol=1e-8, atol=1e-8)
+    both = np.concatenate(at)
+
+    def parts(x):
+        return [np.ascontiguousarray(part) for part in np.split(x, [m, m + p])]
+
+    slope = differences(lambda x: model.objective(*parts(x)), both)
+    np.testing.assert_allclose(got.gradient, slope, rtol=1e-6, atol=1e-6 * np.abs(slope).max())
+    bend = differences(lambda x: model.solve(*parts(x)).gradient, both, 1e-4)
+    np.testing.assert_allclose(got.hessian, bend, rtol=1e-5, atol=1e-6 * np.abs(bend).max())
 
 
 def movers(workers: int = 8000, firms: int = 800, rows: int = 4) -> dict[str, np.ndarray]:

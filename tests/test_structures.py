@@ -307,6 +307,10 @@ def test_a_term_beside_the_one_that_has_an_effect_for_every_row():
     [
         ("(1 | g) + ar1(0 + times | g)", "the residual variance goes to zero: ar1(0 + times | g) has an effect of"),
         ("diag(0 + times | g)", "the residual variance cannot be told from the others: (0 + times || g) has an effect"),
+        (
+            "homcs(0 + times | g)",
+            "the residual variance cannot be told from the others: homcs(0 + times | g) has an ef",
+        ),
     ],
 )
 def test_residuals_beside_an_effect_for_every_row(term, words):

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.interpolate import BSpline
 
 from multilevel.data.rows import read_columns
-from multilevel.errors import DataError
+from multilevel.errors import DataError, FormulaError
 from multilevel.formula import Column, Contrast, Design, Formula
+from multilevel.formula.transforms import _bsplines
 
 R = json.loads((Path(__file__).parent / "reference" / "model_matrices.json").read_text(encoding="utf-8"))
 
@@ -120,6 +122,15 @@ def test_text_made_by_ifelse():
     assert design.names[1] == 'ifelse(k > 2, "high", "flat")[high]'
 
 
+@pytest.mark.parametrize(("degree", "derivative"), [(1, 0), (1, 1), (2, 0), (3, 0), (3, 1), (3, 2), (5, 2)])
+def test_splines_are_scipys_to_the_last_digits(degree, derivative):
+    """Inside, at the knots, some of them double, and beyond the boundary."""
+    knots = np.array([*[-2.0] * (degree + 1), -1.0, 0.5, 0.5, *[2.0] * (degree + 1)])
+    x = np.array([*np.random.default_rng(1).normal(size=200), -2.0, -1.0, 0.5, 2.0, -3.0, 3.5])
+    expected = BSpline(knots, np.eye(len(knots) - degree - 1), degree)(x, nu=derivative)
+    np.testing.assert_allclose(_bsplines(knots, degree, x, derivative), expected, rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize(
     "text", ["center(k)", "I(k - mean(k))", "scale(k)", "poly(k, 2)", "ns(k, 3)", "bs(k, 4)", "I(k / max(k))"]
 )
@@ -155,11 +166,59 @@ def test_contrasts_sum_to_zero_and_polynomials_are_orthonormal(n):
     assert np.linalg.matrix_rank(np.column_stack([np.ones(n), Contrast("SAS").matrix(n)])) == n
 
 
-def test_large_finite_values_are_no_error():
-    design = Design.learn(Formula.parse("y ~ x"), {"y": number("y", [1e300, -1e300]), "x": number("x", [1e200, 2.0])})[
-        1
-    ]
-    assert design.kept is None
+@pytest.mark.parametrize(
+    ("y", "error"), [(1e149, None), (1e-149, None), (0.0, None), (1e151, "reaches"), (1e-151, "has no value")]
+)
+def test_numbers_are_refused_where_their_squares_are_lost(y, error):
+    columns = {"y": number("y", [y, -y]), "x": number("x", [1e100, 2.0])}
+    if error is None:
+        assert Design.learn(Formula.parse("y ~ x"), columns)[1].kept is None
+        return
+    with pytest.raises(DataError, match=f"y {error}"):
+        Design.learn(Formula.parse("y ~ x"), columns)
+
+
+THREE = {
+    "y": number("y", [1.0, 2.0, 4.0, 3.0, 5.0, 9.0]),
+    "f": Column("f", "factor", np.tile([0, 1, 2], 2), ("a", "b", "c")),
+}
+
+
+@pytest.mark.parametrize(("given", "names", "rows"), [
+    ("sdif", ("2-1", "3-2"), [[-2 / 3, -1 / 3], [1 / 3, -1 / 3], [1 / 3, 2 / 3]]),  # MASS's contr.sdif(3)
+    ([[-1, 1], [0, -2], [1, 1]], ("1", "2"), [[-1, 1], [0, -2], [1, 1]]),
+    ({"linear": [-1, 0, 1], "bent": [1, -2, 1]}, ("linear", "bent"), [[-1, 1], [0, -2], [1, 1]]),
+    (pd.DataFrame({"u": [-0.5, 0.5, 0.0], "v": [0.0, 0.1, 0.9]}), ("1", "2"), [[-0.5, 0], [0.5, 0.1], [0, 0.9]]),
+])  # fmt: skip
+def test_codings_of_ones_own(given, names, rows):
+    design, matrices = Design.learn(Formula.parse("y ~ f"), THREE, contrasts={"f": given})
+    assert design.names == ("(Intercept)", *[f"f[{name}]" for name in names])
+    np.testing.assert_allclose(np.column_stack(matrices.X[1:]), np.tile(rows, (2, 1)), rtol=1e-15)
+    again = design.matrices({"f": Column("f", "factor", np.array([0]), ("c",))})
+    np.testing.assert_allclose([x[0] for x in again.X[1:]], rows[2], rtol=1e-15)
+
+
+def test_a_coding_of_two_levels_by_their_names():
+    columns = {**THREE, "f": Column("f", "factor", np.tile([0, 1], 3), ("no", "yes"))}
+    for given in ([-0.5, 0.5], {"yes": 0.5, "no": -0.5}, [[-0.5], [0.5]]):
+        design, matrices = Design.learn(Formula.parse("y ~ f"), columns, contrasts={"f": given})
+        assert design.names[1] == "f[1]"
+        assert matrices.X[1].tolist() == [-0.5, 0.5] * 3
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ([-0.5, 0.5], r"contrasts of f should be numbers for its 3 levels \(a, b, c\) in 2 columns; found \[-0.5, 0.5\]"),
+    ({"a": 1, "b": 2}, "should be numbers for its 3 levels"),
+    ({"a": 1, "b": 2, "d": 3}, "should be numbers for its 3 levels"),
+    ({"u": [1, 2, 3]}, "should be numbers for its 3 levels"),
+    ([["x", 1], [2, 3], [4, 5]], "should be numbers for its 3 levels"),
+    ([[np.nan, 1], [2, 3], [4, 5]], "should be numbers for its 3 levels"),
+    ([[1, 2], [2, 4], [3, 6]], "the contrasts of f do not tell its levels apart beside an intercept"),
+    (3, "a contrast is of type int; expected a name .* or numbers for its levels"),
+])  # fmt: skip
+def test_codings_that_are_none(given, words):
+    with pytest.raises(FormulaError, match=words):
+        Design.learn(Formula.parse("y ~ f"), THREE, contrasts={"f": given})
 
 
 def test_values_that_only_pass_through_infinity():

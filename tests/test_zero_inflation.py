@@ -201,6 +201,10 @@ def test_a_plain_fit_has_no_such_models(salamanders):
 
 SEPARATED = {  # what happens to the rows of b, and of c
     "no zeros in b": (lambda y, f: np.where((f == "b") & (y == 0), 1, y), "f[b] has no", "has no inflated zeros apart"),
+    "no zeros": (
+        lambda y, f: np.maximum(y, 1),
+        "(Intercept), zi: f[b] and zi: f[c] have no", "y has no more zeros than the poisson family gives it",
+    ),
     "zeros only in b": (lambda y, f: np.where(f == "b", 0, y), "f[b] has no", "has nothing but inflated zeros apart"),
     "both": (
         lambda y, f: np.where(f == "c", 0, np.where((f == "b") & (y == 0), 1, y)),

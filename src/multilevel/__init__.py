@@ -106,7 +106,26 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("multilevel")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(f"multilevel has no {name!r}{_elsewhere(name)}")
+
+
+def _elsewhere(name: str) -> str:
+    """Where something is that was looked for here, in words; the nearest name; or nothing."""
+    if name.startswith("_"):
+        return ""
+    from .datasets import names
+    from .errors import nearest
+    from .fit import LinearMixedModel
+    from .fit.elsewhere import answer
+    from .plots import __all__ as pictures
+
+    if name in pictures:
+        return f": it is multilevel.plots.{name}"
+    if verb := answer(LinearMixedModel, name):
+        return f": it is asked of a fit, as in m.{verb.replace('()', '(...)')}"
+    if name in names():
+        return f': it is datasets.load("{name}")'
+    return nearest(name, __all__)
 
 
 def __dir__() -> list[str]:

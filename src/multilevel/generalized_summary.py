@@ -14,6 +14,7 @@ from .errors import InferenceError
 from .framed import frame
 from .generalized_pages import GeneralizedLinearSummary, GeneralizedMixedSummary
 from .generalized_words import (
+    chance_words,
     limit_words,
     method_words,
     optimum_words,
@@ -120,7 +121,7 @@ def generalized_mixed_summary(fit: GeneralizedMixedFit, data: Any, backend: str)
         parts=tuple(_coefficient_tables(fit)),
         part_formulas=part_texts(fit) if e.residual else {"Dispersion": "~ 0"},
         notes=(
-            *map(sentence, success_words(fit)),
+            *map(sentence, (*chance_words(fit), *success_words(fit))),
             *limit_words(fit),
             *(() if fit.counted is None else (f"{zero_weight_words(fit)}.",)),
         ),
@@ -255,7 +256,7 @@ def augment_generalized(fit: GeneralizedFit, data: Any) -> Any:
 
 
 def _linear_notes(fit: GeneralizedLinearFit) -> Sequence[str]:
-    notes = [sentence(words) for words in success_words(fit)]
+    notes = [sentence(words) for words in (*chance_words(fit), *success_words(fit))]
     if fit.estimate.separation:
         notes.append(f"{separation_words(fit)}; standard errors and tests of such coefficients mean nothing.")
     if not fit.estimate.certificate.minimum and not fit.estimate.separation:

@@ -55,6 +55,7 @@ SHAPES = {  # of which family each parameter besides the mean is what
 }
 MOST_NODES = 100
 INTEGRATED = 0.5  # a change of -2 log-likelihood smaller than this moves no conclusion
+FAR_APART, UNIFORM = 4.0, 0.9  # standard deviation of effects, share of levels that answer all alike
 LIMITS = {  # the last shape of a family outside these bounds is that of a simpler one
     "negative_binomial": ("Poisson", 0.0, 1e5),
     "negative_binomial_1": ("Poisson", 1e-5, np.inf),
@@ -98,6 +99,14 @@ def success_words(fit: GeneralizedFit) -> tuple[str, ...]:
     )
 
 
+def chance_words(fit: GeneralizedFit) -> tuple[str, ...]:
+    """Which of two levels of text is modelled: the second, by R's rule, which may not be the one that was meant."""
+    if len(fit.design.response_levels) != 2:
+        return ()
+    failure, success = fit.design.response_levels
+    return (f"modelled is the chance that {fit.design.formula.response_text} is {success}, not {failure}",)
+
+
 def separation_words(fit: GeneralizedFit) -> str:
     """Which coefficients have no finite estimate."""
     p, y = len(fit.estimate.beta), fit.design.formula.response_text
@@ -106,6 +115,13 @@ def separation_words(fit: GeneralizedFit) -> str:
     if fit.inflation is not None and len(own) < len(fit.estimate.separation):
         named = zip(places(fit, "zi").tolist(), coefficient_names(fit, "zi"), strict=True)
         inflated = [name for j, name in named if j in fit.estimate.separation]
+        if fit.inflation.max() < EXTREME:
+            verb = "has no finite estimate" if len(inflated) == 1 else "have no finite estimates"
+            found.append(
+                f"{listed(inflated)} {verb}: {y} has no more zeros than the {fit.family.name} family gives it; leave "
+                "ziformula out"
+            )
+            return "; ".join(found)
         none, only = fit.inflation.min() < EXTREME, fit.inflation.max() > 1 - EXTREME
         rows = "no inflated zeros" if none else "nothing but inflated zeros"
         rows += " or nothing but these" if none and only else ""
@@ -136,8 +152,10 @@ def quadrature_words(fit: GeneralizedFit) -> tuple[str, ...]:
     Effects that the data bound on one side only, of groups that answer all alike, need more nodes than there can be; a
     minimum found with few of them can be one of the quadrature's error alone.
     """
-    if not isinstance(fit, GeneralizedMixedFit) or fit.n_agq < 2:
+    if not isinstance(fit, GeneralizedMixedFit):
         return ()
+    if fit.n_agq < 2:
+        return uniform_words(fit)
     e, nodes = fit.estimate, fit.n_agq + (2 if fit.n_agq <= MOST_NODES - 2 else -2)
     other = fit.likelihood.core.objective(e.theta, e.beta, e.parameters, nodes)
     if abs(other - e.criterion) < INTEGRATED:
@@ -146,6 +164,28 @@ def quadrature_words(fit: GeneralizedFit) -> tuple[str, ...]:
         f"{fit.n_agq} nodes do not integrate over these random effects: with {nodes} the criterion at the estimate is "
         f"{other:.5g}, not {e.criterion:.5g}. Take more, and do not trust estimates that keep changing",
     )
+
+
+def uniform_words(fit: GeneralizedMixedFit) -> tuple[str, ...]:
+    """That nearly all groups answer all 0 or all 1, so that the Laplace value of their integrals is no guide."""
+    if "binomial" not in fit.family.name:
+        return ()
+    for part, factor in zip(fit.rows.random, fit.factors, strict=True):
+        sd = float(np.sqrt((factor**2).sum(axis=1)).max())
+        if sd < FAR_APART:
+            continue
+        rows, ones, zeros = (np.bincount(part.codes, what, part.n_levels) for what in (None, fit.y > 0, fit.y < 1))
+        several = rows > 1
+        uniform = int((several & ((ones == 0) | (zeros == 0))).sum())
+        if uniform == 0 or uniform < UNIFORM * several.sum():
+            continue
+        nodes = ": try n_agq=25, and do not trust estimates that keep changing" if len(fit.rows.random) == 1 else ""
+        return (
+            f"{uniform} of {int(several.sum())} levels of {part.group} have nothing but 0 or nothing but 1, and the "
+            f"standard deviation of their effects is estimated as {significant([sd], 3)[0]} on the scale of the "
+            f"{fit.family.link.name}: the Laplace approximation is far off there{nodes}",
+        )
+    return ()
 
 
 def shape_lines(fit: GeneralizedFit) -> tuple[str, ...]:
@@ -183,6 +223,7 @@ def explain_generalized_linear(fit: GeneralizedLinearFit) -> Explanation:
     shape = [f"{line}." for line in shape_lines(fit)] if not fit.pearson else []
     estimated = [
         _mean_sentence(fit, "coefficient"),
+        *map(sentence, chance_words(fit)),
         f"It was estimated by {method} from {e.n} rows.",
         *shape,
         *_model_sentences(fit),
@@ -222,6 +263,7 @@ def explain_generalized_mixed(fit: GeneralizedMixedFit) -> Explanation:
     """What a generalized mixed model estimated, what is separated or singular, what can be done."""
     estimated = (
         _mean_sentence(fit, "fixed effect"),
+        *map(sentence, chance_words(fit)),
         *[term_words(part) for part in fit.rows.random],
         f"The parameters were estimated by maximum likelihood ({method_words(fit)}) from {fit.estimate.n} rows. "
         "Standard deviations of random effects are on the scale of the linear predictor.",
@@ -236,7 +278,7 @@ def explain_generalized_mixed(fit: GeneralizedMixedFit) -> Explanation:
             ("What is singular", singular_words(fit)),
             ("What was left out", left_out(fit)),
             ("The optimum", () if fit.estimate.separation else (sentence(optimum_words(fit)),)),
-            ("The quadrature", tuple(map(sentence, quadrature_words(fit)))),
+            ("The integrals", tuple(map(sentence, quadrature_words(fit)))),
         )
     )
 

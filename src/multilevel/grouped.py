@@ -41,8 +41,8 @@ class GroupTable(Page):
     InferenceError : an unknown level or effect was asked for.
 
     >>> table = GroupTable("g", ("a", "b"), ("x",), np.array([[1.5], [-1.5]]), np.array([[0.5], [0.5]]))
-    >>> table["b", "x"], np.asarray(table).shape
-    (-1.5, (2, 1))
+    >>> table["b", "x"], table[:, "x"], np.asarray(table).shape
+    (-1.5, array([ 1.5, -1.5]), (2, 1))
     """
 
     group: str
@@ -62,13 +62,27 @@ class GroupTable(Page):
     @overload
     def __getitem__(self, key: tuple[str, str]) -> float: ...
 
-    def __getitem__(self, key: str | tuple[str, str]) -> Coefficients | float:
-        """The effects of one level, `table["308"]`, or one of them, `table["308", "days"]`."""
+    @overload
+    def __getitem__(self, key: tuple[slice, str]) -> Floats: ...
+
+    def __getitem__(self, key: str | tuple[str | slice, str]) -> Coefficients | float | Floats:
+        """The effects of one level, `table["308"]`, one of them, `table["308", "days"]`, or (l,) one effect of all
+        levels, `table[:, "days"]`.
+        """
         if isinstance(key, tuple):
             if len(key) != 2:
                 raise InferenceError(f"one value is asked for by level and effect, table[level, name]; found {key!r}")
-            return self[key[0]][key[1]]
+            level, name = key
+            if isinstance(level, slice):
+                if name not in self.names:
+                    raise unknown_name("effect", name, self.names)
+                return self.estimates[level, self.names.index(name)]
+            return self[level][name]
         if key not in self._places:
+            if key in self.names:
+                raise InferenceError(
+                    f"{key!r} is no level of {self.group} but an effect; table[:, {key!r}] has it for all"
+                )
             raise unknown_name(f"level of {self.group}", key, self.levels)
         return Coefficients(self.names, self.estimates[self._places[key]], backend=self.backend)
 

@@ -1,26 +1,12 @@
-# Writes more_tests.json: what lmerTest, pbkrtest and lme4 say of ten linear mixed models: F tests of three types with two
+# Writes more_tests.json: what lmerTest, pbkrtest and lme4 say of linear mixed models: F tests of three types with two
 # kinds of degrees of freedom, coefficient tables, ranova, drop1, profile intervals of the fit by maximum likelihood.
 #
 #     Rscript make_more_tests.R [OUTPUT]
 #
 # R 4.2.2, lme4 1.1-31 (optimised as far as it goes), lmerTest 3.1-3, pbkrtest 0.5.2. Data: those of reference/data.
 suppressMessages({library(lme4); library(lmerTest); library(jsonlite)})
-folder <- file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(FALSE), value = TRUE))), "data")
+source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(FALSE), value = TRUE))), "reading.R"))
 output <- c(commandArgs(TRUE), file.path(dirname(folder), "more_tests.json"))[1]
-
-sets <- fromJSON(file.path(folder, "datasets.json"), simplifyVector = FALSE)
-levels_of <- fromJSON(file.path(folder, "levels.json"), simplifyVector = FALSE)
-load_set <- function(name) {
-  entry <- Filter(function(e) e$name == name, sets)[[1]]
-  d <- read.csv(file.path(folder, entry$file), colClasses = "character", na.strings = "", check.names = FALSE)
-  for (column in entry$columns) {
-    v <- d[[column$name]]
-    d[[column$name]] <- switch(column$type,
-      factor = , ordered = factor(v, levels = unlist(levels_of[[name]][[column$name]]$levels), ordered = column$type == "ordered"),
-      integer = as.integer(v), logical = as.logical(v), as.numeric(v))
-  }
-  d
-}
 
 ctl <- lmerControl(optimizer="nloptwrap", optCtrl=list(xtol_abs=1e-10, ftol_abs=1e-12, maxeval=1e5))
 one <- function(id, formula, data, prof=TRUE) {
@@ -33,6 +19,12 @@ one <- function(id, formula, data, prof=TRUE) {
     out[[paste0("anova_",ty,"_",df)]] <- list(rows=I(rownames(x)), ss=I(x[["Sum Sq"]]), df1=I(x$NumDF), df2=I(x$DenDF), F=I(x[["F value"]]), p=I(x[["Pr(>F)"]])) }
   s <- coef(summary(m, ddf="Kenward-Roger")); out$coef_kr <- list(se=I(s[,2]), df=I(s[,3]), p=I(s[,5]))
   s <- coef(summary(m)); out$coef_s <- list(names=I(rownames(s)), est=I(s[,1]), se=I(s[,2]), df=I(s[,3]), p=I(s[,5]))
+  p <- length(fixef(m)); L <- rbind(c(rep(0, p - 1), 1), c(0, 1, rep(0, p - 2)))  # the last coefficient and the second
+  if (p > 2) for (df in c("Satterthwaite", "Kenward-Roger")) {
+    x <- contest(m, L, joint=TRUE, ddf=df); out[[paste0("joint_", df)]] <- list(F=x[["F value"]], df1=x$NumDF, df2=x$DenDF, p=x[["Pr(>F)"]]) }
+  if (p > 2) { x <- pbkrtest::KRmodcomp(as(m, "lmerMod"), L)$test; out$krmodcomp <- list(F=x["Ftest", "stat"], df2=x["Ftest", "ddf"], scale=x["Ftest", "F.scaling"], p=x["Ftest", "p.value"]) }
+  x <- contest(m, L[1, , drop=FALSE] - L[2, , drop=FALSE], joint=FALSE, rhs=0.1, level=0.9)
+  out$difference <- list(est=x$Estimate, se=x[["Std. Error"]], df=x$df, lower=x$lower, upper=x$upper, t=x[["t value"]], p=x[["Pr(>|t|)"]])
   x <- tryCatch(ranova(m), error=function(e) NULL)
   if (!is.null(x)) out$ranova <- list(rows=I(rownames(x)), npar=I(x$npar), loglik=I(x$logLik), lrt=I(x$LRT), df=I(x$Df), p=I(x[["Pr(>Chisq)"]]))
   mm <- suppressMessages(suppressWarnings(lme4::lmer(f, d, control=ctl, REML=FALSE)))
@@ -50,7 +42,17 @@ r <- list(
  one("orth","distance ~ age * Sex + (age || Subject)","Orthodont"),
  one("oats","yield ~ Variety * nitro + (1 | Block/Variety)","Oats"),
  one("ham","Informed.liking ~ Product * Gender + Information + (1 | Consumer)","ham", FALSE),
- one("oxboys","height ~ poly(age, 2) + (1 | Subject)","Oxboys"))
+ one("oxboys","height ~ poly(age, 2) + (1 | Subject)","Oxboys"),
+ one("early","cog ~ trt * age + (age | id)","Early", FALSE),
+ one("tv","Sharpness ~ TVset * Picture + (1 | Assessor) + (1 | Assessor:TVset)","TVbo", FALSE),
+ one("apple","yield ~ stock * spacing + gen + (1 | rep)","archbold_apple", FALSE),
+ one("wafer","current ~ poly(voltage, 2) + (1 | Wafer) + (voltage || Wafer:Site)","Wafer", FALSE),
+ one("meat","score ~ Storage + (1 | Block/Pair)","Meat"),
+ one("skill","skill ~ cond * cog + induct + (1 | room)","md_16_4"),
+ one("obk","value ~ treatment * gender + phase * hour + (1 | id)","obk_long", FALSE),
+ one("theoph","conc ~ poly(Time, 3) + Wt + (1 | Subject)","Theoph", FALSE),
+ one("spruce_log","logSize ~ plot * log(days) + (1 | Tree)","Spruce", FALSE),
+ one("machines","score ~ Machine + (1 | Worker) + (1 | Worker:Machine)","Machines"))
 cat("\n")
 rows <- sapply(r, toJSON, digits = I(15), auto_unbox = TRUE, na = "null")
 writeLines(paste0("[\n", paste(rows, collapse = ",\n"), "\n]"), output)

@@ -7,21 +7,8 @@
 # weighted models written without weights, rows times sqrt(w), which is the same model; pbkrtest's formulas for weights
 # are not asked for.
 suppressMessages({library(lme4); library(lmerTest); library(jsonlite)})
-folder <- file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(FALSE), value = TRUE))), "data")
+source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(FALSE), value = TRUE))), "reading.R"))
 output <- c(commandArgs(TRUE), file.path(dirname(folder), "tight.json"))[1]
-sets <- fromJSON(file.path(folder, "datasets.json"), simplifyVector = FALSE)
-levels_of <- fromJSON(file.path(folder, "levels.json"), simplifyVector = FALSE)
-load_set <- function(name) {
-  entry <- Filter(function(e) e$name == name, sets)[[1]]
-  d <- read.csv(file.path(folder, entry$file), colClasses = "character", na.strings = "", check.names = FALSE)
-  for (column in entry$columns) {
-    v <- d[[column$name]]
-    d[[column$name]] <- switch(column$type,
-      factor = , ordered = factor(v, levels = unlist(levels_of[[name]][[column$name]]$levels), ordered = column$type == "ordered"),
-      integer = as.integer(v), logical = as.logical(v), as.numeric(v))
-  }
-  d
-}
 
 bobyqa_tight <- lmerControl(optimizer = "bobyqa", optCtrl = list(rhobeg = 2e-2, rhoend = 1e-9, maxfun = 1e5), calc.derivs = FALSE)
 simplex_tight <- lmerControl(optimizer = "nloptwrap", optCtrl = list(algorithm = "NLOPT_LN_NELDERMEAD", xtol_abs = 1e-11, xtol_rel = 1e-12, ftol_abs = 1e-13, ftol_rel = 1e-15, maxeval = 1e5), calc.derivs = FALSE)
@@ -36,7 +23,14 @@ one <- function(id, formula, data, reml = TRUE, satterthwaite = FALSE) {
   loglik <- pmax(x[[1]]$logLik, x[[2]]$logLik)
   out <- list(id = id, theta = I(unname(getME(m, "theta"))),
               ranova = list(rows = I(rownames(x[[best]])), npar = I(x[[best]]$npar), loglik = I(loglik)))
-  if (satterthwaite) out$coef_satterthwaite <- columns(m, "Satterthwaite")
+  if (satterthwaite) {
+    out$coef_satterthwaite <- columns(m, "Satterthwaite")
+    for (type in c("I", "II", "III")) {
+      a <- anova(m, type = type)
+      out[[paste0("anova_", type, "_satterthwaite")]] <- list(rows = I(rownames(a)), ss = I(a[["Sum Sq"]]), df1 = I(a$NumDF),
+        df2 = I(a$DenDF), F = I(a[["F value"]]), p = I(a[["Pr(>F)"]]))
+    }
+  }
   out
 }
 weighted <- function(id, formula, data) {

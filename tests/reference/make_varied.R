@@ -7,21 +7,8 @@
 suppressMessages({library(lme4); library(lmerTest); library(emmeans); library(splines); library(jsonlite)})
 options(contrasts = c("contr.treatment", "contr.poly"), width = 80, digits = 7)
 emm_options(lmerTest.limit = 1e5, pbkrtest.limit = 1e5)
-folder <- file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(FALSE), value = TRUE))), "data")
+source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(FALSE), value = TRUE))), "reading.R"))
 output <- c(commandArgs(TRUE), file.path(dirname(folder), "varied.json"))[1]
-sets <- fromJSON(file.path(folder, "datasets.json"), simplifyVector = FALSE)
-levels_of <- fromJSON(file.path(folder, "levels.json"), simplifyVector = FALSE)
-load_set <- function(name) {
-  entry <- Filter(function(e) e$name == name, sets)[[1]]
-  d <- read.csv(file.path(folder, entry$file), colClasses = "character", na.strings = "", check.names = FALSE)
-  for (column in entry$columns) {
-    v <- d[[column$name]]
-    d[[column$name]] <- switch(column$type,
-      factor = , ordered = factor(v, levels = unlist(levels_of[[name]][[column$name]]$levels), ordered = column$type == "ordered"),
-      integer = as.integer(v), logical = as.logical(v), as.numeric(v))
-  }
-  d
-}
 
 ctl <- lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9, maxfun = 1e5), calc.derivs = FALSE)
 quiet <- function(x) suppressMessages(suppressWarnings(x))

@@ -13,7 +13,7 @@ from ..errors import (
     RankWarning,
     SingularFitWarning,
 )
-from ..formula.column import alike, texts_among_numbers
+from ..formula.column import alike, decimals, texts_among_numbers
 from ..formula.levels import Levels
 from ..models.estimate import Fit
 from ..models.inputs import listed_counts
@@ -65,7 +65,7 @@ def category_words(fit: Fit) -> Iterator[str]:
 
 
 def mixed_words(fit: Fit) -> Iterator[str]:
-    """Columns of fixed effects most of whose levels are numbers, with texts among them: a slip in a numeric column?"""
+    """Columns of fixed effects most of whose levels are numbers, some of them texts or fractions: a slip?"""
     for variable in fit.design.formula.fixed.variables:
         factor = fit.design.factors.get(variable.text)
         if variable.column is None or factor is None or factor.ordered:
@@ -75,6 +75,11 @@ def mixed_words(fit: Fit) -> Iterator[str]:
                 f"{variable.text} mixes numbers and text ({listed(list(map(repr, texts)), 3)}) and was taken as a "
                 f"category with {len(factor.levels)} levels; if it is a number, make the text missing, if not, write "
                 f"factor({variable.text})"
+            )
+        elif decimals(factor.levels):
+            yield (
+                f"{variable.text} holds numbers as text and was taken as a category with {len(factor.levels)} levels; "
+                f"if it is a number, convert the column, if not, write factor({variable.text})"
             )
 
 

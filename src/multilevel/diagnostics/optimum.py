@@ -16,6 +16,7 @@ from ..tables import Table, column
 from .sentences import listed, sentence
 
 VANISHED = 1e-2  # sigma beside the residuals of least squares that is on its way to zero
+KEEP_THEIR_NAME = ("us", "diag", "homdiag", "homcs", "homtoep")  # Psi + c I is of the same structure
 
 
 def convergence_words(certificate: Certificate) -> str:
@@ -46,7 +47,8 @@ def flat_words(fit: Fit) -> str:
     estimated = fit.sums.sigma is None and fit.estimate.residual
     vanishing = estimated and fit.estimate.sigma < VANISHED * fit.sums.core.residual_scale
     undetermined = flat_direction(fit)
-    if not vanishing and not undetermined:
+    surplus = estimated and any(map(takes_residuals, fit.rows.random))
+    if not vanishing and not undetermined and not surplus:
         return ""
     carriers = [part.written for part in fit.rows.random if one_to_a_row(part)]
     if carriers and estimated and fit.prior_weights is None:
@@ -77,6 +79,16 @@ def flat_direction(fit: Fit) -> list[str]:
         return []
     share = np.abs(vectors[:, 0])
     return [name for name, s in zip(theta_names(fit.rows.random), share / share.max(), strict=True) if s > 0.05]
+
+
+def takes_residuals(part: RandomMatrices) -> bool:
+    """Whether a term has an effect of its own for every row, and covariances that stay what they are called when each
+    variance grows by the same amount: that amount and the variance of the residuals are one parameter too many.
+    """
+    k = len(part.names)
+    if part.n_levels * k < len(part.codes) or not (part.structure in KEEP_THEIR_NAME or k == 2):
+        return False
+    return one_to_a_row(part)
 
 
 def _sizes(parts: Sequence[RandomMatrices]) -> Floats:

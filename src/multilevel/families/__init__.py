@@ -141,6 +141,16 @@ R_NAMES = {  # so that calls of R paste in
     "truncated_nbinom1": "truncated_negative_binomial_1",
     "truncated_genpois": "truncated_generalized_poisson",
 }
+_INFLATED = 'zeros are inflated by family="{}" with ziformula="~ 1"'
+ZEROS = {  # of which pscl, VGAM and statsmodels make families
+    **dict.fromkeys(("zip", "zipoisson", "zero_inflated_poisson"), _INFLATED.format("poisson")),
+    **dict.fromkeys(("zinb", "zinegbin", "zero_inflated_negative_binomial"), _INFLATED.format("negative_binomial")),
+    **dict.fromkeys(("hurdle", "hurdle_poisson"), 'a hurdle is family="truncated_poisson" with ziformula="~ 1"'),
+    "hurdle_negative_binomial": 'a hurdle is family="truncated_negative_binomial" with ziformula="~ 1"',
+    "multinomial": "responses with more than two categories are not there; compare two of them at a time",
+    "cumulative": "ordered categories are not there; split them, as in I(rating > 3)",
+    "ordinal": "ordered categories are not there; split them, as in I(rating > 3)",
+}
 NEAREST = {"compois": "generalized_poisson", "truncated_compois": "truncated_generalized_poisson"}
 _CALL = re.compile(r"\s*([\w.]+)\s*(?:\(\s*(?:link\s*=\s*)?['\"]?\s*([^()'\"]*?)\s*['\"]?\s*\))?\s*")
 
@@ -166,6 +176,8 @@ def family_of(family: object) -> Family:
             raise FitError(
                 f"family is {family!r}, which is a link; expected a family with it, as in 'binomial({name})'"
             )
+        if name in ZEROS:
+            raise FitError(f"no family is called {family!r}; {ZEROS[name]}")
         if name in NEAREST:
             raise FitError(f"the family {family!r} is not there; {NEAREST[name]!r} is for the same counts")
         raise FitError(f"no family is called {family!r}{nearest(name, [*NAMES, *R_NAMES])} (known: {', '.join(NAMES)})")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..models.components import Component
-from .arguments import ASKING, named
 from .held import Held
 
 if TYPE_CHECKING:  # a sixth of the time that the first fit takes to load
@@ -23,7 +22,6 @@ if TYPE_CHECKING:  # a sixth of the time that the first fit takes to load
 class Averaged(Held):
     """Means over the grid of the predictors of a fit."""
 
-    @named(ASKING)
     def emmeans(
         self,
         specs: str | Sequence[str],
@@ -40,6 +38,7 @@ class Averaged(Held):
         level: float = 0.95,
         type: MeansType = "link",
         component: MeansComponent = "cond",
+        submodel: str | None = None,
     ) -> MarginalMeans:
         """Estimated marginal means over a grid of the predictors, as emmeans computes and prints them.
 
@@ -62,6 +61,10 @@ class Averaged(Held):
         component : with a model of zero inflation or dispersion, `"cond"`, the mean without inflated zeros; `"zi"` and
             `"disp"`, these models, on the scales of logit and logarithm; `"response"`, the expected response, inflated
             zeros included, averaged on its own scale.
+        submodel : means as a smaller model would have them, `"~ a + b"`: what is not in it is zero instead of averaged
+            over. `"minimal"`: with the terms made of the predictors asked for; `"type2"`: with that of all of them
+            alone. Exact in linear models without random effects; elsewhere weights stay those of this model, and random
+            effects play no part.
 
         Returns
         -------
@@ -87,7 +90,7 @@ class Averaged(Held):
         return emmeans(
             self._fit, self._data, specs, by=by, at=at, cov_reduce=cov_reduce, weights=weights, offset=offset,
             nested=nested, df=self._judged(df, vcov, cluster), level=level, type=type, component=component,
-            backend=self._backend,
+            submodel=submodel, backend=self._backend,
         )  # fmt: skip
 
     def emtrends(
@@ -107,6 +110,7 @@ class Averaged(Held):
         cluster: Any = None,
         level: float = 0.95,
         component: MeansComponent = "cond",
+        submodel: str | None = None,
     ) -> MarginalMeans:
         """Estimated marginal means of slopes of the numeric predictor `var`; other arguments as for `emmeans`.
 
@@ -130,7 +134,7 @@ class Averaged(Held):
         return emtrends(
             self._fit, self._data, specs, var, by=by, at=at, cov_reduce=cov_reduce, weights=weights, delta=delta,
             max_degree=max_degree, nested=nested, df=self._judged(df, vcov, cluster), level=level,
-            component=component, backend=self._backend,
+            component=component, submodel=submodel, backend=self._backend,
         )  # fmt: skip
 
     def joint_tests(
@@ -145,10 +149,13 @@ class Averaged(Held):
         vcov: str | None = None,
         cluster: Any = None,
         component: Component = "cond",
+        submodel: str | None = None,
     ) -> JointTests:
         """F tests of the terms by contrasts among the means of the reference grid: type III tests of balanced cells.
 
-        Arguments are as for `emmeans`; `by` are predictors whose levels have a table each.
+        Arguments are as for `emmeans`; `by` are predictors whose levels have a table each. With `submodel="type2"` each
+        term is tested after all terms that do not contain it (type II); `anova(type=2)` has the exact test of a mixed
+        model.
 
         >>> from multilevel import datasets, lmer
         >>> m = lmer("yield ~ variety * factor(nitro) + (1 | block/variety)", datasets.load("oats", "dict"))
@@ -162,5 +169,5 @@ class Averaged(Held):
 
         return joint_tests(
             self._fit, self._data, by=by, at=at, cov_reduce=cov_reduce, weights=weights, nested=nested,
-            df=self._judged(df, vcov, cluster), component=component, backend=self._backend,
+            df=self._judged(df, vcov, cluster), component=component, submodel=submodel, backend=self._backend,
         )  # fmt: skip

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..arguments import named
 from ..errors import InferenceError
 from ..inference import compare as compared
 from ..inference.tabled import TestTable
 from .model import Model
 
 
+@named
 def compare(*models: Model, names: Sequence[str] | None = None, refit: bool = True) -> TestTable:
     """The likelihood ratio table of models of the same rows, ordered by their number of parameters.
 

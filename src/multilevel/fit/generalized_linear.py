@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+from ..arguments import named
 from ..data.sums import Floats
 from ..diagnostics import Explanation
 from ..families import Family, family_of
@@ -26,19 +27,18 @@ from ..models.generalized_linear import GeneralizedLinearFit, fit_generalized_li
 from ..models.inputs import Missing, Weights
 from ..predict import Seed
 from ..responses import Scale, predict_generalized, simulate_generalized
-from .arguments import ASKING, FITTING, named
 from .generalized import GeneralizedModel, warn
 from .unmixed import UnmixedModel
 
 
-@named(FITTING)
+@named
 def glm(
     formula: str,
     data: Any,
     family: str | Family = "gaussian",
     *,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
     ziformula: str | None = None,
     dispformula: str | None = None,
@@ -56,7 +56,8 @@ def glm(
         `multilevel.families`, such as `families.negative_binomial(size=2)`.
     weights : name of a column, or an array with one number for each row of `data`: the number of trials where the
         response is a proportion, else the factor by which a row counts. Rows of weight zero do not count. Default: one.
-    contrasts : coding of factors, `{"period": "sum"}`. Default: treatment, for ordered factors polynomial.
+    contrasts : coding of factors, `{"period": "sum"}`, or numbers for its levels,
+        `{"treated": {"no": -0.5, "yes": 0.5}}`. Default: treatment, for ordered factors polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
     ziformula : a model `"~ x"` of the logit of the probability that a row is zero whatever its mean, as in `glmer`.
         Default: no such zeros.
@@ -108,7 +109,6 @@ class GeneralizedLinearModel(UnmixedModel, GeneralizedModel):
     def __repr__(self) -> str:
         return f"<GeneralizedLinearModel {self.formula}: {self.family}, {self.nobs} rows>"
 
-    @named(ASKING)
     def summary(self) -> GeneralizedLinearSummary:
         """The page known from R: residuals, coefficients with tests, dispersion, deviances and AIC."""
         return generalized_linear_summary(self._fit, self._data)
@@ -140,7 +140,6 @@ class GeneralizedLinearModel(UnmixedModel, GeneralizedModel):
         """The fit in sentences: what was estimated, what is separated, what was left out."""
         return explain_generalized_linear(self._fit)
 
-    @named(ASKING)
     def predict(
         self, newdata: Any = None, *, type: Scale = "link", interval: Interval | None = None, level: float = 0.95
     ) -> Any:
@@ -175,7 +174,6 @@ class GeneralizedLinearModel(UnmixedModel, GeneralizedModel):
             self._fit, newdata, type=type, interval=interval, level=level, backend=self._backend
         )
 
-    @named(ASKING)
     def simulate(self, n: int = 1, *, newdata: Any = None, seed: Seed = None) -> Floats:
         """(rows, n) simulated responses, for the rows of the fit or new ones; `seed` as for numpy.random.default_rng.
 

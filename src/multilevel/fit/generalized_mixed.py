@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+from ..arguments import named
 from ..data.sums import Floats
 from ..diagnostics import Convergence, Explanation
 from ..effects import random_effects, varcorr
@@ -33,12 +34,11 @@ from ..predict import NewLevels, Seed
 from ..responses import MeanGroups, Scale, predict_generalized, simulate_generalized
 from ..simulation import SimulatedGroups
 from ..varcorr import VarCorr
-from .arguments import ASKING, FITTING, named
 from .generalized import GeneralizedModel, warn
 from .mixed import MixedModel
 
 
-@named(FITTING)
+@named
 def glmer(
     formula: str,
     data: Any,
@@ -47,7 +47,7 @@ def glmer(
     n_agq: int = 1,
     curvature: Curvature | None = None,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
     start: Sequence[float] | Floats | None = None,
     ziformula: str | None = None,
@@ -76,8 +76,8 @@ def glmer(
     weights : name of a column, or an array with one number for each row of `data`: the number of trials where the
         response is a proportion; what the dispersion is divided by for gaussian, gamma and inverse Gaussian responses;
         else the factor by which a row counts. Rows of weight zero do not count. Default: one.
-    contrasts : coding of factors in the fixed effects, `{"period": "sum"}`. Default: treatment, for ordered factors
-        polynomial.
+    contrasts : coding of factors in the fixed effects, `{"period": "sum"}`, or numbers for its levels,
+        `{"treated": {"no": -0.5, "yes": 0.5}}`. Default: treatment, for ordered factors polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
     start : (m,) theta to start from, in the order of `theta`.
     ziformula : a model `"~ x"` or `"~ x + (1 | g)"` of the logit of the probability that a row is zero whatever its
@@ -109,7 +109,8 @@ def glmer(
     MissingRowsWarning, RankWarning : rows or columns were left out, and which.
     SingularFitWarning : a variance of zero or a perfect correlation was estimated.
     SeparationWarning : fixed effects without a finite estimate, and which.
-    ConvergenceWarning : the optimum is not certified, or more nodes than `n_agq` would change the criterion.
+    ConvergenceWarning : the optimum is not certified, more nodes than `n_agq` would change the criterion, or nearly all
+        groups answer all 0 or all 1, which the Laplace approximation cannot integrate over.
 
     References
     ----------
@@ -141,7 +142,6 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         groups = ", ".join(f"{levels} {group}" for group, levels in self.ngroups.items())
         return f"<GeneralizedLinearMixedModel {self.formula}: {self.family}, {self.nobs} rows, {groups}>"
 
-    @named(ASKING)
     def summary(self) -> GeneralizedMixedSummary:
         """The page every reader of lme4 knows, with notes in plain words."""
         return generalized_mixed_summary(self._fit, self._data, self._backend)
@@ -205,7 +205,6 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
         """The fit in sentences: what was estimated, what is separated or singular, what can be done."""
         return explain_generalized_mixed(self._fit)
 
-    @named(ASKING)
     def predict(
         self,
         newdata: Any = None,
@@ -273,7 +272,6 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
             backend=self._backend,
         )
 
-    @named(ASKING)
     def simulate(
         self, n: int = 1, *, groups: SimulatedGroups = "new", newdata: Any = None, seed: Seed = None
     ) -> Floats:

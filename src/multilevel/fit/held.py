@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import in_words
 from ..data.attach import backend_of, keepable
 from ..data.sums import Floats
 from ..errors import DataError
@@ -18,14 +19,27 @@ from ..models.inputs import numbers_given
 from ..models.predictor import fitted
 from ..predict import Residuals, aligned, residuals
 from ..tidy import augment
+from .elsewhere import no_answer
 
 
+@in_words
 @dataclass(frozen=True, eq=False, repr=False)
 class Held:
     """A frozen fit and the user's own table. `_fit` and `_data` never change."""
 
     _fit: Fit
     _data: Any
+
+    def __init_subclass__(cls) -> None:
+        in_words(cls)
+
+    if not TYPE_CHECKING:  # a type checker is to find unknown names itself
+
+        def __getattr__(self, name: str) -> Any:
+            """What is not there, in words."""
+            if hasattr(type(self), name):  # a property that failed: its own error
+                return object.__getattribute__(self, name)
+            raise AttributeError(no_answer(type(self), name))
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_fit": self._fit, "_data": self._data if keepable(self._data) else None}

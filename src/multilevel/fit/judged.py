@@ -11,7 +11,6 @@ from ..inference.deletions import drop1
 from ..inference.hypotheses import Hypothesis, HypothesisTest, linear_hypotheses
 from ..inference.tabled import TestTable
 from ..models.components import Component, component_fit
-from .arguments import ASKING, named
 from .held import Held
 
 
@@ -19,7 +18,6 @@ from .held import Held
 class Judged(Held):
     """What can be tested in a fit."""
 
-    @named(ASKING)
     def anova(
         self,
         type: int = 3,

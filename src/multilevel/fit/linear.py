@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..arguments import named
 from ..data.sums import Floats
 from ..diagnostics import Explanation, explain_linear
 from ..inference.methods import sampling_of
@@ -18,18 +19,17 @@ from ..predict import Seed, predict
 from ..simulation import simulate
 from ..summary import linear_summary
 from ..tidy import glance_linear, tidy_linear
-from .arguments import ASKING, FITTING, named
 from .model import warn
 from .unmixed import UnmixedModel
 
 
-@named(FITTING)
+@named
 def lm(
     formula: str,
     data: Any,
     *,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
 ) -> LinearModel:
     """Fit a linear model by (weighted) least squares.
@@ -41,7 +41,8 @@ def lm(
         Parquet file.
     weights : name of a column, or an array with one number for each row of `data`: the residual variance of a row is
         sigma^2 / weight. Rows of weight zero do not count. Default: all one.
-    contrasts : coding of factors, `{"period": "sum"}`. Default: treatment, for ordered factors polynomial.
+    contrasts : coding of factors, `{"period": "sum"}`, or numbers for its levels,
+        `{"treated": {"no": -0.5, "yes": 0.5}}`. Default: treatment, for ordered factors polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
 
     Returns
@@ -76,7 +77,6 @@ class LinearModel(UnmixedModel):
     def __repr__(self) -> str:
         return f"<LinearModel {self.formula}: {self.nobs} rows, sigma {self.sigma:.4g}>"
 
-    @named(ASKING)
     def summary(self) -> LinearSummary:
         """The page known from R: residuals, coefficients with tests, R squared and F."""
         return linear_summary(self._fit, self._data)
@@ -105,7 +105,6 @@ class LinearModel(UnmixedModel):
         """The fit in sentences."""
         return explain_linear(self._fit)
 
-    @named(ASKING)
     def predict(self, newdata: Any = None, *, interval: Interval | None = None, level: float = 0.95) -> Any:
         """(rows of newdata,) predicted means, offsets included; NaN where a predictor is missing.
 
@@ -126,7 +125,6 @@ class LinearModel(UnmixedModel):
             return predict_interval(self._fit, sampling, newdata, interval=interval, level=level, backend=self._backend)
         return predict(self._fit, newdata)
 
-    @named(ASKING)
     def simulate(self, n: int = 1, *, newdata: Any = None, seed: Seed = None) -> Floats:
         """(rows, n) simulated responses, for the rows of the fit or new ones; `seed` as for numpy.random.default_rng.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..arguments import named
 from ..data.sums import Floats
 from ..diagnostics import Convergence, Explanation, convergence, explain_mixed
 from ..effects import random_effects, varcorr
@@ -21,19 +22,18 @@ from ..simulation import SimulatedGroups, simulate
 from ..summary import mixed_summary
 from ..tidy import glance_mixed, tidy_mixed
 from ..varcorr import VarCorr
-from .arguments import ASKING, FITTING, named
 from .mixed import MixedModel
 from .model import warn
 
 
-@named(FITTING)
+@named
 def lmer(
     formula: str,
     data: Any,
     *,
     REML: bool = True,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
     start: Sequence[float] | Floats | None = None,
     dispformula: str | None = None,
@@ -49,8 +49,8 @@ def lmer(
     REML : restricted maximum likelihood (default), or maximum likelihood.
     weights : name of a column, or an array with one positive number for each row of `data`: the residual variance of a
         row is sigma^2 / weight. Default: all one.
-    contrasts : coding of factors in the fixed effects, `{"period": "sum"}`. Default: treatment, for ordered factors
-        polynomial.
+    contrasts : coding of factors in the fixed effects, `{"period": "sum"}`, or numbers for its levels,
+        `{"treated": {"no": -0.5, "yes": 0.5}}`. Default: treatment, for ordered factors polynomial.
     missing : `"drop"` leaves incomplete rows out and warns, `"error"` refuses them.
     start : (m,) theta to start from, in the order of `theta`. Default: moment estimates of the variances.
     dispformula : `"~0"` for a model without residuals, as in glmmTMB: a random term that has an effect of its own for
@@ -111,7 +111,6 @@ class LinearMixedModel(MixedModel):
         groups = ", ".join(f"{levels} {group}" for group, levels in self.ngroups.items())
         return f"<LinearMixedModel {self.formula}: {self.nobs} rows, {groups}>"
 
-    @named(ASKING)
     def summary(self, df: str | None = None, *, vcov: str | None = None, cluster: Any = None) -> MixedSummary:
         """The page every reader of lme4 and lmerTest knows, with notes in plain words.
 
@@ -159,7 +158,6 @@ class LinearMixedModel(MixedModel):
         """The fit in sentences: what was estimated, where the variation lies, what is singular, what can be done."""
         return explain_mixed(self._fit)
 
-    @named(ASKING)
     def predict(
         self,
         newdata: Any = None,
@@ -211,7 +209,6 @@ class LinearMixedModel(MixedModel):
             )  # fmt: skip
         return predict(self._fit, newdata, groups=groups, new_levels=new_levels, seed=seed)
 
-    @named(ASKING)
     def simulate(
         self, n: int = 1, *, groups: SimulatedGroups = "new", newdata: Any = None, seed: Seed = None
     ) -> Floats:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .arguments import ASKING, named
 from .held import Held
 
 if TYPE_CHECKING:  # loaded when asked for
@@ -23,7 +22,6 @@ if TYPE_CHECKING:  # loaded when asked for
 class Uncertain(Held):
     """How sure the parameters of a fit are."""
 
-    @named(ASKING)
     def confint(
         self,
         method: ConfintMethod = "wald",
@@ -106,7 +104,6 @@ class Uncertain(Held):
 
         return profile(self._fit, parameters=parameters, level=level, backend=self._backend)
 
-    @named(ASKING)
     def bootstrap(
         self, n: int = 1000, statistic: Statistic | None = None, seed: Seed = None, *, threads: int | None = None
     ) -> Bootstrap:

@@ -16,6 +16,8 @@ from multilevel.formula.functions import FUNCTIONS, Function
 from multilevel.formula.parse import Call, Constant, Name, Node, Operation, Parenthesis, deparse, fail
 from multilevel.formula.values import Option, Scalar
 
+SMOOTHS = ("s", "te", "ti", "t2", "lo", "cr", "cc")  # of mgcv, gam and patsy
+
 
 class Bound(NamedTuple):
     """A call whose arguments have found their parameters."""
@@ -55,6 +57,8 @@ def _function(name: str) -> Function:
     plain = name.rpartition("::")[2]
     for prefix in ("np.", "numpy."):
         plain = plain.removeprefix(prefix)
+    if plain in SMOOTHS:
+        raise FormulaError(f"there are no smooths such as {plain}(); ns(x, df = 4) and bs(x, df = 6) are splines")
     if plain not in FUNCTIONS:
         near = nearest(plain, FUNCTIONS)
         raise FormulaError(f"unknown function {name!r}; if it is your own, compute its column before fitting{near}")

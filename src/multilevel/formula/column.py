@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 MANY_NUMBERS = 5  # numbers among the levels of a text column that look like a slip rather than names
+MANY_FRACTIONS = 12  # levels that are numbers, some with fractions, beyond which they hardly name categories
 LONG = 4  # shorter codes such as AA, Aa and aa mean different things
 Kind = Literal["number", "logical", "factor", "ordered"]
 
@@ -41,6 +42,15 @@ def texts_among_numbers(levels: Sequence[str]) -> list[str]:
     texts = [level for level in levels if not is_number(level)]
     slip = texts and len(levels) >= MANY_NUMBERS + len(texts) and len(texts) < len(levels) / 2
     return texts if slip else []
+
+
+def decimals(levels: Sequence[str]) -> bool:
+    """Whether the levels are many numbers, fractions among them: a numeric column that was read as text?
+
+    >>> decimals([f"{x / 10}" for x in range(20)]), decimals(["0.5", "1", "2"]), decimals([str(x) for x in range(20)])
+    (True, False, False)
+    """
+    return len(levels) > MANY_FRACTIONS and all(map(is_number, levels)) and any("." in level for level in levels)
 
 
 def alike(levels: Sequence[str]) -> list[tuple[str, str]]:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from multilevel.errors import DataError, FormulaError, nearest
 from multilevel.formula.column import Column, is_number, texts_among_numbers
-from multilevel.formula.contrasts import Contrast, named_contrast
+from multilevel.formula.contrasts import Contrast, contrast_of
 from multilevel.formula.evaluate import Scope
 from multilevel.formula.formulas import Formula
 from multilevel.formula.levels import LOGICAL, Codes, Crossing, Levels, labelled, learn_crossing, learn_levels
@@ -103,7 +103,7 @@ class Design:
         formula: Formula,
         columns: Mapping[str, Column],
         *,
-        contrasts: Mapping[str, str] | None = None,
+        contrasts: Mapping[str, Any] | None = None,
         extra: Mapping[str, Floats] | None = None,
         factor_response: bool = False,
     ) -> tuple[Design, Matrices]:
@@ -122,7 +122,7 @@ class Design:
         """
         formula = formula.expand(columns)
         scope = Scope(columns, {})
-        rows = complete_rows(formula.inputs, scope, extra or {})
+        rows = complete_rows(formula.inputs, scope, extra or {}, sized=True)
         factors = _learn_factors(formula, rows, contrasts)
         shapes = tuple([_shape(variable, rows, factors, fixed=True) for variable in formula.fixed.variables])
         plan = plan_columns(formula.fixed, shapes)
@@ -229,7 +229,7 @@ def _is_label(value: Column | Basis) -> bool:
 # ---- factors --------------------------------------------------------------------------------------------------------
 
 
-def _learn_factors(formula: Formula, rows: Rows, contrasts: Mapping[str, str] | None) -> dict[str, Factor]:
+def _learn_factors(formula: Formula, rows: Rows, contrasts: Mapping[str, Any] | None) -> dict[str, Factor]:
     """Levels, codes and contrasts of all categorical variables in terms."""
     factors: dict[str, Factor] = {}
     for terms in (formula.fixed, *[bar.terms for bar in formula.random]):
@@ -243,14 +243,14 @@ def _learn_factors(formula: Formula, rows: Rows, contrasts: Mapping[str, str] | 
             contrast = _default_contrast(variable, value.kind == "ordered")
             factors[variable.text] = Factor(levels.labels, value.kind == "ordered", contrast, levels)
     if not isinstance(contrasts, Mapping | None):
-        raise FormulaError(f'contrasts is {contrasts!r}; expected a name for each factor, as in {{"period": "sum"}}')
+        raise FormulaError(f'contrasts is {contrasts!r}; expected a coding for each factor, as in {{"period": "sum"}}')
     for text, name in (contrasts or {}).items():
         if text not in factors:
             raise FormulaError(
                 f"contrasts are given for {text!r}, no categorical variable of the formula{nearest(text, factors)}"
             )
         old = factors[text]
-        factors[text] = Factor(old.levels, old.ordered, named_contrast(name), old.found)
+        factors[text] = Factor(old.levels, old.ordered, contrast_of(text, name, old.levels), old.found)
     return factors
 
 

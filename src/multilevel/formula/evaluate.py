@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,12 +189,3 @@ def _member(value: Value, text: str, wanted: tuple[Scalar, ...]) -> Value:
     if any(isinstance(item, str) for item in wanted):
         raise DataError(f"{text} holds numbers; the values after %in% should be numbers too")
     return logical(np.isin(x, np.array(wanted, dtype=np.float64)))
-
-
-def refuse_infinite(column: Column) -> NoReturn:
-    """Say which row of a column is infinite."""
-    row = int(np.flatnonzero(np.isinf(column.values))[0])
-    raise DataError(
-        f"column {column.name!r} is {column.values[row]:g} in row {row} (counting from 0); "
-        "values should be finite, or missing where they are not known"
-    )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from multilevel.errors import DataError
 from multilevel.formula.column import Column
 from multilevel.formula.contrasts import Contrast
-from multilevel.formula.evaluate import Scope, evaluate_variable, missing_rows, refuse_infinite
+from multilevel.formula.evaluate import Scope, evaluate_variable, missing_rows
 from multilevel.formula.levels import Codes, Crossing, Levels
 from multilevel.formula.planning import Recipe
 from multilevel.formula.structures import UNCORRELATED, Covariance, Structure, covariance, n_theta
@@ -32,6 +32,7 @@ from multilevel.formula.values import Basis
 from multilevel.formula.variables import Variable
 
 ONE = struct.pack("d", 1.0)
+LARGEST = 1e150  # numbers beyond, and below one over it, have no squares that a million rows could add up
 
 
 class Grouped:
@@ -155,12 +156,14 @@ class Rows:
         kept: NDArray[np.int64] | None,
         values: dict[str, Column | Basis],
         extra: dict[str, Floats],
+        sized: bool = False,
     ) -> None:
         self.n = n
         self.n_total = n_total
         self.kept = kept
         self.values = values
         self.extra = extra
+        self.sized = sized  # whether products are looked at, too
         self.factors: dict[str, tuple[Codes, int]] = {}  # codes and number of levels, once these are learned
         self.made: dict[Recipe, Floats] = {}
 
@@ -185,6 +188,8 @@ class Rows:
             column = first * second
             for other in rest:
                 column *= other
+            if sum(coding == "" for _, coding, _ in recipe) > 1 and self.sized:
+                _gaps(":".join(text for text, _, _ in recipe), column, sized=True)
         self.made[recipe] = column
         return column
 
@@ -201,60 +206,114 @@ class Rows:
 
 
 def complete_rows(
-    variables: Iterable[Variable], scope: Scope, extra: Mapping[str, Floats], *, some: bool = True
+    variables: Iterable[Variable], scope: Scope, extra: Mapping[str, Floats], *, some: bool = True, sized: bool = False
 ) -> Rows:
     """Evaluate all variables on all rows, then keep the rows in which none of them is missing.
 
-    DataError where none is kept and `some` are needed.
+    DataError where a column is infinite in a row that lacks nothing else, where none is kept and `some` are needed, or,
+    if `sized`, where squares of the numbers would not be representable.
     """
     variables = tuple(variables)
+    floats = _floats(variables, scope)
+    partial = [name for name in floats if _gaps(name, scope.columns[name].values, sized and floats[name])]
+    infinite = {name: where for name in partial if (where := np.isinf(scope.columns[name].values)).any()}
+    wild = {name: scope.columns[name] for name in infinite}
+    if infinite:  # missing, for what transforms learn
+        hidden = {name: _without(wild[name], where) for name, where in infinite.items()}
+        scope = Scope({**scope.columns, **hidden}, scope.memory)
     values = {variable.text: _value(variable, scope, variables) for variable in variables}
-    missing = _all_missing(values, extra)
+    unsure = {v.text: values[v.text] for v in variables if v.column in partial or v.column not in floats}
+    missing = _all_missing(unsure, extra, sized)
     n = _length(values, extra, scope)
+    for name, where in infinite.items():
+        others = [missing[v.text] for v in variables if v.text in missing and name not in v.names]
+        _check_infinite(wild[name], where, [*others, *[missing[text] for text in extra if text in missing]])
     if not missing:
-        return Rows(n, n, None, values, dict(extra))
+        return Rows(n, n, None, values, dict(extra), sized)
     kept = np.flatnonzero(~np.logical_or.reduce(list(missing.values())))
     if some and not kept.size:
         most = max(missing, key=lambda text: int(missing[text].sum()))
         raise DataError(f"no row is complete: {most} is missing in {int(missing[most].sum())} of {n} rows")
     taken = {text: _take(value, kept) for text, value in values.items()}
-    return Rows(len(kept), n, kept, taken, {name: array.take(kept) for name, array in extra.items()})
+    if sized:
+        _all_missing({text: taken[text] for text in missing if text in taken}, {}, sized)
+    return Rows(len(kept), n, kept, taken, {name: array.take(kept) for name, array in extra.items()}, sized)
 
 
 def _value(variable: Variable, scope: Scope, beside: Iterable[Variable]) -> Column | Basis:
     if variable.column is not None:
         return scope.column(variable.column)
-    for name in variable.names:
-        _missing(scope.column(name))  # an infinite input is refused even where the expression hides it
     return evaluate_variable(variable.node, variable.text, scope, beside)
 
 
-def _all_missing(values: Mapping[str, Column | Basis], extra: Mapping[str, Floats]) -> dict[str, NDArray[np.bool_]]:
+def _floats(variables: Iterable[Variable], scope: Scope) -> dict[str, bool]:
+    """Columns of floats that the variables are made of, and whether one of them is the column itself."""
+    names = {name: False for variable in variables for name in variable.names}
+    names.update((variable.column, True) for variable in variables if variable.column is not None)
+    return {name: itself for name, itself in names.items() if scope.column(name).values.dtype.kind == "f"}
+
+
+def _without(column: Column, where: NDArray[np.bool_]) -> Column:
+    return replace(column, values=np.where(where, np.nan, column.values))
+
+
+def _check_infinite(column: Column, where: NDArray[np.bool_], missing: list[NDArray[np.bool_]]) -> None:
+    """DataError if a column is infinite in a row that is not left out for another reason."""
+    kept = where & ~np.logical_or.reduce(missing) if missing else where
+    if kept.any():
+        row = int(np.argmax(kept))
+        raise DataError(
+            f"column {column.name!r} is {column.values[row]:g} in row {row} (counting from 0); "
+            "values should be finite, or missing where they are not known"
+        )
+
+
+def _all_missing(
+    values: Mapping[str, Column | Basis], extra: Mapping[str, Floats], sized: bool
+) -> dict[str, NDArray[np.bool_]]:
     """For each variable and extra array that has missing values, where they are."""
     found: dict[str, NDArray[np.bool_]] = {}
     for text, value in values.items():
         for column in value.columns if isinstance(value, Basis) else (value,):
-            if (mask := _missing(column)) is not None:
+            if (mask := _missing(text, column, sized)) is not None:
                 found[text] = found[text] | mask if text in found else mask
     for name, array in extra.items():
-        if (mask := _missing(Column(name, "number", array))) is not None:
+        if (mask := _missing(name, array)) is not None:
             found[name] = mask
     return found
 
 
-def _missing(value: Column | Floats) -> NDArray[np.bool_] | None:
-    """Where values are missing, None if nowhere; DataError if one is infinite."""
+def _missing(text: str, value: Column | Floats, sized: bool = False) -> NDArray[np.bool_] | None:
+    """Where values are missing, None if nowhere."""
     column = value if isinstance(value, Column) else Column("", "number", value)
     array = column.values
     if array.dtype.kind == "f":
-        if np.logical_and.reduce(np.isfinite(array)):
+        if not _gaps(text, array, sized):
             return None
-        if np.isinf(array).any():
-            refuse_infinite(column)
     elif column.kind in ("number", "logical") or not array.size or np.minimum.reduce(array) >= 0:
         return None
     mask = missing_rows(column)
     return mask if mask.any() else None
+
+
+def _gaps(text: str, array: NDArray[Any], sized: bool = False) -> bool:
+    """Whether floats are missing or infinite somewhere; DataError if `sized` and they are too large or too small."""
+    low, high = np.minimum.reduce(array, initial=np.inf), np.maximum.reduce(array, initial=-np.inf)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return True
+    if sized:
+        check_size(text, max(-low, high))
+    return False
+
+
+def check_size(text: str, largest: float) -> None:
+    """DataError for numbers, none beyond `largest`, whose squares are too large or too small for floats."""
+    if 0 < largest < 1 / LARGEST or largest > LARGEST:
+        beyond = f"reaches {largest:.3g}" if largest > 1 else f"has no value beyond {largest:.3g} in size"
+        raise DataError(
+            f"{text} {beyond}; variances are squares, and floating-point numbers hold squares of numbers between "
+            f"{1 / LARGEST:g} and {LARGEST:g}: give {text} in other units"
+        )
 
 
 def _length(values: Mapping[str, Column | Basis], extra: Mapping[str, Floats], scope: Scope) -> int:

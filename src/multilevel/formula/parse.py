@@ -245,7 +245,8 @@ class Parser:
         elif token.text == "~":
             fail(self.source, token.at, "'~' cannot stand inside parentheses; it belongs once, after the response")
         else:
-            fail(self.source, token.at, f"')' or an operator was expected before {token.text!r}")
+            several = "; names of several words stand in `backquotes`" if token.kind == "name" else ""
+            fail(self.source, token.at, f"')' or an operator was expected before {token.text!r}{several}")
 
     def nothing_there(self, token: Token) -> NoReturn:
         """Say what is missing before `token`."""

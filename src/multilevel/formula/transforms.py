@@ -31,7 +31,8 @@ class Scaling(NamedTuple):
             return Scaling(middle, scale)
         if not scale:
             return Scaling(middle, 1.0)
-        spread = float(np.sqrt(np.sum((x - middle) ** 2) / (len(x) - 1))) if len(x) > 1 else 0.0
+        unit = 2.0 ** int(np.frexp(np.abs(x - middle).max())[1])  # very large or small numbers have no squares
+        spread = unit * float(np.sqrt(np.sum(((x - middle) / unit) ** 2) / (len(x) - 1))) if len(x) > 1 else 0.0
         if spread == 0:
             raise DataError("scale() of values that are all equal divides by zero; center() or leave the variable out")
         return Scaling(middle, spread)
@@ -151,8 +152,32 @@ def _clamped_knots(
 
 
 def _bsplines(knots: Floats, degree: int, x: Floats, derivative: int = 0) -> Floats:
-    """All B-splines on `knots` at x, or their derivative: (n, number of splines)."""
-    from scipy.interpolate import BSpline  # slow to import, and needed for splines alone
+    """All B-splines on clamped `knots` at x, or their derivative: (n, number of splines).
 
-    values: Floats = BSpline(knots, np.eye(len(knots) - degree - 1), degree)(x, nu=derivative)
+    Beyond the boundary they are the polynomials of the first and the last interval.
+    """
+    last = len(knots) - degree - 2
+    return _on_intervals(knots, degree, x, np.clip(np.searchsorted(knots, x, "right") - 1, degree, last), derivative)
+
+
+def _on_intervals(knots: Floats, degree: int, x: Floats, interval: NDArray[np.int64], derivative: int) -> Floats:
+    """B-splines at x, each value in its interval: de Boor (1978), A Practical Guide to Splines, chapter X."""
+    if derivative:
+        span = knots[degree:] - knots[:-degree]
+        rate = np.divide(degree, span, out=np.zeros_like(span), where=span > 0)
+        lower = rate * _on_intervals(knots, degree - 1, x, interval, derivative - 1)
+        return lower[:, :-1] - lower[:, 1:]
+    alive = np.zeros((degree + 1, len(x)))  # the splines that are not zero there
+    alive[0] = 1.0
+    for d in range(1, degree + 1):
+        carried = np.zeros_like(x)
+        for r in range(d):
+            left, right = knots[interval + 1 - d + r], knots[interval + r + 1]
+            share = alive[r] / (right - left)
+            alive[r] = carried + (right - x) * share
+            carried = (x - left) * share
+        alive[d] = carried
+    values = np.zeros((len(x), len(knots) - degree - 1))
+    for r in range(degree + 1):
+        values[np.arange(len(x)), interval - degree + r] = alive[r]
     return values

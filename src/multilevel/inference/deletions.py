@@ -122,7 +122,8 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
     From (x | g) the slope of x is left out, (1 | g) remains; (1 | g) is left out as a whole. Of several slopes each one
     that no interaction contains. As in lmerTest, (0 + x | g) becomes (1 | g), unless this is there already. Terms with
     a structure, such as ar1(), are left out as a whole. Models are fitted anew by the fit's own criterion, REML or
-    maximum likelihood; where the last random term goes, it is that of a linear model.
+    maximum likelihood; where the last random term goes, it is that of a linear model. A known sigma stays: of
+    `(1 | trial)` in a meta-analysis this is the test that trials do not differ.
 
     Two p-values: of the chi-square distribution, as lme4 has it, too large because a variance cannot be negative; and
     of the mixture that allows for this, see `boundary_p_value`.
@@ -137,10 +138,9 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
     """
     if not fit.design.random:
         raise InferenceError(f"{fit.design.formula.text!r} has no random terms to test")
-    if not fit.estimate.residual or fit.estimate.known:
+    if not fit.estimate.residual:
         raise InferenceError(
-            "without residuals (dispformula='~0'), or with a known sigma, random terms are not left out; fit the "
-            "models to compare"
+            "without residuals (dispformula='~0') random terms are not left out; fit the models to compare"
         )
     written = fit.design.formula.random
     order = sorted(range(len(written)), key=lambda t: written.index(fit.design.random[t].bar))

@@ -1,6 +1,8 @@
 """The hypotheses of an analysis of variance, type I, II and III, as rows L on the identified coefficients.
 
-    I     the effect of a term beyond those before it: its rows of R in X = QR
+    I     the effect of a term beyond those before it: its rows of R in X = QR. Of generalized models R is a root of the
+          information of the coefficients, so that a test is what it would be without the later terms, at the weights of
+          the fit (Fox 2016, Applied Regression Analysis, section 8.2.5; with II the tests of R's car)
     II    the effect of a term beyond all that do not contain it: the same, with the columns in that order
     III   from the cell-mean model, where every factor has a parameter for each level: the estimable functions of a
           term's parameters and those of terms that contain it, orthogonal to the estimable functions of the latter
@@ -24,6 +26,7 @@ from ..formula.contrasts import Contrast
 from ..formula.parse import Call, Node
 from ..formula.planning import Recipe, Term
 from ..models.estimate import Fit
+from ..models.generalized import GeneralizedFit
 from .sampling import independent
 from .whitened import square, triangle
 
@@ -41,7 +44,7 @@ def hypotheses(fit: Fit, kind: int) -> list[Floats]:
     matrices = {v.text for v in design.formula.fixed.variables if _matrix(v.node)}
     S = _recoded(fit, treatment=kind == 3)
     number = [design.assign[j] for j in fit.kept]  # whatever the coding: spaces are dropped from the last term on
-    R = triangle([fit.sums.X[j] for j in fit.kept], None if design.random else fit.sums.weights) if kind < 3 else S
+    R = _root(fit) if kind < 3 else S
     made = []
     for t in range(1, len(design.terms) + 1):
         own = [i for i in range(p) if number[i] == t]
@@ -59,6 +62,14 @@ def hypotheses(fit: Fit, kind: int) -> list[Floats]:
         made.append(L)
     rows = np.linalg.solve(S.T, np.vstack([np.zeros((0, p)), *made]).T).T
     return np.split(rows, np.cumsum([len(L) for L in made])[:-1])
+
+
+def _root(fit: Fit) -> Floats:
+    """R (p, p), R'R the information of the coefficients up to a factor; of linear mixed models X'X, as in lmerTest."""
+    if isinstance(fit, GeneralizedFit):
+        units = np.sqrt(np.diag(fit.estimate.vcov))
+        return np.linalg.cholesky(np.linalg.inv(fit.estimate.vcov / np.outer(units, units))).T / units
+    return triangle([fit.sums.X[j] for j in fit.kept], None if fit.design.random else fit.sums.weights)
 
 
 def _unit_rows(R: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 Var(y) = V(gamma) has slopes G_r = dV/dgamma_r, all in units of sigma^2. With free covariances V is the sum of
 gamma_r G_r: G_0 = W^-1, and G_r = Z (I x vv') Z' for enough vectors v of each term to span its covariance matrices.
+Where sigma is known, W^-1 is a part of V that has no gamma, and there is no G_0.
 With H = Z'V^-1X and Phi = Q^-1 = (X'V^-1X)^-1:
 
     P_r = -X'V^-1 G_r V^-1 X              Q_rs = X'V^-1 G_r V^-1 G_s V^-1 X           t_rs = tr(V^-1 G_r V^-1 G_s)
@@ -32,7 +33,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.sums import Floats
-from ..errors import InferenceError
 from ..models.estimate import Fit, estimate_of
 from .opened import Direction, Opened, curves, opened_of
 from .sampling import Sampling, pseudo_inverse
@@ -94,14 +94,7 @@ class _Pieces(NamedTuple):
 
 
 def kenward_roger(fit: Fit) -> KenwardRoger:
-    """The sampling distribution of the fixed effects by Kenward and Roger's method, at the REML estimates.
-
-    InferenceError with a known sigma.
-    """
-    if fit.estimate.known:
-        raise InferenceError(
-            'Kenward-Roger\'s method is not there for models with a known sigma; use df="satterthwaite"'
-        )
+    """The sampling distribution of the fixed effects by Kenward and Roger's method, at the REML estimates."""
     note = ""
     if not fit.estimate.reml:
         note = "Kenward-Roger's method is defined for REML: these are the estimates of the model fitted by REML."
@@ -137,14 +130,14 @@ def adjusted(there: Whitened, beta: Floats, note: str = "") -> KenwardRoger:
 
 def _curved(opened: Opened, Phi: Floats, here: _Pieces, P: Floats, W: Floats) -> Floats:
     """(p, p) the matrix R."""
-    first = 1 if opened.fit.estimate.residual else 0
+    first = 1 if _free_residual(opened) else 0
     along = curves(opened, W[first:, first:])
     if not along:
         return np.zeros_like(Phi)
     t_K, Q_K = (each.sum(0) for each in _second(opened, along, here))
     found = _pieces(opened, opened.factors, along)
     T_K, M_K = found.T.sum(0), found.M.sum(0)
-    if opened.fit.estimate.residual:
+    if _free_residual(opened):
         psi = np.array([d.psi for d in opened.directions])
         t_K = np.concatenate([[T_K - psi @ t_K], t_K])
         Q_K = np.concatenate([[M_K - np.einsum("r,rij->ij", psi, Q_K)], Q_K])
@@ -190,8 +183,8 @@ def _slope(opened: Opened, term: int, root: Floats, here: _Pieces) -> _Pieces:
 
 
 def _with_residual(opened: Opened, Phi: Floats, here: _Pieces, t: Floats, Q: Floats) -> tuple[Floats, Floats, Floats]:
-    """P (1 + r, p, p), Q (1 + r, 1 + r, p, p), t (1 + r, 1 + r) with the residual variance, if there is one, first."""
-    if not opened.fit.estimate.residual:
+    """P (1 + r, p, p), Q (1 + r, 1 + r, p, p), t (1 + r, 1 + r) with the residual variance first if it is estimated."""
+    if not _free_residual(opened):
         return -here.M, Q, t
     psi = np.array([d.psi for d in opened.directions])
     n, r = opened.fit.estimate.n, len(opened.directions)
@@ -204,6 +197,10 @@ def _with_residual(opened: Opened, Phi: Floats, here: _Pieces, t: Floats, Q: Flo
     M0 = np.linalg.inv(Phi) - np.einsum("r,rij->ij", psi, here.M)
     all_Q[0, 0] = M0 - np.einsum("r,rij->ij", psi, all_Q[0, 1:])
     return -np.concatenate([M0[None], here.M]), all_Q, all_t
+
+
+def _free_residual(opened: Opened) -> bool:
+    return opened.fit.estimate.residual and not opened.fit.estimate.known
 
 
 def _updated(factor: Floats, root: Floats, structure: str) -> Floats:

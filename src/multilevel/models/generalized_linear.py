@@ -94,7 +94,7 @@ def fit_generalized_linear(
     family: Family,
     *,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
     ziformula: str | None = None,
     dispformula: str | None = None,

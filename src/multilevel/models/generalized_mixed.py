@@ -148,7 +148,7 @@ def fit_generalized_mixed(
     n_agq: int = 1,
     curvature: Curvature | None = None,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
     start: Sequence[float] | Floats | None = None,
     ziformula: str | None = None,

@@ -13,6 +13,7 @@ from ..data.sums import Floats
 from ..errors import DataError, FitError, FormulaError, nearest
 from ..formula import Column, Formula, Matrices
 from ..formula.evaluate import missing_rows
+from ..formula.matrices import check_size
 
 Weights: TypeAlias = str | Sequence[float] | Floats | None
 Missing: TypeAlias = Literal["drop", "error"]
@@ -156,3 +157,4 @@ def _check_weights(values: Floats, zero_allowed: bool) -> None:
         )
     if not values.any():
         raise DataError("all weights are zero; no row counts")
+    check_size("weights", float(values.max()))

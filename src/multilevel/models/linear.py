@@ -23,7 +23,7 @@ def fit_linear(
     data: Any,
     *,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
 ) -> Fit:
     """Parse, learn, add up, solve, return. Arguments and errors are those of `lm`."""

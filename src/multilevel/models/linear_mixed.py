@@ -32,7 +32,7 @@ def fit_linear_mixed(
     *,
     reml: bool = True,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     missing: Missing = "drop",
     start: Sequence[float] | Floats | None = None,
     dispformula: str | None = None,
@@ -165,4 +165,4 @@ def check_residuals(fit: Fit) -> None:
 
 def _root_mean_square(x: Floats) -> float:
     # Not x.dot(x): for long x NumPy's BLAS wakes a thread, which then spins beside those of the core.
-    return sqrt(float(np.einsum("i,i->", x, x)) / len(x))
+    return sqrt(float(np.add.reduce(x * x)) / len(x))

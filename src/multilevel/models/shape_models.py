@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +143,7 @@ def parsed_part(text: str | None, part: Part, family: Family) -> Formula | None:
 def learned_rows(
     formula: Formula,
     inputs: Inputs,
-    contrasts: Mapping[str, str] | None,
+    contrasts: Mapping[str, Any] | None,
     also: Sequence[str],
     *,
     factor_response: bool = False,

@@ -75,7 +75,7 @@ class Predictors:
                 return _call(node, ink, str(j + 1))
             return expression(node, ink)
         if coding != "=":
-            return ink.function(coding, [expression(node, ink)], str(j + 1))
+            return ink.function(coding.partition(" ")[0], [expression(node, ink)], str(j + 1))
         level = self.levels[text][j]
         if isinstance(node, Operation) and node.operator in COMPARISONS and level == "TRUE":
             return ink.indicator(expression(node, ink))

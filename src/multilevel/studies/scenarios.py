@@ -56,7 +56,7 @@ class Study:
     alpha: float
     df: str | None
     weights: Weights
-    contrasts: Mapping[str, str] | None
+    contrasts: Mapping[str, Any] | None
     parts: Mapping[str, str | None]
     entropy: Any
     threads: int

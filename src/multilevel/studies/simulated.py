@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..arguments import named
 from ..data.rows import column_names, read_columns
 from ..errors import DataError, InferenceError, nearest
 from ..families import family_of
@@ -27,6 +28,7 @@ from .scenarios import Study
 LEAST = 10  # simulations
 
 
+@named
 def power(
     formula: str,
     design: Any,
@@ -39,7 +41,7 @@ def power(
     along: Mapping[str, Sequence[int]] | None = None,
     at: Mapping[str, Sequence[float]] | None = None,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     ziformula: str | None = None,
     dispformula: str | None = None,
     seed: Seed = None,

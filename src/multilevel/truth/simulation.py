@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import named
 from ..data.attach import with_columns
 from ..data.rows import column_names, read_columns
 from ..errors import DataError, nearest
@@ -31,6 +32,7 @@ from .truths import Truth, listed
 LOGIT = link_named("logit")
 
 
+@named
 def simulate(
     formula: str,
     design: Any,
@@ -38,7 +40,7 @@ def simulate(
     seed: Seed = None,
     *,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     ziformula: str | None = None,
     dispformula: str | None = None,
 ) -> Any:
@@ -187,7 +189,7 @@ def prepare(
     truth: Truth,
     *,
     weights: Weights = None,
-    contrasts: Mapping[str, str] | None = None,
+    contrasts: Mapping[str, Any] | None = None,
     ziformula: str | None = None,
     dispformula: str | None = None,
 ) -> Simulation:
@@ -232,7 +234,7 @@ def _predictor(truth: Truth, component: str, design: Design, rows: Matrices) -> 
 def _refuse_unmodelled(truth: Truth, absent: Sequence[str]) -> None:
     """DataError where the truth speaks of a model that has no formula."""
     for component in absent:
-        for name in (name for named in truth.part(component) for name in named):
+        for name in (name for names in truth.part(component) for name in names):
             raise DataError(
                 f"the truth has {component + ': ' + name!r}, of a model of {PARTS[component]} that has no formula; "
                 f'give {OPTIONS[component]}="~ x" or the like'

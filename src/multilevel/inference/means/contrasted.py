@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ...arguments import in_words
 from ...data.sums import Floats
 from ...digits import significant
 from ...errors import InferenceError
@@ -24,6 +25,7 @@ from .sizes import effect_sizes
 from .specs import Names
 
 
+@in_words
 @dataclass(frozen=True, eq=False, repr=False)
 class Contrasted(Displayed):
     """What can be compared among the rows of each table."""
@@ -98,6 +100,7 @@ class Contrasted(Displayed):
             L=L,
             constant=W @ np.nan_to_num(here.constant) + added,
             what="estimate",
+            submodel="",
             remarks=remarks,
             scale=response,
             on_response=self.on_response and response is not None,

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 
+from ...arguments import in_words
 from ...digits import significant
 from ...errors import InferenceError, nearest
 from ...layout import Page, Prose, Section
@@ -24,6 +25,7 @@ Regridded: TypeAlias = Literal["response", "log"]
 SIDES = ("two-sided", "less", "greater")
 
 
+@in_words
 @dataclass(frozen=True, eq=False, repr=False)
 class Displayed(LinearFunctions, Page):
     """Linear functions that print themselves, and the same rows shown otherwise."""

@@ -58,6 +58,7 @@ class LinearFunctions:
     constant: Floats
     what: str  # heads the column of estimates
     averaged: tuple[str, ...] = ()
+    submodel: str = ""
     remarks: tuple[str, ...] = ()  # on the scale of contrasts
     cautions: tuple[str, ...] = ()
     scale: Scale | None = None

@@ -28,6 +28,7 @@ from .pages import p_cells
 from .tails import f_sf
 
 NOTES = {"d": "d: df1 reduced due to linear dependence", "e": "e: df1 reduced due to non-estimability"}
+CONFOUNDED = "(confounded)"
 NOTHING = 1e-9  # share of the largest entry below which a row is zero
 
 
@@ -37,6 +38,14 @@ class TestRow(NamedTuple):
     term: str
     test: FTestResult
     note: str = ""
+
+
+class TermContrasts(NamedTuple):
+    """A term, the predictors that its test is about, those of separate tables included, and its contrasts."""
+
+    name: str
+    predictors: frozenset[str]
+    contrasts: Averages
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -125,7 +134,7 @@ def factorial_terms(cells: Floats, sizes: Mapping[str, int]) -> Iterator[tuple[s
 
 def grid_terms(
     grid: Grid, by: Sequence[str], terms: Sequence[set[str]], weights: Any = "equal"
-) -> Iterator[tuple[str, Averages]]:
+) -> Iterator[TermContrasts]:
     """The terms among the means of a grid, and for each the interaction contrasts within the tables `by`.
 
     Contrasts of a nested factor are taken within what it is nested in, and stand for its interactions with it too.
@@ -142,7 +151,8 @@ def grid_terms(
         inner = [name for name in names if name in closed and name not in outer]
         kept = [name for name in names if name in closed and name in outer]
         made = averages(grid, grid.X, [*inner, *kept, *by], weights)
-        yield ":".join(name for name in names if name in closed), _differences(made, len(inner))
+        title = ":".join(name for name in names if name in closed)
+        yield TermContrasts(title, closed.union(by), _differences(made, len(inner)))
 
 
 def _differences(made: Averages, count: int) -> Averages:
@@ -181,4 +191,4 @@ def _confounded(basis: Basis, cells: Floats, tested: Floats) -> list[TestRow]:
         return []
     statistic = (all_of_it.df1 * all_of_it.statistic - known.df1 * known.statistic) / rest
     p = float(f_sf(np.array([statistic]), rest, np.array([all_of_it.df2]))[0])
-    return [TestRow("(confounded)", FTestResult(statistic, rest, all_of_it.df2, p))]
+    return [TestRow(CONFOUNDED, FTestResult(statistic, rest, all_of_it.df2, p))]

@@ -14,12 +14,14 @@ from types import EllipsisType
 
 import numpy as np
 
+from ...arguments import in_words
 from ...errors import InferenceError
 from .contrasted import Contrasted
 from .joint import JointTests, factorial_terms, rows_test, term_tests
 from .specs import Names
 
 
+@in_words
 @dataclass(frozen=True, eq=False, repr=False)
 class MarginalMeans(Contrasted):
     """Estimated marginal means, slopes, or contrasts of them; made by `emmeans` and `emtrends`.

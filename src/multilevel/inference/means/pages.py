@@ -77,6 +77,8 @@ def marginal_notes(made: LinearFunctions) -> Iterator[str]:
     adjust, change = made.adjustment()
     if made.averaged:
         yield f"Results are averaged over the levels of: {', '.join(made.averaged)}"
+    if made.submodel:
+        yield f"submodel: {made.submodel}"
     yield from made.remarks
     if made.basis.method:
         yield f"Degrees-of-freedom method: {made.basis.method}"

@@ -113,16 +113,37 @@ def response_scale(fit: Fit) -> Scale | None:
     'log'
     """
     response = fit.design.formula.response
-    if response is None or not isinstance(response.node, Call):
-        return None
-    function = response.node.function.rpartition("::")[2].removeprefix("np.").removeprefix("numpy.")
-    if function not in _SCALES or len(response.node.arguments) != 1:
-        return None
-    scale = _SCALES[function]
-    added = _added(response.node.arguments[0][1])
-    if added == 0.0:
-        return scale
-    return replace(scale, name=f"{scale.name}(mu + {added:g})", inverse=lambda eta: scale.inverse(eta) - added)
+    return None if response is None else _read(response.node)
+
+
+def _read(node: Node) -> Scale | None:
+    """The scale of f(y), f(y + 1), 2 * f(y) or asin(sqrt(y)); None for anything else."""
+    match node:
+        case Operation("*", (Constant(float(factor)), Call() as inner)) if factor > 0:
+            scale = _read(inner)
+            return None if scale is None else _multiplied(scale, factor)
+        case Call(outer, ((_, Call(inner_name, ((_, _),))),)) if (_bare(outer), _bare(inner_name)) == ("asin", "sqrt"):
+            return _ANGLE
+        case Call(function, ((_, argument),)) if _bare(function) in _SCALES:
+            scale, added = _SCALES[_bare(function)], _added(argument)
+            if added == 0.0:
+                return scale
+            return replace(scale, name=f"{scale.name}(mu + {added:g})", inverse=lambda eta: scale.inverse(eta) - added)
+    return None
+
+
+def _bare(function: str) -> str:
+    """The name of a function without where it is from."""
+    return function.rpartition("::")[2].removeprefix("np.").removeprefix("numpy.")
+
+
+def _multiplied(scale: Scale, factor: float) -> Scale:
+    """The scale of factor f(y); differences of its values have no scale of their own."""
+    return Scale(
+        f"{factor:g}*{scale.name}",
+        lambda eta: scale.inverse(eta / factor),
+        lambda eta: scale.derivative(eta / factor) / factor,
+    )
 
 
 def _added(node: Node) -> float:
@@ -156,6 +177,7 @@ _LOGIT = Scale(
     lambda eta: _expit(eta) * _expit(-eta),
     differences=Scale("log odds ratio", np.exp, np.exp, "odds.ratio"),
 )
+_ANGLE = Scale("asin(sqrt(mu))", lambda eta: np.sin(eta) ** 2, lambda eta: np.sin(2.0 * eta))
 _SCALES = {
     "log": LOG,
     "log2": _logarithm("log2", 2.0),

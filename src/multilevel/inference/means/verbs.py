@@ -1,4 +1,4 @@
-"""`emmeans`, `emtrends` and `joint_tests`: from a fit to means, slopes and tests over its reference grid."""
+"""`emmeans` and `emtrends`: from a fit to means and slopes over its reference grid."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from ...errors import InferenceError, nearest
-from ...models.components import Component, component_fit
 from ...models.estimate import Fit
 from ...models.generalized import GeneralizedFit
 from ..levels import checked_level
 from ..methods import sampling_of
 from ..sampling import Sampling
-from .averaging import Averages, averages, counts, text_key
+from .averaging import averages, counts, text_key
 from .axes import Reduce
 from .basis import Basis
 from .estimability import estimability
 from .families import DEGREES
 from .functions import Shown
 from .grid import At, Grid, columns_of, no_predictor, reference_grid
-from .joint import JointTests, grid_terms, term_tests
 from .marginal import MarginalMeans
 from .nesting import carried, described
 from .parts import MeansComponent, cell_slopes, cells, over_cells, part_of
 from .scales import Scale, scale_of
 from .slopes import slopes, variable_of
-from .specs import Names, Spec, as_names, read_spec
+from .specs import Names, Spec, read_spec
+from .submodel import KINDS, Submodel, submodel_of
 
 Type: TypeAlias = Literal["link", "response"]
 TYPES = ("link", "response")
@@ -56,6 +55,7 @@ def emmeans(
     type: Type = "link",
     component: MeansComponent = "cond",
     scale: Scale | None = None,
+    submodel: str | None = None,
     backend: str = "pandas",
 ) -> MarginalMeans:
     """Estimated marginal means: averages of predictions over a grid of the predictors.
@@ -83,6 +83,9 @@ def emmeans(
         `"zi"`, the chance of these, or `"disp"`, the dispersion, on the scales of logit and logarithm; `"response"`,
         the expected response, inflated zeros included, averaged on its own scale.
     scale : of the linear predictor, such as a link. Default: what the response of the formula says.
+    submodel : means as a smaller model would have them, `"~ a + b"`, whose other terms are zero instead of averaged
+        over; `"minimal"`, with the terms made of the predictors asked for; or `"type2"`, with that of all of these
+        alone. See submodel.py.
     backend : library of the frames.
 
     Raises
@@ -108,11 +111,11 @@ def emmeans(
     spec = read_spec(specs, by)
     part, besides, note = part_of(fit, component)
     grid = reference_grid(part, data, at=at, cov_reduce=cov_reduce, offset=offset, nested=nested, besides=besides)
-    _check_names(part, grid, spec)
-    basis = _basis(part, df, backend)
+    check_names(part, grid, spec)
+    basis, smaller = basis_of(part, df, backend), submodel_of(part, submodel, component)
     if component == "response":
         basis, grid = over_cells(fit, grid, *cells(fit, grid), basis.sampling, backend)
-    made = _averaged(basis, grid, spec, weights, "emmean", note)
+    made = _averaged(basis, grid, spec, weights, "emmean", note, smaller)
     scale = None if component == "response" else scale or scale_of(part)
     gaussian = component == "cond" and (not isinstance(fit, GeneralizedFit) or fit.family.name == "gaussian")
     noise = 0.0 if gaussian else None
@@ -138,6 +141,7 @@ def emtrends(
     df: str | Sampling | None = None,
     level: float = 0.95,
     component: MeansComponent = "cond",
+    submodel: str | None = None,
     backend: str = "pandas",
 ) -> MarginalMeans:
     """Estimated marginal means of slopes: how the predictions of the grid change with a numeric predictor.
@@ -150,8 +154,8 @@ def emtrends(
     var : name of the numeric predictor, or a function of one, `"log(dose)"`, in which slopes are taken then.
     delta : step of the quotient. Default: a thousandth of the range of the predictor; a hundredth for degrees above 3.
     max_degree : from 2 on, divided differences of higher order too, f^(d) / d!, in a table for each `degree`; up to 5.
-    specs, by, at, cov_reduce, weights, nested, df, level, component, backend : as for `emmeans`; `degree` may stand in
-        specs. Slopes of `component="response"` are of degree 1.
+    specs, by, at, cov_reduce, weights, nested, df, level, component, submodel, backend : as for `emmeans`; `degree`
+        may stand in specs, and a submodel is a formula. Slopes of `component="response"` are of degree 1.
 
     Raises
     ------
@@ -163,13 +167,17 @@ def emtrends(
     array([0.75, 3.5 ])
     """
     _check_options("link", level)
+    if submodel in KINDS:
+        raise InferenceError(
+            f'submodel="{submodel}" is for means and joint tests; for slopes write it, as in "~ a + x"'
+        )
     spec = read_spec(specs, by)
     part, besides, note = part_of(fit, component)
     grid = reference_grid(part, data, at=at, cov_reduce=cov_reduce, nested=nested, besides=besides)
     plain = Spec(*(tuple(name for name in names if name != DEGREE or max_degree == 1) for names in spec))
-    _check_names(part, grid, plain)
+    check_names(part, grid, plain)
     variable = variable_of(part, grid, var)
-    basis = _basis(part, df, backend)
+    basis, smaller = basis_of(part, df, backend), submodel_of(part, submodel, component)
     if component == "response":
         basis, only = over_cells(
             fit, grid, *cell_slopes(fit, grid, variable, delta, max_degree), basis.sampling, backend
@@ -177,7 +185,7 @@ def emtrends(
         parts = [only]
     else:
         parts = slopes(part, grid, variable, delta, max_degree)
-    each = [_averaged(basis, g, plain, weights, f"{var}.trend", note) for g in parts]
+    each = [_averaged(basis, g, plain, weights, f"{var}.trend", note, smaller) for g in parts]
     made = each[0] if max_degree == 1 else _by_degree(each, spec)
     if _in_interaction(part, {key.name for key in made.keys}, {variable.axis.name}):
         made = replace(made, cautions=(*made.cautions, MISLEADING))
@@ -199,67 +207,22 @@ def _by_degree(parts: Sequence[MarginalMeans], spec: Spec) -> MarginalMeans:
     return replace(first, keys=here, by=by, L=L, constant=constant)
 
 
-def joint_tests(
-    fit: Fit,
-    data: Any,
-    *,
-    by: Names = None,
-    at: At = None,
-    cov_reduce: Reduce = "around",
-    weights: Any = "equal",
-    nested: bool = True,
-    df: str | Sampling | None = None,
-    component: Component = "cond",
-    backend: str = "pandas",
-) -> JointTests:
-    """F tests of the terms of a model, by contrasts among the means of its reference grid.
-
-    For factors these are type III tests of cells that weigh the same, whatever the coding of the factors; a covariate
-    is compared at its mean - 1 and + 1. Parameters are those of `emmeans`; `by` are predictors whose levels have a
-    table each, and `component` is `"cond"`, `"zi"` or `"disp"`.
-
-    >>> from multilevel.models.linear import fit_linear
-    >>> data = {"y": [1.0, 3.0, 2.0, 6.0, 2.0], "f": ["a", "a", "b", "b", "a"], "g": ["u", "v", "u", "v", "u"]}
-    >>> joint_tests(fit_linear("y ~ f + g", data), data)
-     model term df1 df2 F.ratio p.value
-     f            1   2   2.521  0.2533
-     g            1   2   6.750  0.1217
-    """
-    fit = component_fit(fit, component)
-    grid = reference_grid(fit, data, at=at, cov_reduce=cov_reduce, nested=nested)
-    groups = as_names(by, "by")
-    _check_names(fit, grid, Spec((), groups))
-    basis = _basis(fit, df, backend)
-    over = [name for name in grid.names if name not in groups]
-    if not any(len(grid.axis(name)) > 1 for name in over):
-        raise InferenceError("there is no predictor left whose values could be compared; joint tests need one")
-    terms = [columns_of(fit, term) for term in fit.design.formula.fixed.terms]
-    cells = averages(grid, grid.X, [*over, *groups], weights)
-    contrasts = list(grid_terms(grid, groups, terms, weights))
-    tables = []
-    for table in dict.fromkeys(_labels(cells, groups)):
-        titles = [f"{name} = {cell}" for name, cell in zip(groups, table, strict=True)]
-        here = [i for i, labels in enumerate(_labels(cells, groups)) if labels == table]
-        parts = [(name, part.L[[labels == table for labels in _labels(part, groups)]]) for name, part in contrasts]
-        tables.append((f"{', '.join(titles)}:" if groups else "", term_tests(basis, cells.L[here], parts)))
-    note = described(grid.nests) if grid.nests else ""
-    return JointTests(tables, " ".join(filter(None, [basis.sampling.note, note])), backend)
-
-
-def _labels(made: Averages, names: Sequence[str]) -> list[tuple[str, ...]]:
-    """What each row says in some of its keys."""
-    columns = [key.cells for key in made.keys if key.name in names]
-    return list(zip(*columns, strict=True)) if columns else [()] * len(made.L)
-
-
-def _averaged(basis: Basis, grid: Grid, spec: Spec, weights: Any, what: str, note: str) -> MarginalMeans:
+def _averaged(
+    basis: Basis, grid: Grid, spec: Spec, weights: Any, what: str, note: str, submodel: Submodel | None
+) -> MarginalMeans:
     by = carried(spec.by, grid.nests)
-    made = averages(grid, grid.X, (*carried(spec.over, grid.nests, by), *by), weights)
+    names = (*carried(spec.over, grid.nests, by), *by)
+    made, text = averages(grid, grid.X, names, weights), ""
+    if submodel is not None:
+        made, text = submodel.constrained(made, names), submodel.text(names)
     cautions = tuple(filter(None, (described(grid.nests) if grid.nests else "", note)))
-    return MarginalMeans(basis, made.keys, by, made.L, made.constant, what, made.averaged, cautions=cautions)
+    return MarginalMeans(
+        basis, made.keys, by, made.L, made.constant, what, made.averaged, submodel=text, cautions=cautions
+    )
 
 
-def _basis(fit: Fit, df: str | Sampling | None, backend: str) -> Basis:
+def basis_of(fit: Fit, df: str | Sampling | None, backend: str) -> Basis:
+    """The sampling distribution of the coefficients by the method asked for, or the default of the model."""
     mixed = bool(fit.design.random)
     generalized = isinstance(fit, GeneralizedFit)
     default = None if generalized else "kenward-roger" if mixed else "residual"
@@ -274,7 +237,8 @@ def _check_options(type: str, level: float) -> None:
     checked_level(level)
 
 
-def _check_names(fit: Fit, grid: Grid, spec: Spec) -> None:
+def check_names(fit: Fit, grid: Grid, spec: Spec) -> None:
+    """InferenceError for a name that is no predictor of the grid."""
     for name in (*spec.over, *spec.by):
         if name not in grid.names:
             raise no_predictor(fit, name, grid.names)

@@ -31,12 +31,11 @@ class Generalized {
     const multilevel::Family f = multilevel::family_named(family);
     const multilevel::Link l = multilevel::link_named(link);
     const bool exponential = f == multilevel::Family::binomial || f == multilevel::Family::poisson;
-    const int second_terms = inflation_terms + dispersion_terms;
-    if (std::min(inflation_terms, dispersion_terms) != 0 || second_terms > static_cast<int>(rows.terms.size()) || (second_terms && shape_models.empty()))
-      throw nb::value_error("inflation_terms, dispersion_terms: how many of the terms, the last ones, belong to a model of zero inflation, or of dispersion");
-    for (int t = 0; t < second_terms; ++t) rows.terms[rows.terms.size() - 1 - t].second = true;
-    using multilevel::Second;
-    const Second second = inflation_terms ? Second::inflation : dispersion_terms ? Second::dispersion : Second::none;
+    const int further_terms = inflation_terms + dispersion_terms;
+    if (std::min(inflation_terms, dispersion_terms) < 0 || further_terms > static_cast<int>(rows.terms.size()) || (further_terms && shape_models.empty()))
+      throw nb::value_error("inflation_terms, dispersion_terms: how many of the terms, the last ones, belong to a model of zero inflation, and then of dispersion");
+    const multilevel::Varying varying{dispersion_terms > 0, inflation_terms > 0};
+    for (int t = 0; t < further_terms; ++t) rows.terms[rows.terms.size() - further_terms + t].predictor = t < inflation_terms ? varying.predictors() - 1 : 1;
     if (curvature && *curvature != "expected" && *curvature != "observed") throw nb::value_error("curvature: 'expected' or 'observed'");
     const bool expected = curvature ? *curvature == "expected" : exponential && shape_models.empty();
     std::vector<multilevel::ShapeModel> models(shape_models.size());
@@ -49,7 +48,7 @@ class Generalized {
     nb::gil_scoped_release release;
     model_ = std::make_unique<multilevel::GeneralizedMixed>(std::move(rows), fs, offset ? offset->data() : nullptr, f, l,
                                                             expected ? multilevel::Curvature::expected : multilevel::Curvature::observed,
-                                                            std::move(models), second);
+                                                            std::move(models), varying);
   }
 
   GeneralizedSolution fit(int n_agq, std::optional<InVector> theta, std::optional<InVector> beta, std::optional<InVector> shape, const Fixed& fixed) {

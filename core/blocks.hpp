@@ -22,7 +22,7 @@ struct Term {
   std::vector<Column> Z;
   Structure structure;
   Vec coordinates = {};  // of the effects: ou
-  bool second = false;  // belongs to the zero inflation or the dispersion (generalized models)
+  int predictor = 0;  // of generalized models: that of the mean, or one of dispersion or zero inflation (families.hpp)
   int k() const { return static_cast<int>(Z.size()); }
 };
 

@@ -23,11 +23,13 @@
 //   family without "truncated", of which mu is the mean, given that the response is not zero
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "linalg.hpp"
+#include "views.hpp"
 
 namespace multilevel {
 
@@ -45,9 +47,13 @@ Link link_named(const std::string& name);
 
 constexpr int kMostShapes = 2;
 constexpr int kDispersed = 8;  // derivatives of a row in its log-dispersion: l_d, l_dd, l_ddd, l_ed, l_edd, l_dt, l_ddt, l_edt
-constexpr int kViews = 3;  // rows that stand for one with two linear predictors (shape_models.cpp)
-// What has random effects besides the mean: the logit of the inflation, or the logarithm of the first shape.
-enum class Second { none, inflation, dispersion };
+
+// What may have random effects besides the mean: the logarithm of the first shape, and the logit of the inflation. Linear
+// predictors are numbered in this order, that of the mean 0.
+struct Varying {
+  bool dispersion = false, inflation = false;
+  int predictors() const { return 1 + dispersion + inflation; }
+};
 
 // Per row. `observed` is -d2l/deta2; w the weight of Omega, dw = dw/deta; by shape: d2l/deta dshape and dw/dshape.
 struct RowDerivatives {
@@ -58,7 +64,8 @@ struct RowDerivatives {
   bool by_row = false;  // fill these two as well
   Vec l;
   std::vector<Vec> l_shape_row;
-  Vec third;            // two predictors, instead of dw: -l_eee, -l_eeg, -l_egg, -l_ggg of each row
+  int predictors = 1;
+  Vec third;            // of several predictors, instead of dw: the third derivatives of -l of each row (each_third in views.hpp)
   std::vector<Vec> dispersed;  // kDispersed, filled where whoever asks has made them
 
   // a = dlog|Omega|/dpredictor, given c = dlog|Omega|/dw
@@ -86,11 +93,11 @@ class Likelihood {
   Link link() const { return link_; }
   int shapes() const;      // parameters besides those of the mean: coefficients of all shape models
   // Linear predictors (shape_models.cpp) for the family's shapes in their order, and one more for zero inflation, which
-  // goes with the observed information only. Columns of every row, or none; before the rows are merged. `second`: which of
-  // them has random effects, so that what comes and goes by row does so by view.
-  void set_models(std::vector<ShapeModel> models, std::int64_t n, Second second);
-  Second second() const { return second_; }
-  bool both() const { return second_ != Second::none; }
+  // goes with the observed information only. Columns of every row, or none; before the rows are merged. `varying`: which of
+  // them have random effects, so that what comes and goes by row does so by view.
+  void set_models(std::vector<ShapeModel> models, std::int64_t n, Varying varying);
+  Varying varying() const { return varying_; }
+  int predictors() const { return varying_.predictors(); }
   void arrange(const std::vector<std::int32_t>& row_of);  // the rows of the columns as Observations has them
   // A zero that is not a draw from the family, for the family has none: the zero inflation of a continuous or truncated response.
   bool stands_apart(double y) const { return inflated_ && y == 0.0 && !has_zeros(); }
@@ -117,7 +124,7 @@ class Likelihood {
   double shape_[kMostShapes] = {1.0, 1.0};
   std::vector<ShapeModel> models_;  // none: numbers for all rows
   bool inflated_ = false;
-  Second second_ = Second::none;
+  Varying varying_;
   std::int64_t rows_ = 0;
   Vec row_shape_, inflation_;       // kMostShapes for each row; logits
 
@@ -126,10 +133,11 @@ class Likelihood {
   bool has_zeros() const;
   double own_rows(std::int64_t n, const double* y, const double* omega, const double* eta, const Vec& row_shape, Detail detail, RowDerivatives& out) const;
   double modelled_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const;
-  void mix(std::int64_t n, const double* y, const double* omega, const Vec& logit, Detail detail, RowDerivatives& own, RowDerivatives& out) const;
   bool weights_multiply() const;  // or are trials, or divide the dispersion
-  void inflate(std::int64_t n, const double* y, const double* omega, Detail detail, RowDerivatives& own) const;
-  void disperse(std::int64_t n, Detail detail, RowDerivatives& own, RowDerivatives& out) const;
+  std::array<int, kMostPredictors> variables() const;
+  void make_room(std::int64_t n, Detail detail, RowDerivatives& out) const;
+  template <int K>  // predictors
+  void compose(std::int64_t n, const double* y, const double* omega, const Vec& logit, Detail detail, const RowDerivatives& own, RowDerivatives& out) const;
   void spread_over_columns(RowDerivatives& d) const;
   void own_start(double mean, double variance, double* log_shape) const;
   bool in_vectors() const { return (family_ == Family::binomial && link_ == Link::logit) || (family_ == Family::poisson && link_ == Link::log); }

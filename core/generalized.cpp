@@ -79,13 +79,13 @@ Mat orthogonal(std::vector<ShapeModel>& models, std::int64_t n) {
 }  // namespace
 
 GeneralizedMixed::GeneralizedMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors, const double* offset,
-                                   Family family, Link link, Curvature curvature, std::vector<ShapeModel> models, Second second)
+                                   Family family, Link link, Curvature curvature, std::vector<ShapeModel> models, Varying varying)
     : rows_(std::move(rows)), offset_(offset ? Vec(offset, offset + rows_.n) : Vec()), has_offset_(offset != nullptr) {
   Likelihood likelihood(family, link, curvature);
   if (!models.empty()) {
     shape_map_ = orthogonal(models, rows_.n);
     if (!inverse(shape_map_, shape_to_inner_)) throw Refused("the columns of a model of zero inflation or dispersion cannot be told apart");
-    likelihood.set_models(std::move(models), rows_.n, second);
+    likelihood.set_models(std::move(models), rows_.n, varying);
   }
   prepare(rows_, factors);
   cov_ = Covariances(rows_);

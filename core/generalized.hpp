@@ -35,7 +35,7 @@ struct GeneralizedStart {
 class GeneralizedMixed {
  public:
   GeneralizedMixed(Rows rows, const std::vector<std::pair<const std::int32_t*, int>>& factors, const double* offset, Family family,
-                   Link link, Curvature curvature, std::vector<ShapeModel> models = {}, Second second = Second::none);
+                   Link link, Curvature curvature, std::vector<ShapeModel> models = {}, Varying varying = {});
   GeneralizedMixed(const GeneralizedMixed& other);
 
   int n_theta() const { return cov_.size(); }
@@ -67,7 +67,7 @@ class GeneralizedMixed {
 
   struct Search;
   GeneralizedSolution search(int n_agq, const GeneralizedStart& start, bool full);
-  Vec spreads(double mean, double second) const;
+  Vec spreads(const std::array<double, kMostPredictors>& sd) const;
   void describe_response();
   Vec times(const Mat& A, const Vec& x) const;
   Vec inner_shape(const Vec& user) const { return shape_map_.rows ? times(shape_to_inner_, user) : user; }

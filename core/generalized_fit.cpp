@@ -1,6 +1,8 @@
 // The search for the estimates of a generalized model: where it starts, its stages, and how it ends.
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <string>
 
 #include "generalized.hpp"
 #include "newton.hpp"
@@ -16,6 +18,8 @@ constexpr double kFastGain = 1e-2;                   // where a stage only gives
 constexpr double kSearchGain = 1e-8, kGain = 1e-11;
 constexpr double kEnough = 1e-14;                    // another step would not move an estimate by 1e-7 of a standard error
 constexpr double kConverged = 1e-6;                  // a shape on its way to infinity gains ever less
+// standard deviations of the effects of each predictor, from where a search starts again; zeros: from the moments
+constexpr std::array<double, kMostPredictors> kElsewhere[] = {{0.0, 0.0, 0.0}, {0.1, 2.0, 2.0}, {1.0, 0.1, 0.1}, {0.1, 0.5, 0.5}};
 constexpr double kSame = 1e-12;
 constexpr int kPolish = 8, kRestarts = 4, kSmaller = 4;
 
@@ -191,14 +195,16 @@ Vec GeneralizedMixed::theta_scale() const {
 // ends there starts again, from a second predictor that varies much or little between the groups.
 GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& start, bool full) {
   check_nodes(n_agq);
-  if (!laplace_->family().both()) return search(n_agq, start, full);
+  const Varying varying = laplace_->family().varying();
+  const int predictors = varying.predictors();
+  if (predictors == 1) return search(n_agq, start, full);
   GeneralizedSolution out;
   bool found = false;
   int evaluations = 0;
-  for (const auto& [mean, second] : {std::pair{0.0, 0.0}, {0.1, 2.0}, {1.0, 0.1}, {0.1, 0.5}}) {
-    const Vec theta = spreads(mean, second);
+  for (const std::array<double, kMostPredictors>& sd : kElsewhere) {
+    const Vec theta = spreads(sd);
     GeneralizedStart from = start;
-    if (mean > 0.0) from.theta = &theta;
+    if (sd[0] > 0.0) from.theta = &theta;
     try {
       laplace_->forget();
       out = search(n_agq, from, full);
@@ -209,19 +215,20 @@ GeneralizedSolution GeneralizedMixed::fit(int n_agq, const GeneralizedStart& sta
       if (start.theta) throw;
     }
   }
-  if (!found)
-    throw Refused(laplace_->family().second() == Second::inflation
-                      ? "no maximum of the likelihood found: the random effects of the mean and of the zero inflation explain the same zeros; leave one of them out, or give another start"
-                      : "no maximum of the likelihood found: the random effects of the mean and of the dispersion explain the same responses; leave one of them out, or give another start");
+  if (!found) {
+    const std::string who = predictors == 3 ? "the mean, of the zero inflation and of the dispersion" : varying.inflation ? "the mean and of the zero inflation" : "the mean and of the dispersion";
+    throw Refused("no maximum of the likelihood found: the random effects of " + who + " explain the same " + (varying.dispersion ? "responses" : "zeros") +
+                  "; leave one of them out, integrate over them by n_agq=5 or more (one grouping factor), or give another start");
+  }
   return out;
 }
 
 // Uncorrelated effects with these standard deviations.
-Vec GeneralizedMixed::spreads(double mean, double second) const {
+Vec GeneralizedMixed::spreads(const std::array<double, kMostPredictors>& sd) const {
   std::vector<Mat> L;
   for (std::size_t t = 0; t < cov_.terms().size(); ++t) {
     L.push_back(Mat::identity(cov_.terms()[t].k));
-    for (double& x : L.back().a) x *= rows_.terms[t].second ? second : mean;
+    for (double& x : L.back().a) x *= sd[rows_.terms[t].predictor];
   }
   return cov_.user_theta(cov_.start_of(L));
 }
@@ -232,7 +239,7 @@ Vec GeneralizedMixed::spreads(double mean, double second) const {
 GeneralizedSolution GeneralizedMixed::search(int n_agq, const GeneralizedStart& start, bool full) {
   const int iterations = laplace_->iterations(), m = cov_.size();
   Parameters user = users_parameters(n_agq);
-  user.guarded = laplace_->family().both();
+  user.guarded = laplace_->family().predictors() > 1;
   Parameters all = user;
   user.theta_scale = theta_scale();
   all.maps = nullptr;

@@ -116,8 +116,8 @@ bool Laplace::spread_out(const Vec& c) const {
         for (int l = 0; l < K; ++l) prior[i] += z[j] * psi_[f](j, l) * z[l];
     }
   }
-  for (std::int64_t i = 0; i < o.n; ++i)
-    if (c[i] > kSpread * prior[i]) return true;
+  for (std::int64_t i = 0; i < o.n; ++i)  // independent predictors can become correlated: their sum by twice as much
+    if (c[i] > (i % o.views < family_.predictors() ? kSpread : 2.0 * kSpread) * prior[i]) return true;
   return false;
 }
 

@@ -1,19 +1,21 @@
-// A row whose zeros are inflated: its log-likelihood in the linear predictor eta of the family, in the logit g of the
-// inflation and in a shape s of the family, with all derivatives that the Laplace approximation and its gradient need.
+// The log-likelihood of a row and its derivatives in all that it depends on: the linear predictor eta of the family, its
+// shapes on the log scale, and the logit g of the zero inflation, in this order.
 //
 //   l = log(pi + (1 - pi) e^f) where y = 0,   l = log(1 - pi) + f elsewhere,   f the family's own log-likelihood
 //
 // With q = expit(f - g), the chance that a zero is the family's own, q1 = q (1 - q), q2 = q1 (1 - 2q), p1 = pi (1 - pi),
-// p2 = p1 (1 - 2 pi), and derivatives of f in eta as f1, f2, f3, in a shape as fs, f1s, f2s:
-//   l_e = q f1   l_ee = q f2 + q1 f1^2   l_eee = q f3 + 3 q1 f1 f2 + q2 f1^3
-//   l_g = 1 - pi - q   l_gg = q1 - p1   l_ggg = -q2 - p2   l_eg = -q1 f1   l_eeg = -q1 f2 - q2 f1^2   l_egg = q2 f1
-//   l_s = q fs   l_es = q f1s + q1 f1 fs   l_ees = q f2s + q1 (f2 fs + 2 f1 f1s) + q2 f1^2 fs
-//   l_gs = -q1 fs   l_egs = -q1 f1s - q2 f1 fs   l_ggs = q2 fs
+// p2 = p1 (1 - 2 pi), and a, b, c any of eta and the shapes:
+//   l_a = q f_a   l_ab = q f_ab + q1 f_a f_b   l_abc = q f_abc + q1 (f_ab f_c + f_ac f_b + f_bc f_a) + q2 f_a f_b f_c
+//   l_g = 1 - pi - q   l_ga = -q1 f_a   l_gab = -q1 f_ab - q2 f_a f_b
+//   l_gg = q1 - p1   l_gga = q2 f_a   l_ggg = -q2 - p2
 // Elsewhere q = 1 and q1 = q2 = 0. Continuous families have no zeros of their own: f = -inf, q = 0.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "families.hpp"
 
 namespace multilevel {
 
@@ -28,34 +30,51 @@ struct Logistic {
   }
 };
 
+// Derivatives of f, in variables whose numbers do not fall; only those that someone asks for are there.
+struct OwnDerivatives {
+  static constexpr int kMost = 1 + kMostShapes;
+  double one[kMost] = {}, two[kMost][kMost] = {}, three[kMost][kMost][kMost] = {};
+};
+
 struct Mixture {
   enum class Row { positive, zero, apart };  // apart: a zero that the family cannot have
 
-  double l, q, q1, q2, p1;
-  double e, ee, eee, g, gg, ggg, eg, eeg, egg;
-  double f1, f2;
+  int logit;  // its number among the variables; -1 without zero inflation, where l = f
+  double l, q = 1.0, q1 = 0.0, q2 = 0.0, p1 = 0.0;
+  double g = 0.0, gg = 0.0, ggg = 0.0;
+  const OwnDerivatives& f;
 
-  Mixture(Row row, double logit, double f, double f_1, double f_2, double f_3) : f1(f_1), f2(f_2) {
-    const Logistic inflation(logit);
+  Mixture(double f_own, const OwnDerivatives& of) : logit(-1), l(f_own), f(of) {}
+  Mixture(Row row, int number, double g_at, double f_own, const OwnDerivatives& of) : logit(number), f(of) {
+    const Logistic inflation(g_at);
     const double pi = inflation.up;
-    q = row == Row::positive ? 1.0 : 0.0, q1 = q2 = 0.0, p1 = pi * inflation.down;
-    l = row == Row::positive ? f + inflation.log_down : inflation.log_up;
+    q = row == Row::positive ? 1.0 : 0.0, p1 = pi * inflation.down;
+    l = row == Row::positive ? f_own + inflation.log_down : inflation.log_up;
     if (row == Row::zero) {
-      const Logistic own(f - logit);
+      const Logistic own(f_own - g_at);
       q = own.up, q1 = q * own.down, q2 = q1 * (own.down - own.up);
       l -= own.log_down;
     }
-    e = q * f1, ee = q * f2 + q1 * f1 * f1, eee = q * f_3 + 3.0 * q1 * f1 * f2 + q2 * f1 * f1 * f1;
     g = row == Row::positive ? -pi : inflation.down - q, gg = q1 - p1, ggg = -q2 - p1 * (1.0 - 2.0 * pi);
-    eg = -q1 * f1, eeg = -q1 * f2 - q2 * f1 * f1, egg = q2 * f1;
   }
 
-  struct Shape {
-    double s, es, ees, gs, egs, ggs;
-  };
-  Shape in_shape(double fs, double f1s, double f2s) const {
-    return {q * fs, q * f1s + q1 * f1 * fs, q * f2s + q1 * (f2 * fs + 2.0 * f1 * f1s) + q2 * f1 * f1 * fs,
-            -q1 * fs, -q1 * f1s - q2 * f1 * fs, q2 * fs};
+  double first(int a) const { return a == logit ? g : q * f.one[a]; }
+  double second(int a, int b) const {
+    if (a > b) std::swap(a, b);
+    if (a == logit) return gg;
+    if (b == logit) return -q1 * f.one[a];
+    return q1 == 0.0 ? q * f.two[a][b] : q * f.two[a][b] + q1 * f.one[a] * f.one[b];
+  }
+  double third(int a, int b, int c) const {
+    if (a > b) std::swap(a, b);
+    if (b > c) std::swap(b, c);
+    if (a > b) std::swap(a, b);
+    if (a == logit) return ggg;
+    if (b == logit) return q2 * f.one[a];
+    if (c == logit) return -q1 * f.two[a][b] - q2 * f.one[a] * f.one[b];
+    const double own = q * f.three[a][b][c];
+    if (q1 == 0.0) return own;
+    return own + q1 * (f.two[a][b] * f.one[c] + f.two[a][c] * f.one[b] + f.two[b][c] * f.one[a]) + q2 * f.one[a] * f.one[b] * f.one[c];
   }
 };
 

@@ -127,7 +127,8 @@ bool Laplace::near_the_response() {
   Vec eta(o.n), e(o.n);
   for (std::int64_t i = 0; i < o.n; i += o.views) {
     eta[i] = family_.eta_near(o.y[i], o.weight[i], sum / total);
-    if (o.views > 1) eta[i + 2] = eta[i];  // the logit stays at its fixed part
+    for (int v = 1; v < o.views; ++v)  // other predictors stay at their fixed parts
+      if (sees(family_.predictors(), v, 0)) eta[i + v] = eta[i];
   }
   family_.evaluate(o.n, o.y.data(), o.weight.data(), eta.data(), Detail::scoring, d_);
   const Vec fixed = through_X(beta_);

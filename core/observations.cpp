@@ -99,12 +99,13 @@ Observations observe(const Rows& rows, const double* offset, const Likelihood& f
   Observations o;
   o.p = rows.p;
   const std::vector<std::int32_t> first = merge(rows, offset, family.merges(), o.row_of);
-  o.views = family.both() ? kViews : 1;
+  const int predictors = family.predictors();
+  o.views = views_of(predictors);
   o.n = static_cast<std::int64_t>(first.size()) * o.views;
   o.X.assign(static_cast<std::size_t>(o.n) * o.p, 0.0);
   o.offset.assign(o.n, 0.0);
   for (std::int64_t r = 0; r < o.n; ++r) {
-    if (r % o.views == 1) continue;  // the logit, whose fixed part is the likelihood's
+    if (!sees(predictors, r % o.views, 0)) continue;  // the fixed parts of other predictors are the likelihood's
     transform_row(rows.kept, rows.fixed.map, first[r / o.views], o.X.data() + r * o.p);
     if (offset) o.offset[r] = offset[first[r / o.views]];
   }
@@ -121,9 +122,8 @@ Observations observe(const Rows& rows, const double* offset, const Likelihood& f
     for (std::int64_t r = 0; r < (s.constant ? std::min<std::int64_t>(1, o.n) : o.n); ++r) {
       double* z = s.z.data() + r * f.K;
       rows.z_row(f, first[r / o.views], z);
-      if (o.views == 1 || r % o.views == 2) continue;
-      for (std::size_t t = 0; t < f.terms.size(); ++t)  // effects of the other predictor
-        if (rows.terms[f.terms[t]].second != (r % o.views == 1)) std::fill_n(z + f.first[t], rows.terms[f.terms[t]].k(), 0.0);
+      for (std::size_t t = 0; t < f.terms.size(); ++t)  // effects of predictors that are not in view
+        if (!sees(predictors, r % o.views, rows.terms[f.terms[t]].predictor)) std::fill_n(z + f.first[t], rows.terms[f.terms[t]].k(), 0.0);
     }
     o.sides.push_back(std::move(s));
   }

@@ -21,8 +21,8 @@ struct Side {
   std::int64_t effect(std::int64_t i) const { return offset + static_cast<std::int64_t>(code[i]) * K; }
 };
 
-// With random effects in the zero inflation each merged row is seen three times (shape_models.cpp): Z and X of eta, of the
-// logit, and of their sum; response and weight stand with the first.
+// With random effects in dispersion or zero inflation each merged row is seen three or six times (shape_models.cpp): Z and X
+// of each linear predictor, and of the sums of two; response and weight stand with the first.
 struct Observations {
   std::int64_t n = 0;              // merged rows times their views
   int views = 1;

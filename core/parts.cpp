@@ -9,7 +9,7 @@ namespace multilevel {
 
 namespace {
 
-constexpr int kSample = 256;        // levels looked at
+constexpr int kSample = 64;         // levels looked at
 constexpr int kFewPaths = 4;
 constexpr double kPatience = 0.03;  // entries of lists for each operation of an evaluation, in the search of an order
 constexpr double kLittle = 1e5;      // entries that take less than a millisecond

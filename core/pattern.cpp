@@ -115,6 +115,14 @@ struct Symbolic {
     for (auto* x : {&head, &next, &mark}) std::fill(x->begin(), x->end(), -1);
   }
 
+  // Keeps the columns of the first `kept` parts: a later one that was given up may have left nodes that wait.
+  void keep(int kept) {
+    columns.resize(kept);
+    for (std::int32_t& first : head)
+      while (first >= parts[kept].offset) first = next[first];
+    std::fill(mark.begin(), mark.end(), -1);
+  }
+
  private:
   void visit(std::int32_t node, std::int32_t stamp, std::vector<std::int32_t>& found) {
     if (mark[node] == stamp) return;
@@ -187,13 +195,10 @@ void relate(const Pattern& pattern, SparsePattern& s, int levels) {
   }
 }
 
-// Sparse factors, as long as that pays, each with no more than `most` operations. True if one has more and would pay.
+// Further sparse factors, as long as that pays, each with no more than `most` operations. True if one has more and would pay.
 bool add_factors(const Rows& rows, Pattern& pattern, Symbolic& sym, double most, double& cost) {
   const std::size_t n_factors = rows.factors.size();
-  pattern.sparse = 0;
-  cost = 0.0;
-  sym.restart();
-  for (std::size_t f = 0; f < n_factors; ++f) {
+  for (std::size_t f = pattern.sparse; f < n_factors; ++f) {
     if (pattern.sorted.size() == f) {  // the first time
       pattern.sorted.emplace_back();
       if (f + 1 < n_factors) pattern.sorted.back() = sort_rows(rows, rows.factors[f]);
@@ -234,7 +239,10 @@ Pattern find_pattern(const Rows& rows) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   double cost = 0.0;
   const bool costly = add_factors(rows, pattern, sym, kCheap, cost);
-  if (costly && !split_factors(rows, pattern, sym, cost)) add_factors(rows, pattern, sym, infinity, cost);
+  if (costly && !split_factors(rows, pattern, sym, cost)) {
+    sym.keep(pattern.sparse);
+    add_factors(rows, pattern, sym, infinity, cost);
+  }
   pattern.core_offset = pattern.sparse < pattern.parts.size() ? pattern.parts[pattern.sparse].offset : rows.q;
   check_core(rows.q - pattern.core_offset, pattern.parts.size() - pattern.sparse);
   pattern.core = static_cast<int>(rows.q - pattern.core_offset);

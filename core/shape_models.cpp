@@ -3,17 +3,17 @@
 //
 //   log shape_i = d_i'delta,   logit pi_i = g_i = w_i'gamma + z_i'b,   the mixture: mixture.hpp
 //
-// Where the logit has random effects, a row has two linear predictors, eta and g, and a 2 x 2 matrix of weights; so it has
-// where the logarithm of the first shape does, then in the place of g. As
-//   [a c; c b] = (a - c) (1, 0)(1, 0)' + (b - c) (0, 1)(0, 1)' + c (1, 1)(1, 1)'
-// it is three rows of one weight each, whose predictors are eta, g and eta + g: the views of Observations. Sums over views
-// are sums over rows with that matrix, so elimination, modes and gradient know nothing of a second predictor. Its
-// fixed part, w_i'gamma or d_i'delta, is kept here, for the logit counts as a shape.
+// Where the logit has random effects, or the logarithm of the first shape, d, a row has several linear predictors, eta, d and
+// g, and a symmetric matrix W of weights. With e_p the unit vectors,
+//   W = sum_p (W_pp - sum_{q != p} W_pq) e_p e_p' + sum_{p < q} W_pq (e_p + e_q)(e_p + e_q)'
+// so it is three rows of one weight each for two predictors, six for three, whose predictors are eta, d, g and the sums of
+// two: the views of Observations. Sums over views are sums over rows with that matrix, so elimination, modes and gradient
+// know nothing of further predictors. Their fixed parts, w_i'gamma and d_i'delta, are kept here, for the logit counts as a
+// shape. A row's derivatives: modelled_rows.cpp.
 #include <algorithm>
 #include <cmath>
 
 #include "families.hpp"
-#include "mixture.hpp"
 #include "refused.hpp"
 #include "views.hpp"
 
@@ -75,17 +75,17 @@ int Likelihood::shapes() const {
   return total;
 }
 
-void Likelihood::set_models(std::vector<ShapeModel> models, std::int64_t n, Second second) {
+void Likelihood::set_models(std::vector<ShapeModel> models, std::int64_t n, Varying varying) {
   const int own = own_shapes(), given = static_cast<int>(models.size());
   if (given != own && given != own + 1) throw Refused("one model for each shape of the family, and one for zero inflation, expected");
   inflated_ = given == own + 1;
-  if (second == Second::inflation && !inflated_) throw Refused("random effects in the zero inflation go with a model of it");
-  if (second == Second::dispersion && own == 0) throw Refused("random effects in the dispersion go with a family that has one");
-  if ((inflated_ || second == Second::dispersion) && !same_)
+  if (varying.inflation && !inflated_) throw Refused("random effects in the zero inflation go with a model of it");
+  if (varying.dispersion && own == 0) throw Refused("random effects in the dispersion go with a family that has one");
+  if ((inflated_ || varying.dispersion) && !same_)
     throw Refused("zero inflation, and random effects in the dispersion, go with the observed information only: use curvature=\"observed\"");
   models_ = std::move(models);
   rows_ = n;
-  second_ = second;
+  varying_ = varying;
 }
 
 void Likelihood::arrange(const std::vector<std::int32_t>& row_of) {
@@ -125,115 +125,34 @@ Vec Likelihood::start_shape(double mean, double variance, double zeros) const {
   return out;
 }
 
-void RowDerivatives::slope(const Vec& c, Vec& a) const {
-  const auto n = static_cast<std::int64_t>(c.size());
-  a.assign(n, 0.0);
-  if (third.empty()) {
-    for (std::int64_t i = 0; i < n; ++i) a[i] = c[i] * dw[i];
-    return;
-  }
-  for (std::int64_t i = 0, t = 0; i < n; i += kViews, t += 4) {
-    const double cross = c[i + 2] - c[i] - c[i + 1];
-    a[i] = c[i] * third[t] + cross * third[t + 1] + c[i + 1] * third[t + 2];
-    a[i + 1] = c[i] * third[t + 1] + cross * third[t + 2] + c[i + 1] * third[t + 3];
-  }
-}
+namespace {
 
-// The derivatives of the mixture from the family's own; its logit comes as one more shape.
-void Likelihood::mix(std::int64_t n, const double* y, const double* omega, const Vec& logit, Detail detail, RowDerivatives& own, RowDerivatives& out) const {
-  // weights that multiply the log-likelihood multiply that of the mixture
-  const bool multiplies = weights_multiply();
-  const bool slopes = detail != Detail::value, full = detail == Detail::full;
-  const std::size_t all = n * (both() ? kViews : 1), own_count = own.r_shape.size();
-  out.l.resize(n);
-  if (slopes) out.r.resize(all), out.observed.resize(all);
-  if (full) {
-    out.w.resize(all), out.dw.resize(both() ? 0 : all), out.third.resize(both() ? 4 * n : 0);
-    out.l_shape_row.resize(own_count + 1), out.r_shape.resize(own_count + 1), out.w_shape.resize(own_count + 1);
-    for (std::size_t j = 0; j <= own_count; ++j) out.l_shape_row[j].resize(n), out.r_shape[j].resize(all), out.w_shape[j].resize(all);
-  }
+template <int K>
+void slope_of(const Vec& c, const Vec& third, Vec& a) {
+  constexpr int views = views_of(K);
+  const auto n = static_cast<std::int64_t>(c.size()) / views;
   for (std::int64_t i = 0; i < n; ++i) {
-    const double k = multiplies ? omega[i] : 1.0;
-    const Mixture::Row row = y[i] != 0.0 ? Mixture::Row::positive : has_zeros() ? Mixture::Row::zero : Mixture::Row::apart;
-    const bool apart = row == Mixture::Row::apart;
-    const double f1 = slopes && !apart ? own.r[i] / k : 0.0, f2 = slopes && !apart ? -own.observed[i] / k : 0.0;
-    const Mixture m(row, logit[i], own.l[i] / k, f1, f2, full && !apart ? -own.dw[i] / k : 0.0);
-    out.l[i] = k * m.l;
-    if (!slopes) continue;
-    put(both(), out.r, i, k * m.e, k * m.g);
-    // information of the complete data, in which it is known where a zero comes from: the step of the EM algorithm
-    if (detail == Detail::scoring) put(both(), out.observed, i, -k * m.q * f2, 0.0, k * m.p1);
-    else put(both(), out.observed, i, -k * m.ee, -k * m.eg, -k * m.gg);
-    if (!full) continue;
-    put(both(), out.w, i, -k * m.ee, -k * m.eg, -k * m.gg);
-    if (both()) out.third[4 * i] = -k * m.eee, out.third[4 * i + 1] = -k * m.eeg, out.third[4 * i + 2] = -k * m.egg, out.third[4 * i + 3] = -k * m.ggg;
-    else out.dw[i] = -k * m.eee;
-    const auto shape = [&](std::size_t j, const Mixture::Shape& d) {
-      out.l_shape_row[j][i] = k * d.s;
-      put(both(), out.r_shape[j], i, k * d.es, k * d.gs);
-      put(both(), out.w_shape[j], i, -k * d.ees, -k * d.egs, -k * d.ggs);
-    };
-    for (std::size_t j = 0; j < own_count; ++j)
-      shape(j, apart ? Mixture::Shape{} : m.in_shape(own.l_shape_row[j][i] / k, own.r_shape[j][i] / k, -own.w_shape[j][i] / k));
-    shape(own_count, {m.g, m.eg, m.eeg, m.gg, m.egg, m.ggg});
+    const double *ci = c.data() + i * views, *t = third.data() + i * thirds_of(K);
+    double* ai = a.data() + i * views;
+    double C[K][K];  // twice off the diagonal
+    for (int p = 0; p < K; ++p) C[p][p] = ci[p];
+    each_sum(K, [&](int v, int p, int q) { C[p][q] = ci[v] - ci[p] - ci[q]; });
+    each_third(K, [&](int at, int p, int q, int r) {  // each p by the pair of the other two, once
+      ai[p] += C[q][r] * t[at];
+      if (q > p) ai[q] += C[p][r] * t[at];
+      if (r > q) ai[r] += C[p][q] * t[at];
+    });
   }
 }
 
-double Likelihood::modelled_rows(std::int64_t n, const double* y, const double* omega, const double* eta, Detail detail, RowDerivatives& out) const {
-  RowDerivatives own;
-  own.by_row = true;
-  Vec seen[3], logit = inflation_, moved;
-  const bool dispersed = second_ == Second::dispersion;
-  if (both()) {  // the first view of each row has its response, weight and predictor, the second the random part of the other one
-    n /= kViews;
-    const double* from[] = {y, omega, eta};
-    for (int j = 0; j < 3; ++j) {
-      seen[j].resize(n);
-      for (std::int64_t i = 0; i < n; ++i) seen[j][i] = from[j][kViews * i];
-    }
-    if (dispersed) moved = row_shape_;
-    for (std::int64_t i = 0; i < n; ++i)
-      if (dispersed) moved[i * kMostShapes] *= std::exp(eta[kViews * i + 1]);
-      else logit[i] += eta[kViews * i + 1];
-    y = seen[0].data(), omega = seen[1].data(), eta = seen[2].data();
-  }
-  Vec stand_in;
-  if (inflated_ && !has_zeros()) {
-    stand_in.assign(y, y + n);
-    for (double& v : stand_in) v = v == 0.0 ? 0.5 : v;
-  }
-  if (dispersed && detail != Detail::value) own.dispersed.assign(kDispersed, Vec(n));
-  own_rows(n, stand_in.empty() ? y : stand_in.data(), omega, eta, dispersed ? moved : row_shape_, detail, own);
-  if (dispersed) {
-    if (inflated_) inflate(n, y, omega, detail, own);
-    disperse(n, detail, own, out);
-  } else if (inflated_) mix(n, y, omega, logit, detail, own, out);
-  else {
-    out.r.swap(own.r), out.observed.swap(own.observed), out.l.swap(own.l);
-    if (detail == Detail::full)
-      out.w.swap(own.w), out.dw.swap(own.dw), out.l_shape_row.swap(own.l_shape_row), out.r_shape.swap(own.r_shape), out.w_shape.swap(own.w_shape);
-  }
-  double sum = 0.0;
-  for (double l : out.l) sum += l;
-  if (detail == Detail::full) spread_over_columns(out);
-  return std::isfinite(sum) ? sum : -HUGE_VAL;
-}
+}  // namespace
 
-// Derivatives in the predictors of the shapes become those in their coefficients.
-void Likelihood::spread_over_columns(RowDerivatives& d) const {
-  const int s = shapes(), views = both() ? kViews : 1;
-  const std::vector<Vec> l = std::move(d.l_shape_row), r = std::move(d.r_shape), w = std::move(d.w_shape);
-  d.l_shape.assign(s, 0.0);
-  d.l_shape_row.assign(s, {}), d.r_shape.assign(s, {}), d.w_shape.assign(s, {});
-  for (std::size_t m = 0, c = 0; m < models_.size(); ++m)
-    for (int j = 0; j < models_[m].size(); ++j, ++c) {
-      Vec &lc = d.l_shape_row[c] = l[m], &rc = d.r_shape[c] = r[m], &wc = d.w_shape[c] = w[m];
-      for (std::size_t i = 0; i < lc.size(); ++i) {
-        const double x = models_[m].columns.empty() ? 1.0 : models_[m].columns[j][i];
-        d.l_shape[c] += lc[i] *= x;
-        for (int v = 0; v < views; ++v) rc[views * i + v] *= x, wc[views * i + v] *= x;
-      }
-    }
+void RowDerivatives::slope(const Vec& c, Vec& a) const {
+  a.assign(c.size(), 0.0);
+  if (predictors == 2) slope_of<2>(c, third, a);
+  else if (predictors == 3) slope_of<3>(c, third, a);
+  else
+    for (std::size_t i = 0; i < c.size(); ++i) a[i] = c[i] * dw[i];
 }
 
 }  // namespace multilevel

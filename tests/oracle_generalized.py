@@ -7,7 +7,7 @@ that no formula of the core is repeated here. Modes by Newton on the dense q x q
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import scipy.special as sp
@@ -175,48 +175,57 @@ def evaluate(
     return -2 * total, eta
 
 
-def evaluate_both(
-    theta, beta, shape, y, X, terms: list[Term], second_terms: list[Term], family, link, *,
-    weights, offset, models, second="inflation", zeros=False,
+def evaluate_parts(
+    theta, beta, shape, y, X, parts: dict[str, list[Term]], family, link, *, weights, offset, models, zeros=False,
 ):  # fmt: skip
-    """-2 log-likelihood by the Laplace approximation where a second linear predictor has random effects too.
+    """-2 log-likelihood by the Laplace approximation where several linear predictors have random effects.
 
-    `second`: the logit of the zero inflation, or the logarithm of the first shape ("dispersion"). `models`: designs of
-    the shapes, and of inflation, which has fixed effects beside such a dispersion if `zeros`. Returns the linear
-    predictor and the second one at the modes beside. A row's second derivatives are those along eta, along the second,
-    and along both at once.
+    `parts`: the terms of the mean "cond", of the logit of the zero inflation "zi" and of the logarithm of the first
+    shape "disp", in the order of theta. `models`: designs of the shapes, and of inflation if `zeros`. Returns the
+    predictors (n,) at the modes beside, by part. A row's second derivatives are those along each of the predictors, and
+    along two at once.
     """
-    n = len(y)
-    predictors = by_row(shape, models, n)
-    other = predictors.pop(-1 if second == "inflation" else 0)
-    logit = predictors.pop() if zeros else None
-    s = [np.exp(p) for p in predictors]
-    fixed = X @ beta + offset
-    lam = lambda_blocks([*terms, *second_terms], theta)
-    blocks = [t.dense() @ np.kron(np.eye(t.levels), L) for t, L in zip([*terms, *second_terms], lam, strict=True)]
-    U = np.hstack([*blocks[: len(terms)], *[np.zeros_like(block) for block in blocks[len(terms) :]]])
-    V = np.hstack([*[np.zeros_like(block) for block in blocks[: len(terms)]], *blocks[len(terms) :]])
+    n, names = len(y), list(parts)
+    others = by_row(shape, models, n)
+    base = {"cond": X @ beta + offset, "zi": others.pop() if zeros else None}
+    if others:
+        base["disp"] = others.pop(0)
+    s = [np.exp(p) for p in others]
+    lam = iter(lambda_blocks([t for terms in parts.values() for t in terms], theta))
+    blocks = {
+        name: np.hstack([np.zeros((n, 0)), *(t.dense() @ np.kron(np.eye(t.levels), next(lam)) for t in terms)])
+        for name, terms in parts.items()
+    }
+    sizes = np.cumsum([0, *(block.shape[1] for block in blocks.values())])
+    U = {name: np.zeros((n, sizes[-1])) for name in names}
+    for name, low, high in zip(names, sizes, sizes[1:], strict=False):
+        U[name][:, low:high] = blocks[name]
 
-    def density(u, eta=0.0, g=0.0):
-        mu, at = INVERSE[link](fixed + U @ u + eta), other + V @ u + g
-        if second == "inflation":
-            return inflated(family, y, weights, mu, s, at)
+    def density(u, along=(), t=0.0):
+        at = {name: p if name not in U else p + U[name] @ u + (t if name in along else 0) for name, p in base.items()}
+        mu, own = INVERSE[link](at["cond"]), [np.exp(at["disp"])] if "disp" in at else []
         if zeros:
-            return inflated(family, y, weights, mu, [np.exp(at), *s], logit)
-        return log_density(family, y, weights, mu, [np.exp(at), *s])
+            return inflated(family, y, weights, mu, [*own, *s], at["zi"])
+        return log_density(family, y, weights, mu, [*own, *s])
 
     def joint(u):
         return density(u).sum() - u @ u / 2
 
     def derivatives(u):
-        zero = np.zeros(n)
-        r, ee = slopes(lambda t: density(u, eta=t), zero)
-        q, gg = slopes(lambda t: density(u, g=t), zero)
-        eg = (slopes(lambda t: density(u, t, t), zero)[1] - ee - gg) / 2
-        weighted = U.T @ (ee[:, None] * U + eg[:, None] * V) + V.T @ (eg[:, None] * U + gg[:, None] * V)
-        return U.T @ r + V.T @ q - u, np.eye(len(u)) - weighted
+        found = {
+            along: slopes(lambda t, along=along: density(u, along, t), np.zeros(n))
+            for along in [*((name,) for name in names), *combinations(names, 2)]
+        }
+        gradient, omega = -u, np.eye(len(u))
+        for a in names:
+            gradient = gradient + U[a].T @ found[a,][0]
+            omega -= U[a].T @ (found[a,][1][:, None] * U[a])
+        for a, b in combinations(names, 2):
+            cross = U[a].T @ (((found[a, b][1] - found[a,][1] - found[b,][1]) / 2)[:, None] * U[b])
+            omega -= cross + cross.T
+        return gradient, omega
 
-    u = np.zeros(U.shape[1])
+    u = np.zeros(sizes[-1])
     for _ in range(200):
         gradient, omega = derivatives(u)
         lowest = np.linalg.eigvalsh(omega)[0]
@@ -228,4 +237,4 @@ def evaluate_both(
             break
     omega = derivatives(u)[1]
     assert np.linalg.eigvalsh(omega)[0] > 0
-    return -2 * joint(u) + np.linalg.slogdet(omega)[1], fixed + U @ u, other + V @ u
+    return -2 * joint(u) + np.linalg.slogdet(omega)[1], {name: base[name] + U[name] @ u for name in names}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from oracle import Term
-from oracle_generalized import INVERSE, evaluate_both
+from oracle_generalized import INVERSE, evaluate_parts
 from test_core_generalized import SHAPES, drawn
 from test_core_random_inflation import assert_gradient, assert_minimum, core_terms
 
@@ -68,9 +68,9 @@ class Case:
         return self.model.objective(*(np.ascontiguousarray(part) for part in parts), n_agq)
 
     def oracle(self):
-        return evaluate_both(
-            *self.at, self.y, self.X, self.terms, self.second_terms, self.family, self.link,
-            weights=self.weights, offset=self.offset, models=self.models, second="dispersion", zeros=self.zeros,
+        return evaluate_parts(
+            *self.at, self.y, self.X, {"cond": self.terms, "disp": self.second_terms}, self.family, self.link,
+            weights=self.weights, offset=self.offset, models=self.models, zeros=self.zeros,
         )  # fmt: skip
 
 
@@ -86,12 +86,12 @@ TABLE = [
 def test_objective_and_gradient(family, link, structure):
     case = Case(family, link, structure)
     solution = case.model.solve(*case.at)
-    want, eta, d = case.oracle()
+    want, at = case.oracle()
     assert solution.criterion == pytest.approx(want, rel=1e-8)
-    np.testing.assert_allclose(solution.eta, eta, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(solution.eta, at["cond"], rtol=1e-7, atol=1e-7)
     effects = solution.modes[len(case.terms) :]
     inside = sum(t.dense() @ b for t, b in zip(case.second_terms, effects, strict=True))
-    np.testing.assert_allclose(case.models[0] @ case.at[2][:2] + inside, d, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(case.models[0] @ case.at[2][:2] + inside, at["disp"], rtol=1e-6, atol=1e-6)
     assert case.model.objective(*case.at) == pytest.approx(solution.criterion, rel=1e-12)
     assert_gradient(case)
 
@@ -126,7 +126,7 @@ def test_refused():
     y, one, codes = np.array([0.5, 1.0, 3.0, 0.0]), np.ones(4), np.array([0, 0, 1, 1], np.int32)
     given = y, [one], None, None, [(codes, 2)], [(0, [one], 0), (0, [one], 0)]
     with pytest.raises(ValueError, match="dispersion_terms"):
-        _core.GeneralizedMixed(*given, "gaussian", "identity", "observed", [[one]], 1, 1)
+        _core.GeneralizedMixed(*given, "gaussian", "identity", "observed", [[one]], 1, 2)
     with pytest.raises(FitError, match="go with a family that has one"):
         _core.GeneralizedMixed(*given, "poisson", "log", "observed", [[one]], dispersion_terms=1)
     with pytest.raises(FitError, match="observed information only"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from oracle import Term
-from oracle_generalized import INVERSE, evaluate_both
+from oracle_generalized import INVERSE, evaluate_parts
 from test_core_generalized import SHAPES, differences, drawn
 
 from multilevel import _core
@@ -73,9 +73,9 @@ class Case:
         return self.model.objective(*(np.ascontiguousarray(part) for part in parts), n_agq)
 
     def oracle(self):
-        return evaluate_both(
-            *self.at, self.y, self.X, self.terms, self.zero_terms, self.family, self.link,
-            weights=self.weights, offset=self.offset, models=self.models,
+        return evaluate_parts(
+            *self.at, self.y, self.X, {"cond": self.terms, "zi": self.zero_terms}, self.family, self.link,
+            weights=self.weights, offset=self.offset, models=self.models, zeros=True,
         )  # fmt: skip
 
 
@@ -84,12 +84,12 @@ class Case:
 def test_objective_and_gradient(family, link, structure):
     case = Case(family, link, structure)
     solution = case.model.solve(*case.at)
-    want, eta, logit = case.oracle()
+    want, at = case.oracle()
     assert solution.criterion == pytest.approx(want, rel=1e-9)
-    np.testing.assert_allclose(solution.eta, eta, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(solution.eta, at["cond"], rtol=1e-8, atol=1e-8)
     effects = solution.modes[len(case.terms) :]
     inside = sum(t.dense() @ b for t, b in zip(case.zero_terms, effects, strict=True))  # the random part of the logit
-    np.testing.assert_allclose(case.models[-1] @ case.at[2][-2:] + inside, logit, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(case.models[-1] @ case.at[2][-2:] + inside, at["zi"], rtol=1e-7, atol=1e-7)
     assert case.model.objective(*case.at) == pytest.approx(solution.criterion, rel=1e-12)
     assert_gradient(case)
 

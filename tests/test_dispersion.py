@@ -362,7 +362,6 @@ def glmer_quietly(d):
         ({"dispformula": "~ (1 | one)"}, FitError, "single level.*in the model of dispersion"),
         ({"dispformula": "~ (1 + x | row)"}, FitError, r"\(1 \+ x \| row\) in the model of dispersion has 1440"),
         ({"dispformula": "~ (1 | k)", "n_agq": 5}, FitError, "needs exactly one grouping factor"),
-        ({"dispformula": DISP, "ziformula": "~ (1 | g)"}, FitError, "random terms in both: not yet"),
         ({"dispformula": DISP, "start": [0.1]}, FitError, "2 finite numbers"),
         ({"dispformula": DISP, "family": "gaussian(log)", "curvature": "expected"}, FitError, "observed"),
         ({"dispformula": DISP, "family": "poisson"}, FitError, "no dispersion"),

@@ -166,7 +166,7 @@ def test_a_term_left_out_keeps_the_other_models(salamanders):
         ({"ziformula": "~ offset(DOY)"}, FormulaError, "offsets"),
         ({"ziformula": "~ mine"}, DataError, "'mined'"),
         ({"ziformula": "~ mined + I(2 * DOY) + DOY"}, FitError, "rank 3"),
-        ({"ziformula": 1}, FormulaError, "found int"),
+        ({"ziformula": 1}, FormulaError, "ziformula is 1; expected a formula without response"),
         ({"dispformula": "~ 0"}, FitError, "cannot do without its dispersion"),
         ({"family": "poisson", "dispformula": "~ DOY"}, FitError, "no dispersion"),
         ({"family": "poisson", "ziformula": "~ 1", "curvature": "expected"}, FitError, "observed"),

@@ -32,6 +32,7 @@ SYNONYMS = {  # names that no rule finds, where the function has such an argumen
 }
 FITTING: Sentences = {
     "control": "the search has no options to set; convergence tells how it went",
+    "dispformula": "models of the dispersion are fitted by glm and glmer",
     "family": "models with a family are fitted by glm and glmer",
     "groups": "grouping factors stand in the formula, as in (1 | group)",
     "link": 'the link stands with the family, as in "binomial(probit)"',
@@ -44,6 +45,7 @@ FITTING: Sentences = {
     "subset": 'leave rows out of the data, as in data[data["x"] > 0]',
     "vc_formula": "random effects stand in the formula, as in (1 | group)",
     "verbose": "the search prints nothing; convergence tells how it went",
+    "ziformula": "models of zero inflation are fitted by glm and glmer",
 }  # fmt: skip
 DRAWN = 'groups="new" draws the random effects anew, groups="same" keeps those of the fit'
 OF_MEANS: Sentences = {

@@ -66,9 +66,9 @@ def scales(fit: GeneralizedFit) -> tuple[str, ...]:
 def _of_part(
     part: GeneralizedFit | None, newdata: Any, groups: MeanGroups, new_levels: NewLevels, seed: Seed
 ) -> Floats:
-    """(n_total,) probabilities of an inflated zero, or first shapes; their effects are drawn apart from the mean's."""
+    """(n_total,) probabilities of an inflated zero, or first shapes; the effects of each part are drawn apart."""
     assert part is not None
-    apart = generator(seed).spawn(1)[0] if new_levels == "draw" else None
+    apart = generator(seed).spawn(2)[part.component == "disp"] if new_levels == "draw" else None
     return predict_generalized(part, newdata, type="response", groups=groups, new_levels=new_levels, seed=apart)
 
 

@@ -86,8 +86,8 @@ def glmer(
     dispformula : a model `"~ x"` or `"~ x + (1 | g)"` of the logarithm of the family's first shape parameter:
         `dispersion`, `size`, `precision` or `scale`; for gaussian responses of the variance, and for gamma ones of the
         shape, one over the dispersion, as in glmmTMB. Random effects there make a location-scale model (Hedeker,
-        Mermelstein & Demirtas 2008); they are independent of those of the mean, and not together with random effects
-        of the zero inflation. Default: one number for all rows.
+        Mermelstein & Demirtas 2008); they are independent of those of the mean and of the zero inflation. Default: one
+        number for all rows.
 
     A categorical response is coded as in R: its first level is a failure, all others are successes. Standard deviations
     of the random effects are in units of the linear predictor, for families with a dispersion too (as in glmmTMB; lme4
@@ -181,7 +181,7 @@ class GeneralizedLinearMixedModel(MixedModel, GeneralizedModel):
     def theta(self) -> Floats:
         """(m,) free entries of the covariance factors, in lme4's order and units of the linear predictor.
 
-        Those of the terms of the zero inflation or the dispersion come last.
+        Those of the terms of the zero inflation, then of the dispersion come last.
         """
         return self._fit.estimate.theta
 

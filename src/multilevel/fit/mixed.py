@@ -11,6 +11,7 @@ from ..grouped import GroupTables
 from ..inference.deletions import ranova
 from ..inference.tabled import TestTable
 from ..labelled import Coefficients, Covariance
+from ..models.components import Component
 from ..summary import group_sizes
 from .model import Model
 
@@ -53,12 +54,13 @@ class MixedModel(Model):
         """Whether a variance of zero or a perfect correlation was estimated."""
         return self._fit.estimate.is_singular
 
-    def ranova(self) -> TestTable:
+    def ranova(self, *, component: Component = "cond") -> TestTable:
         """Likelihood ratio tests of the random terms: slopes left out of their term, intercepts with it.
 
+        `component`: of the mean, or of a model of zero inflation, `"zi"`, or dispersion, `"disp"`, beside it.
         As in lmerTest, (0 + x | g) becomes (1 | g) unless that is there: another model, so there is no p-value.
 
         Two p-values: of the chi-square distribution, too large because a variance cannot be negative; and of the
         mixture that allows for this (Self & Liang 1987, JASA 82, 605-610; Stram & Lee 1994, Biometrics 50, 1171-1177).
         """
-        return ranova(self._fit, self._backend)
+        return ranova(self._fit, self._backend, component=component)

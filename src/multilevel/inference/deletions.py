@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InferenceError, nearest
 from ..formula import RandomMatrices
-from ..models.components import Component, component_fit, part_texts
+from ..models.components import Component, check_component, component_fit, part_texts
 from ..models.estimate import Estimate, Fit
 from ..models.generalized import GeneralizedFit
 from ..models.shape_models import PARTS
@@ -20,6 +20,7 @@ from .sampling import Sampling
 from .tabled import Numbers, TestTable
 
 TESTS = ("Chisq", "F")
+NAMED = {"cond": "mean", **PARTS}
 
 
 def drop1(
@@ -79,9 +80,16 @@ def drop1(
         Numbers("Pr(>Chisq)", [nan, *map(_chi_square, ratios, lost)], "p", "p_value"),
     )
     notes = ("Fitted by maximum likelihood for these tests.",) if fit.estimate.reml else ()
-    model = (("Model", fit.design.formula.text), *((option, text) for option, text in part_texts(fit).items()))
-    title = "Single term deletions" + ("" if component == "cond" else f" from the model of {PARTS[component]}")
-    return TestTable(title, model, "term", labels, columns, notes, backend)
+    title = "Single term deletions" + _from(component)
+    return TestTable(title, _formulas(fit), "term", labels, columns, notes, backend)
+
+
+def _formulas(fit: Fit) -> tuple[tuple[str, str], ...]:
+    return ("Model", fit.design.formula.text), *part_texts(fit).items()
+
+
+def _from(component: Component) -> str:
+    return "" if component == "cond" else f" from the model of {PARTS[component]}"
 
 
 def _chi_square(ratio: float, df: int) -> float:
@@ -116,21 +124,22 @@ class Reduction:
     nested: bool
 
 
-def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
+def ranova(fit: Fit, backend: str = "pandas", *, component: Component = "cond") -> TestTable:
     """Likelihood ratio tests of the random terms: slopes left out of their term, intercepts with it.
 
     From (x | g) the slope of x is left out, (1 | g) remains; (1 | g) is left out as a whole. Of several slopes each one
-    that no interaction contains. As in lmerTest, (0 + x | g) becomes (1 | g), unless this is there already. Terms with
-    a structure, such as ar1(), are left out as a whole. Models are fitted anew by the fit's own criterion, REML or
-    maximum likelihood; where the last random term goes, it is that of a linear model. A known sigma stays: of
-    `(1 | trial)` in a meta-analysis this is the test that trials do not differ.
+    that no interaction contains. `component`: of the mean, `"cond"`, or of the model of zero inflation, `"zi"`, or
+    dispersion, `"disp"`; those of the others stay. As in lmerTest, (0 + x | g) becomes (1 | g), unless this is there
+    already. Terms with a structure, such as ar1(), are left out as a whole. Models are fitted anew by the fit's own
+    criterion, REML or maximum likelihood; where the last random term goes, it is that of a linear model. A known sigma
+    stays: of `(1 | trial)` in a meta-analysis this is the test that trials do not differ.
 
     Two p-values: of the chi-square distribution, as lme4 has it, too large because a variance cannot be negative; and
     of the mixture that allows for this, see `boundary_p_value`.
 
     Raises
     ------
-    InferenceError : the fit has no random terms.
+    InferenceError : the fit or the component has no random terms.
 
     References
     ----------
@@ -142,11 +151,12 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
         raise InferenceError(
             "without residuals (dispformula='~0') random terms are not left out; fit the models to compare"
         )
-    written = fit.design.formula.random
-    order = sorted(range(len(written)), key=lambda t: written.index(fit.design.random[t].bar))
-    reductions = [r for t in order for r in _reductions(fit, t)]
+    part = _random_part(fit, component)
+    written = part.design.formula.random
+    order = sorted(range(len(written)), key=lambda t: written.index(part.design.random[t].bar))
+    reductions = [r for t in order for r in _reductions(part, t)]
     full, reml = fit.estimate, fit.estimate.reml
-    rows = [refitted(fit, reml=reml, random=r.random) for r in reductions]
+    rows = [refitted(fit, reml=reml, random=r.random, component=component) for r in reductions]
     lost = [len(full.theta) - len(e.theta) for e in rows]
     ratios = [e.criterion - full.criterion for e in rows]
     ratios = [max(ratio, 0.0) if r.nested else ratio for ratio, r in zip(ratios, reductions, strict=True)]
@@ -168,11 +178,20 @@ def ranova(fit: Fit, backend: str = "pandas") -> TestTable:
         notes.append("A random intercept in the place of the only slope is another model, not a smaller one: no test.")
     if any(r.nested and r.effects > 1 for r in reductions):
         notes.append("Where several effects are left out at once, the weights of the mixture are not known.")
-    if len(fit.random_parts) > 1:
-        notes.append(f"The random effects of the {PARTS[fit.random_parts[1].component]} stay in every model.")
+    if further := [f"the {NAMED[own.component]}" for own in fit.random_parts if own.component != component]:
+        notes.append(f"The random effects of {' and '.join(further)} stay in every model.")
     labels = ("<none>", *(r.label for r in reductions))
-    title = "Random effects: single term deletions"
-    return TestTable(title, (("Model", fit.design.formula.text),), "term", labels, columns, tuple(notes), backend)
+    title = "Random effects: single term deletions" + _from(component)
+    return TestTable(title, _formulas(fit), "term", labels, columns, tuple(notes), backend)
+
+
+def _random_part(fit: Fit, component: Component) -> Fit:
+    """The model whose random terms are tested; InferenceError where it has none."""
+    check_component(fit, component)
+    found = [part for part in fit.random_parts if part.component == component]
+    if not found:
+        raise InferenceError(f"{part_texts(fit)[PARTS[component].capitalize()]!r} has no random terms to test")
+    return found[0]
 
 
 def _reductions(fit: Fit, t: int) -> list[Reduction]:

@@ -26,10 +26,10 @@ def refitted(
 ) -> Estimate:
     """The estimate by REML or maximum likelihood; columns and random terms are those of the fit unless given.
 
-    X are the columns of `component`: `"cond"`, the mean, `"zi"` or `"disp"`.
+    Both are those of `component`: `"cond"`, the mean, `"zi"` or `"disp"`.
     """
     if isinstance(fit, GeneralizedFit):
-        return _by_likelihood(fit, X, fit.sums.random if random is None else random, component)
+        return _by_likelihood(fit, X, random, component)
     sums = Sums(
         fit.sums.y,
         fit.sums.X if X is None else X,
@@ -41,21 +41,23 @@ def refitted(
 
 
 def _by_likelihood(
-    fit: GeneralizedFit, X: tuple[Floats, ...] | None, random: tuple[RandomMatrices, ...], component: str
+    fit: GeneralizedFit, X: tuple[Floats, ...] | None, random: tuple[RandomMatrices, ...] | None, component: str
 ) -> Estimate:
     """That of a generalized model; without random terms, of the same likelihood without them."""
     if isinstance(fit, GeneralizedMixedFit):
         known = fit.likelihood
-        rows, n_agq, curvature, models = known.rows, fit.n_agq if random else 1, known.curvature, known.models
+        rows, n_agq, curvature, models = known.rows, fit.n_agq, known.curvature, known.models
     else:
         rows, n_agq, curvature, models = fit.rows.taken(fit.counted), 1, None, fit.models
         models = models and models.taken(fit.counted)
-    own = fit.sums.X if X is None or component != "cond" else X
-    if X is not None and models is not None and component != "cond":
-        models = models.with_columns(PARTS[component], X)
-    residual = fit.estimate.residual
-    likelihood = Likelihood(replace(rows, X=own, random=random), fit.family, n_agq, curvature, models, residual)
-    return estimated(likelihood)
+    rows = replace(rows, X=fit.sums.X, random=fit.sums.random)
+    if component == "cond":
+        rows = replace(rows, X=rows.X if X is None else X, random=rows.random if random is None else random)
+    elif models is not None:
+        models = models if X is None else models.with_columns(PARTS[component], X)
+        models = models if random is None or models is None else models.with_random(PARTS[component], random)
+    n_agq = n_agq if rows.random or (models and models.varies) else 1  # nothing to integrate over
+    return estimated(Likelihood(rows, fit.family, n_agq, curvature, models, fit.estimate.residual))
 
 
 def without_term(fit: Fit, number: int) -> tuple[Floats, ...]:

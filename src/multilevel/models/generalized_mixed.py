@@ -28,7 +28,7 @@ from .generalized import GeneralizedEstimate, GeneralizedFit, NoSums, counted_ro
 from .inputs import Missing, Weights, read_inputs, theta_of
 from .likelihood import Curvature, Likelihood
 from .part_fits import PartFit, Posterior, n_entries, part_estimates, part_fits
-from .requested import check_groups, check_parts, check_request
+from .requested import check_groups, check_request
 from .separation import near_limit, separated, separated_inflation, suspected
 from .shape_models import PARTS, ShapeModels, learned_models, learned_rows, parsed_part
 from .whole import check_whole, fit_whole
@@ -41,8 +41,8 @@ LONGEST = 1e-2  # by which such a step may move a linear predictor
 class GeneralizedMixedEstimate(GeneralizedEstimate):
     """The numbers of a `glmer`. Gradient and Hessian are in the order theta, beta, log shape.
 
-    `theta` holds the entries of the terms of the mean, then those of the zero inflation or dispersion; `modes`,
-    `smallest` are of the mean alone.
+    `theta` holds the entries of the terms of the mean, then those of zero inflation and dispersion; `modes`, `smallest`
+    are of the mean alone.
     """
 
     gradient: Floats  # (m + p + s,)
@@ -90,7 +90,7 @@ class GeneralizedMixedFit(GeneralizedFit):
 
     @property
     def random_parts(self) -> tuple[Fit, ...]:
-        """The fit, and the model of its zero inflation or dispersion where that has random effects."""
+        """The fit, then the models of zero inflation and dispersion that have random effects, in the order of theta."""
         return (self, *[part for part in self._parts.values() if part.rows.random])
 
     @property
@@ -104,10 +104,11 @@ class GeneralizedMixedFit(GeneralizedFit):
         p = len(self.estimate.beta)
         return tuple([(P, F[:, :, :p]) for P, F in self.conditional[: len(self.rows.random)]])
 
-    def _part_posterior(self) -> Posterior:
+    def _part_posterior(self, component: str) -> Posterior:
         """The same of the random effects of zero inflation or dispersion, and its own coefficients."""
-        part = self.random_parts[1].component
-        return tuple([(P, F[:, :, places(self, part)]) for P, F in self.conditional[len(self.rows.random) :]])
+        of = [part.component for part in self.random_parts for _ in part.rows.random]
+        terms = [term for name, term in zip(of, self.conditional, strict=True) if name == component]
+        return tuple([(P, F[:, :, places(self, component)]) for P, F in terms])
 
     @cached_property
     def conditional(self) -> Posterior:
@@ -162,7 +163,6 @@ def fit_generalized_mixed(
         check_whole(family, n_agq, ziformula, weights)
     inflation = parsed_part(ziformula, "zero inflation", family)
     dispersion = parsed_part(dispformula, "dispersion", family) if residual else None
-    check_parts(inflation, dispersion)
     also = [name for part in (inflation, dispersion) if part for name in part.variables]
     inputs = read_inputs(parsed, data, weights, missing, zero_weights=True, also=also)
     design, rows = learned_rows(parsed, inputs, contrasts, also, factor_response=family.trials)
@@ -246,10 +246,12 @@ def estimate_of(solution: GeneralizedSolution, likelihood: Likelihood) -> Genera
     if models is None:
         return estimate
     parts = part_estimates(estimate, models, solution.shape, vcov_shape)
-    effects = theta[n_entries(rows.random) :]
+    terms, entries = own, n_entries(rows.random)
     for name, part in parts.items():
-        if models.random(PARTS[name]):
-            parts[name] = replace(part, theta=effects, modes=modes[own:], smallest=tuple(smallest[own:]))
+        random = models.random(PARTS[name])
+        here, of_theta = slice(terms, terms + len(random)), slice(entries, entries + n_entries(random))
+        terms, entries = here.stop, of_theta.stop
+        parts[name] = replace(part, theta=theta[of_theta], modes=modes[here], smallest=tuple(smallest[here]))
     return replace(estimate, parts=parts)
 
 

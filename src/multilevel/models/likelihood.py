@@ -35,8 +35,8 @@ class Likelihood:
     n_agq : 1, Laplace approximation; more, nodes of adaptive quadrature; 0, beta among the modes.
     curvature : of the approximation, expected or observed information; None: as lme4 for what its glmer fits (binomial,
         Poisson, negative binomial of a given size), as glmmTMB for families whose shape is estimated.
-    models : of the dispersion and of inflated zeros, on these rows; None: without. Random terms of one of them come
-        last in theta and among the modes.
+    models : of the dispersion and of inflated zeros, on these rows; None: without. Their random terms come last in
+        theta and among the modes, first those of the zero inflation.
     residual : False for gaussian responses without residuals, see `whole`.
     """
 

@@ -30,7 +30,7 @@ class PartFit(GeneralizedFit):
     """A model beside that of the mean. Its `mu` is the probability of an inflated zero, or the first shape, (n,)."""
 
     of: str
-    ask: Callable[[], Posterior]  # asks the fit that it is part of
+    ask: Callable[[str], Posterior]  # asks the fit that it is part of
 
     @property
     def component(self) -> str:
@@ -40,7 +40,7 @@ class PartFit(GeneralizedFit):
     @cached_property
     def posterior(self) -> Posterior:
         """Per term P (l, k, k), Var(c | y) at the estimates, and F (l, k, p) = -dc / d coefficients."""
-        return self.ask()
+        return self.ask(self.of)
 
 
 def part_estimates(
@@ -58,10 +58,14 @@ def part_estimates(
     return estimates
 
 
+def _nothing(_: str) -> Posterior:
+    return ()
+
+
 def part_fits(
-    fit: GeneralizedFit, estimates: Mapping[str, GeneralizedEstimate], ask: Callable[[], Posterior] = tuple
+    fit: GeneralizedFit, estimates: Mapping[str, GeneralizedEstimate], ask: Callable[[str], Posterior] = _nothing
 ) -> dict[str, PartFit]:
-    """The models beside that of the mean with their estimates; `ask` gives the posterior of random effects."""
+    """The models beside that of the mean with their estimates; `ask` gives the posterior of the effects of one."""
     models, made = fit.models, {}
     for name, model in (models.by_component() if models else {}).items():
         sums = NoSums(np.zeros(model.rows.n), model.X, None, model.rows.random)

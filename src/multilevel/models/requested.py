@@ -47,12 +47,3 @@ def check_groups(rows: Matrices, family: Family, slip: str, where: str = "", *, 
                 + ("they cannot be told from the residuals" if alike else "so many cannot be told apart")
                 + f": use another grouping factor, or simplify the term{slip}"
             )
-
-
-def check_parts(inflation: Formula | None, dispersion: Formula | None) -> None:
-    """FitError for random effects of zero inflation and dispersion at once."""
-    if dispersion and dispersion.random and inflation and inflation.random:
-        raise FitError(
-            f"ziformula is {inflation.text!r} and dispformula {dispersion.text!r}; random terms in both: not yet, "
-            "leave those of one out"
-        )

@@ -2,8 +2,8 @@
 
     log shape_i = d_i'delta + z_i'c        logit pi_i = w_i'gamma + z_i'c,  P(y_i = 0) = pi_i + (1 - pi_i) f(0)
 
-One of the two may have random effects c, which are independent of those of the mean. The shape of a gamma response is
-one over its dispersion, as in glmmTMB.
+Both may have random effects c, independent of those of the mean and of each other. The shape of a gamma response is one
+over its dispersion, as in glmmTMB.
 
 Lambert (1992), Technometrics 34, 1-14, zero inflation; Brooks et al. (2017), R Journal 9(2), 378-400, mixed models;
 Hedeker, Mermelstein & Demirtas (2008), Biometrics 64, 627-634, scales that vary between subjects.
@@ -76,12 +76,32 @@ class ShapeModels:
         """Of the dispersion model beside the logarithm of the family's first shape."""
         return -1.0 if self.family.modelled_reciprocal else 1.0
 
+    def of(self, part: Part) -> ShapeModel | None:
+        """One of the models."""
+        return self.inflation if part == "zero inflation" else self.dispersion
+
     def with_columns(self, part: Part, columns: tuple[Floats, ...]) -> ShapeModels | None:
         """With other columns of one model; without columns without that model, and None where none is left."""
-        model = self.inflation if part == "zero inflation" else self.dispersion
-        changed = replace(model, rows=replace(model.rows, X=columns)) if model and columns else None
+        model = self.of(part)
+        changed = self._with(part, replace(model.rows, X=columns) if model and columns else None)
+        return changed if changed.by_component() else None
+
+    def with_random(self, part: Part, random: tuple[RandomMatrices, ...]) -> ShapeModels:
+        """With other random terms of one model."""
+        model = self.of(part)
+        return self._with(part, replace(model.rows, random=random) if model else None)
+
+    def _with(self, part: Part, rows: Matrices | None) -> ShapeModels:
+        """With other rows of one model; None: without it."""
+        model = self.of(part)
+        changed = replace(model, rows=rows) if model and rows else None
         kept = (self.dispersion, changed) if part == "zero inflation" else (changed, self.inflation)
-        return ShapeModels(self.family, *kept) if any(kept) else None
+        return ShapeModels(self.family, *kept)
+
+    @property
+    def varies(self) -> bool:
+        """Whether a model has random terms."""
+        return any(model.rows.random for model in self.by_component().values())
 
     def columns(self) -> list[tuple[Floats, ...]]:
         """As the compiled core takes them."""
@@ -92,7 +112,8 @@ class ShapeModels:
 
     def random(self, part: Part) -> tuple[RandomMatrices, ...]:
         """The random terms of a model."""
-        return next((m.rows.random for m in self.by_component().values() if m.part == part), ())
+        model = self.of(part)
+        return model.rows.random if model else ()
 
     def places(self, part: Part) -> slice:
         """Where the coefficients of a model stand among all shape parameters."""
@@ -121,18 +142,25 @@ def parsed_part(text: str | None, part: Part, family: Family) -> Formula | None:
     """
     if text is None:
         return None
-    formula = Formula.parse(text)
     option = "ziformula" if part == "zero inflation" else "dispformula"
+    if not isinstance(text, str) or "~" not in text:
+        raise FormulaError(f'{option} is {text!r}; expected a formula without response, such as "~ x + (1 | group)"')
+    formula = Formula.parse(text)
     if formula.response is not None:
         right = formula.text.split("~", 1)[1].strip()
         raise FormulaError(f'{option} is {text!r}; expected a formula without response: "~ {right}"')
     if formula.offsets or formula.has_dot:
-        raise FormulaError(f"{option} is {text!r}; offsets and '.' are not possible in a model of {part}")
+        raise FormulaError(
+            f"{option} is {text!r}; offsets and '.' are not possible in a model of {part}: name its predictors, as in "
+            '"~ x + (1 | group)"'
+        )
     plain = "".join(text.split())
     if plain == ("~0" if part == "zero inflation" else "~1"):
         return None
     if part == "dispersion" and not family.shape_names:
-        raise FitError(f"the {family.name} family has no dispersion that dispformula could model")
+        others = {"poisson": "negative_binomial", "binomial": "beta_binomial"}
+        instead = f'family="{others[family.name]}" has one' if family.name in others else "leave it out"
+        raise FitError(f"the {family.name} family has no dispersion that dispformula could model; {instead}")
     if part == "dispersion" and np.isfinite(family.given_shape()[0]):
         raise FitError(
             f"the {family.shape_names[0]} of the family is given; dispformula would estimate it: give one of them"

@@ -30,6 +30,7 @@ GAP = 24.0  # between nodes side by side
 STACK_GAP = 34.0  # between the predictors and the mean
 ROW = 84.0  # from the mean down to the response
 PART = 52.0  # from the response down to what else differs between rows
+TWO_PARTS = ((0.0, 10.0), (HEIGHT + GAP, 84.0))  # of two of them: to the right and down, so that no arrow passes a node
 STEP = 24.0  # effects beside the rows rise towards them, so that the arrow of one passes below the next
 
 
@@ -151,6 +152,7 @@ class _Rows:
         self.spread = [Node(GREEK[name], "", "parameter") for name in sheet.spread if name not in sheet.modelled]
         self.parts = [Node(GREEK[part.symbol], "n", "mean") for part in sheet.parts]
         self.of_parts = [part_coefficients(part) for part in sheet.parts]
+        self.effects = [effects[part.linear.part] for part in sheet.parts]
         self.free = free_coefficients(sheet.mean)
         self.data = [] if self.mean is None else [Node(name, "n", "data") for name in predictor_names(fit, grouping)]
         target = self.mean or self.response
@@ -186,7 +188,7 @@ class _Rows:
         stack = max((node.width for node in self.data), default=0.0)
         middle = max(self.response.width, self.target.width)
         below = max((self._reach(k) + node.width - middle / 2 for k, node in enumerate(self.lower)), default=0.0)
-        beside = max(stack + STACK_GAP if stack else 0.0, below, GAP + HEIGHT if self.parts else 0.0)
+        beside = max(stack + STACK_GAP if stack else 0.0, below, (GAP + HEIGHT) * len(self.parts))
         return max(middle + 2 * beside, text_width(self.label, LABEL) + 16)
 
     def _reach(self, position: int) -> float:
@@ -207,12 +209,17 @@ class _Rows:
     def put_parts(self, x: float, y: float) -> None:
         """Place what else differs between rows below and to the right of the response, its predictors to the left."""
         at = x + max(self.response.width, self.target.width) / 2 + GAP
-        for position, node in enumerate(self.parts):
-            node.x, node.y = at + node.width / 2, y + PART * (position + 1)
+        places = TWO_PARTS if len(self.parts) > 1 else [(0.0, PART)]
+        for node, (right, down) in zip(sorted(self.parts, key=self._origin), places, strict=False):
+            node.x, node.y = at + right + node.width / 2, y + down
         lowest = max((node.y + HEIGHT + 12 for node in self.data), default=y)
         for position, node in enumerate(self.lower):
             node.x = x - self._reach(position) - node.width / 2
             node.y = max(lowest, y + PART) + position * (HEIGHT + 12)
+
+    def _origin(self, part: Node) -> float:
+        """How far to the right the effects stand that a part has."""
+        return min((effect.x for effect in self.effects[self.parts.index(part)]), default=0.0)
 
     def put(self, x: float, y: float) -> Plate:
         """Place the mean (or the response) at a point, the rest below and beside; the plate around it."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .powers import power
     from .shrunken import shrinkage
     from .simulations import simulated
+    from .slabinterval import stat_slabinterval
     from .stats import (
         stat_ccdfinterval,
         stat_dotsinterval,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
         stat_interval,
         stat_pointinterval,
         stat_slab,
-        stat_slabinterval,
     )
     from .theme import theme_ggdist
 
@@ -64,6 +64,7 @@ _HOMES = {
     "residuals": "checks",
     "shrinkage": "shrunken",
     "simulated": "simulations",
+    "stat_slabinterval": "slabinterval",
     "theme_ggdist": "theme",
 }
 

@@ -1,169 +1,21 @@
-"""What a slab is drawn of, with one face: a sample, or a distribution known by its functions.
-
-A `Distribution` says where it lies, how dense it is, and its quantiles; it hands out its density as a `Slab`. What it
-is made of (values, a frozen SciPy distribution, one on a transformed scale) stays in here.
-"""
+"""A distribution known by its functions, as frozen by `scipy.stats`, on a transformed scale if there is one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
-from ..labelled import Floats
-from .densities import Smoothing, kernel_density
+from ...errors import DataError
+from ...labelled import Floats
+from .face import Slab, steps
 
 TAILS = (0.001, 0.999)  # where a slab ends if its distribution does not
 MANY_ATOMS = 5001  # bars narrower than any pixel are drawn as a curve
-
-
-@dataclass(frozen=True)
-class Slab:
-    """The outline of a slab: heights over positions.
-
-    Attributes
-    ----------
-    at : (k,) positions in increasing order, repeated where the height jumps.
-    height : (k,) heights >= 0, infinite at a point mass.
-    """
-
-    at: Floats
-    height: Floats
-
-    def extended(self, low: float, high: float, left: float, right: float) -> Slab:
-        """The same slab with constant heights `left` down to `low` and `right` up to `high`."""
-        at, height = self.at, self.height
-        if low < at[0]:
-            at, height = np.r_[low, at[0], at], np.r_[left, left, height]
-        if high > at[-1]:
-            at, height = np.r_[at, at[-1], high], np.r_[height, right, right]
-        return Slab(at, height)
-
-
-class Distribution(Protocol):
-    """The face that samples and known distributions share."""
-
-    def limits(self) -> tuple[float, float]:
-        """Where a slab begins and ends."""
-
-    def density(self, points: int) -> Slab:
-        """The density, or bars of probabilities."""
-
-    def cumulative(self, points: int) -> Slab:
-        """P(X <= x)."""
-
-    def quantile(self, p: Floats) -> Floats:
-        """Quantiles at probabilities (k,)."""
-
-    def cells(self) -> tuple[Floats, Floats, Floats]:
-        """Left ends, right ends and probabilities of cells that cover nearly all mass; an atom is a cell of width 0."""
-
-    def shortest(self, width: float) -> tuple[float, float]:
-        """The shortest interval that holds the probability `width`."""
-
-    def mean(self) -> float:
-        """The expected value."""
-
-
-def bars(edges: Floats, heights: Floats) -> Slab:
-    """Bars that stand on edges (k + 1,) with heights (k,), down to zero at both ends."""
-    return Slab(np.repeat(edges, 2), np.concatenate([[0.0], np.repeat(heights, 2), [0.0]]))
-
-
-def steps(atoms: Floats, levels: Floats) -> Slab:
-    """A function that jumps at atoms (k,) to levels (k,), from zero."""
-    return Slab(np.repeat(atoms, 2), np.column_stack([np.r_[0.0, levels[:-1]], levels]).ravel())
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Values as they were observed or drawn.
-
-    Attributes
-    ----------
-    values : (n,) finite numbers, n >= 1.
-    smoothing : how they become a density.
-    """
-
-    values: Floats
-    smoothing: Smoothing = field(default_factory=Smoothing)
-
-    @cached_property
-    def _range(self) -> tuple[float, float]:
-        return float(self.values.min()), float(self.values.max())
-
-    @cached_property
-    def _sorted(self) -> Floats:
-        return np.sort(self.values)
-
-    @cached_property
-    def _bandwidth(self) -> float:
-        return self.smoothing.width(self.values)
-
-    @property
-    def constant(self) -> bool:
-        """Whether there is one value only: a point mass, which no density describes."""
-        return self._range[0] == self._range[1]
-
-    def limits(self) -> tuple[float, float]:
-        """The range of the values, or where the density vanishes if it is not to be trimmed."""
-        low, high = self._range
-        if self.smoothing.trim or self.constant:
-            return low, high
-        bounds = self.smoothing.range(self.values)
-        return max(low - 3 * self._bandwidth, bounds[0]), min(high + 3 * self._bandwidth, bounds[1])
-
-    def density(self, points: int) -> Slab:
-        """The kernel density; a spike where all values are the same."""
-        low, high = self.limits()
-        if self.constant:
-            return Slab(np.array([low]), np.array([math.inf]))
-        at = np.linspace(low, high, points)
-        bounds = self.smoothing.range(self.values)
-        return Slab(at, kernel_density(self.values, self._bandwidth, bounds, at))
-
-    def histogram(self, breaks: str | int | Floats) -> Slab:
-        """Bars whose area is 1, breaks as in `numpy.histogram`; a spike where all values are the same."""
-        if self.constant:
-            return self.density(1)
-        heights, edges = np.histogram(self.values, bins=breaks, density=True)
-        return bars(edges, heights)
-
-    def cumulative(self, points: int) -> Slab:
-        """The empirical distribution function."""
-        low, high = self._range
-        if len(self.values) <= points:
-            return steps(self._sorted, np.arange(1, len(self.values) + 1) / len(self.values))
-        at = np.linspace(low, high, points)
-        return Slab(at, np.searchsorted(self._sorted, at, side="right") / len(self.values))
-
-    def quantile(self, p: Floats) -> Floats:
-        """Quantiles, interpolated linearly (R's type 7)."""
-        return np.quantile(self.values, p)
-
-    def cells(self) -> tuple[Floats, Floats, Floats]:
-        """Cells of the kernel density."""
-        if self.constant:
-            return self.values[:1], self.values[:1], np.ones(1)
-        slab = self.density(4096)
-        mass = np.diff(slab.at) * (slab.height[:-1] + slab.height[1:]) / 2
-        return slab.at[:-1], slab.at[1:], mass / mass.sum()
-
-    def shortest(self, width: float) -> tuple[float, float]:
-        """The shortest window over the sorted values that holds ceil(width n) of them."""
-        count = max(math.ceil(width * len(self.values) - 1e-9), 1)
-        left, right = self._sorted[: len(self.values) - count + 1], self._sorted[count - 1 :]
-        first = int(np.argmin(right - left))
-        return float(left[first]), float(right[first])
-
-    def mean(self) -> float:
-        """Their mean."""
-        return float(self.values.mean())
 
 
 @dataclass(frozen=True)

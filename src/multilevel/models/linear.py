@@ -66,7 +66,7 @@ def _estimate(sums: Sums) -> Estimate:
     solution = sums.core.fit(False)
     estimate = estimate_of(solution, sums, reml=False)
     df = estimate.n - len(estimate.beta)
-    criterion = estimate.criterion if estimate.r2 > 0 else -inf
+    criterion = estimate.criterion if df and estimate.r2 > 0 else -inf
     return replace(estimate, criterion=criterion, sigma=sqrt(max(estimate.r2, 0.0) / df) if df else nan)
 
 

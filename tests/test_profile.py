@@ -126,18 +126,24 @@ class Dense:
                 return found, slopes * (np.arange(len(at)) < len(at) - 1)
             return self.deviance(at, parameter.i, value) if coefficient else self.deviance(at)
 
-        def gap(at: np.ndarray) -> float:
-            C = lambda_blocks(self.terms, at[:-1])[parameter.term]
-            P = C @ C.T
-            if parameter.kind == "sd":
-                return float(P[parameter.i, parameter.i] - value**2)
-            i, j = parameter.i, parameter.j
-            return float(P[i, j] - value * np.sqrt(P[i, i] * P[j, j]))
+        i, j = parameter.i, parameter.i if parameter.kind == "sd" else parameter.j
 
-        rules = [{"type": "eq", "fun": gap}] if parameter.kind in ("sd", "corr") else []
+        def gap(at: np.ndarray) -> tuple[float, np.ndarray]:
+            C = lambda_blocks(self.terms, at[:-1])[parameter.term]
+            dC = [units[parameter.term] for units in self.units]
+            P, dP = C @ C.T, np.array([d @ C.T + C @ d.T for d in dC] + [0 * C])
+            if parameter.kind == "sd":
+                return P[i, i] - value**2, dP[:, i, i]
+            both = np.sqrt(P[i, i] * P[j, j])
+            slope = (dP[:, i, i] * P[j, j] + P[i, i] * dP[:, j, j]) / max(2 * both, 1e-150)  # 0 / 0 without variance
+            return P[i, j] - value * both, dP[:, i, j] - value * slope
+
+        rules = []
+        if parameter.kind in ("sd", "corr"):
+            rules = [{"type": "eq", "fun": lambda at: gap(at)[0], "jac": lambda at: gap(at)[1]}]
         options = {"maxiter": 500, "ftol": 1e-11}
         found = [minimize(f, s, jac=True, method="SLSQP", constraints=rules, options=options) for s in starts]
-        return min(float(r.fun) for r in found if abs(gap(r.x) if rules else 0.0) < 1e-7)
+        return min(float(r.fun) for r in found if not rules or abs(gap(r.x)[0]) < 1e-7)
 
 
 @pytest.mark.parametrize("name", FORMULAS)

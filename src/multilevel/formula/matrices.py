@@ -299,7 +299,7 @@ def _missing(text: str, value: Column | Floats, sized: bool = False) -> NDArray[
 def _gaps(text: str, array: NDArray[Any], sized: bool = False) -> bool:
     """Whether floats are missing or infinite somewhere; DataError if `sized` and they are too large or too small."""
     low, high = np.minimum.reduce(array, initial=np.inf), np.maximum.reduce(array, initial=-np.inf)
-    if not (np.isfinite(low) and np.isfinite(high)):
+    if not (low > -np.inf and high < np.inf):  # NaN is neither
         return True
     if sized:
         check_size(text, max(-low, high))

@@ -164,5 +164,5 @@ def check_residuals(fit: Fit) -> None:
 
 
 def _root_mean_square(x: Floats) -> float:
-    # Not x.dot(x): for long x NumPy's BLAS wakes a thread, which then spins beside those of the core.
-    return sqrt(float(np.add.reduce(x * x)) / len(x))
+    # x.dot(x) would wake a thread of NumPy's BLAS, which then spins beside those of the core; x * x is a copy.
+    return sqrt(float(np.einsum("i,i->", x, x)) / len(x))

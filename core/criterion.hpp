@@ -69,6 +69,14 @@ struct Solution {
   double lowest_curvature = 0.0;
   double boundary_slope = 0.0;  // most negative directional derivative dd/dPsi inside the null space of Psi; >= 0 at a minimum
   std::vector<double> smallest; // per term: smallest singular value of Lambda in scale-free coordinates
+
+  void found_by(const NewtonResult& r) {
+    evaluations = r.evaluations;
+    decrement = r.decrement;
+    lowest_curvature = r.lowest_curvature;
+    converged = r.converged;
+    path = r.path;
+  }
 };
 
 // Of one term, what tests of the fixed effects need: with H_l = Z_l'V^-1X,

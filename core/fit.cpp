@@ -130,13 +130,8 @@ Solution LinearMixed::fit(bool reml, const Vec* start) {
     else evaluate(turned(found.search.x, found.at.turn), nullptr, reml, far.at);  // the engine answers for where it is
     found.search.evaluations = evaluations;
   }
-  const NewtonResult& r = found.search;
   Solution s = describe(found.at, cov_.lambda_of(found.theta), cov_.user_theta(found.theta), reml);
-  s.evaluations = r.evaluations;
-  s.decrement = r.decrement;
-  s.lowest_curvature = r.lowest_curvature;
-  s.converged = r.converged;
-  s.path = r.path;
+  s.found_by(found.search);
   return s;
 }
 

@@ -84,11 +84,7 @@ Solution LinearMixed::fit_whole(bool reml, const Vec* start) {
   const NewtonResult r = newton(f, cov_.to_search(start ? whole_theta(*start) : whole_start()), best);
   if (r.path.empty()) throw Refused("the likelihood cannot be evaluated at the start; without residuals, the covariance matrix of the term that has an effect for each row has to be regular");
   Solution s = solve(cov_.user_theta(cov_.scaled(cov_.settled(cov_.to_natural(r.x), {}), 1.0 / kHeld)), reml);
-  s.evaluations = r.evaluations;
-  s.decrement = r.decrement;
-  s.lowest_curvature = r.lowest_curvature;
-  s.converged = r.converged;
-  s.path = r.path;
+  s.found_by(r);
   return s;
 }
 

@@ -101,6 +101,12 @@ def assert_gradient(case, n_agq=1):
     np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-6 * max(1.0, np.abs(slope).max()))
 
 
+def fit_whether(zero, D, terms):
+    """The model of whether a response is zero, by itself."""
+    ones = [np.ones(N), np.ascontiguousarray(D[:, 1])]
+    return _core.GeneralizedMixed(zero.astype(float), ones, None, None, *core_terms(terms), "binomial", "logit").fit()
+
+
 def assert_minimum(case):
     """The fit is stationary, and no neighbour is better."""
     fit = case.model.fit()
@@ -129,11 +135,8 @@ def test_parts_that_separate_are_fitted_apart(structure):
     """Zeros that the gamma family cannot have: the likelihood is that of whether, times that of how much."""
     case = Case("gamma", "log", structure)
     both = case.model.fit()
-    zero, D = case.y == 0, case.models[-1]
-    ones = [np.ones(N), np.ascontiguousarray(D[:, 1])]
-    whether = _core.GeneralizedMixed(
-        zero.astype(float), ones, None, None, *core_terms(case.zero_terms), "binomial", "logit"
-    ).fit()
+    zero = case.y == 0
+    whether = fit_whether(zero, case.models[-1], case.zero_terms)
     rows = np.flatnonzero(~zero)
     taken = [Term(t.codes[rows], t.levels, t.Z[rows]) for t in case.terms]
     X = [np.ascontiguousarray(x) for x in case.X[rows].T]

@@ -6,12 +6,13 @@ from itertools import chain
 
 import numpy as np
 import pytest
+import test_core_random_dispersion
 from oracle import Term
 from oracle_generalized import INVERSE, evaluate_parts, inflated
 from scipy.special import logsumexp
 from test_core_generalized import SHAPES, drawn
 from test_core_random_dispersion import CASES
-from test_core_random_inflation import assert_gradient, assert_minimum, core_terms
+from test_core_random_inflation import assert_gradient, assert_minimum, core_terms, fit_whether
 
 from multilevel import _core
 
@@ -53,10 +54,7 @@ class Case:
         theta = 0.3 * np.resize([0.8, 0.2, 1.5, 0.4, 1.1], self.model.n_theta)
         self.at = theta, np.array([centre + 0.02, 0.15]), np.array([own[0], 0.3, *own[1:], -0.7, 0.4])
 
-    def objective(self, parameters, n_agq=1):
-        m = len(self.at[0])
-        parts = parameters[:m], parameters[m : m + 2], parameters[m + 2 :]
-        return self.model.objective(*(np.ascontiguousarray(part) for part in parts), n_agq)
+    objective = test_core_random_dispersion.Case.objective
 
     def oracle(self):
         return evaluate_parts(
@@ -129,10 +127,7 @@ def test_parts_that_separate_are_fitted_apart(structure):
     case = Case("gamma", "log", structure)
     both = case.model.fit()
     zero, D = case.y == 0, case.models[0]
-    ones = [np.ones(N), np.ascontiguousarray(D[:, 1])]
-    whether = _core.GeneralizedMixed(
-        zero.astype(float), ones, None, None, *core_terms(case.parts[1]), "binomial", "logit"
-    ).fit()
+    whether = fit_whether(zero, D, case.parts[1])
     rows = np.flatnonzero(~zero)
     taken = [[Term(t.codes[rows], t.levels, t.Z[rows]) for t in case.parts[j]] for j in (0, 2)]
     much = _core.GeneralizedMixed(

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "products.hpp"
+
 namespace multilevel {
 
 namespace {

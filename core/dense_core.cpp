@@ -89,7 +89,7 @@ std::size_t Elimination::below() const {
 
 void Elimination::eliminate_core(Mat& cross, LogProduct& det) {
   const int width = p_ + 1;
-  Vec W(below());
+  const auto W = std::make_unique_for_overwrite<double[]>(below());
   for (const Panel& b : panels_) {
     check_interrupt();
     const int nb = b.width, D = core_ - b.start - nb, K = shape_[b.factor].K;
@@ -136,10 +136,10 @@ void Elimination::eliminate_core(Mat& cross, LogProduct& det) {
     for (int j = 0; j < width; ++j)
       for (int i = j; i < width; ++i) cross(i, j) -= part(i, j);
     if (D == 0) continue;
-    gemm(false, false, D, nb, nb, 1.0, G + nb, ld, X.a.data(), nb, 0.0, W.data(), D);
-    R_.subtract_square(b.start + nb, nb, W.data(), D);
+    gemm(false, false, D, nb, nb, 1.0, G + nb, ld, X.a.data(), nb, 0.0, W.get(), D);
+    R_.subtract_square(b.start + nb, nb, W.get(), D);
     Mat down(D, width);
-    gemm(false, false, D, width, nb, 1.0, W.data(), D, wB.a.data(), nb, 0.0, down.a.data(), D);
+    gemm(false, false, D, width, nb, 1.0, W.get(), D, wB.a.data(), nb, 0.0, down.a.data(), D);
     for (int i = 0; i < D; ++i)
       for (int c = 0; c < width; ++c) border_[(core_offset_ - later_ + b.start + nb + i) * width + c] -= down(i, c);
   }
@@ -220,7 +220,7 @@ void Elimination::information_core(const std::vector<Direction>& dirs, Vec& C, M
 // In place: panel by panel from the end, the reduced blocks of the core give way to P.
 void Elimination::select_core(std::vector<Mat>* T, std::vector<Posterior>* post) {
   core_inverted_ = true;
-  Vec Y(below());
+  const auto Y = std::make_unique_for_overwrite<double[]>(below());
   for (auto b = panels_.rbegin(); b != panels_.rend(); ++b) {
     check_interrupt();
     const int nb = b->width, D = core_ - b->start - nb, K = shape_[b->factor].K;
@@ -232,8 +232,8 @@ void Elimination::select_core(std::vector<Mat>* T, std::vector<Posterior>* post)
       for (int i = j; i < nb; ++i) Gf(i, j) = Gf(j, i) = G[static_cast<std::size_t>(j) * ld + i];
     gemm(false, false, nb, nb, nb, -1.0, Gf.a.data(), nb, M, nb, 1.0, N.a.data(), nb);
     if (D) {
-      R_.times(b->start + nb, nb, G + nb, ld, Y.data(), D, &Q);
-      gemm(false, false, D, nb, nb, -1.0, Y.data(), D, M, nb, 0.0, G + nb, ld);
+      R_.times(b->start + nb, nb, G + nb, ld, Y.get(), D, &Q);
+      gemm(false, false, D, nb, nb, -1.0, Y.get(), D, M, nb, 0.0, G + nb, ld);
     }
     Mat MQ(nb, nb), P(nb, nb);
     gemm(false, false, nb, nb, nb, 1.0, M, nb, Q.a.data(), nb, 0.0, MQ.a.data(), nb);

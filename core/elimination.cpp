@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "parallel.hpp"
+
 namespace multilevel {
 
 Elimination::Elimination(const Rows& rows, Blocks blocks, bool empty)
@@ -12,7 +14,6 @@ Elimination::Elimination(const Rows& rows, Blocks blocks, bool empty)
   pattern_ = pattern;
   core_ = pattern_->core;
   core_offset_ = pattern_->core_offset;
-  if (core_ >= 48) need_blas();
   const Parts& parts = pattern_->parts;
   for (const Part& b : parts.list) shape_.push_back({b.K, b.levels(), b.offset, b.factor});
   for (const Factor& f : rows.factors) widths_.push_back(f.K);
@@ -132,6 +133,7 @@ void Elimination::fill_values(const Rows& rows) {
 }
 
 double Elimination::eliminate(const std::vector<Mat>& Lambda, Mat& cross) {
+  const Team team(team_size());
   Lambda_.clear();
   lam_rm_.clear();
   for (const Shape& s : shape_) {
@@ -154,6 +156,7 @@ double Elimination::eliminate(const std::vector<Mat>& Lambda, Mat& cross) {
 }
 
 void Elimination::differentiate(const Vec& c, const Inverse& Q, const std::vector<Direction>& dirs, Slopes& out) {
+  const Team team(team_size());
   const int m = static_cast<int>(dirs.size());
   out.T.clear();
   out.S.clear();

@@ -19,10 +19,12 @@
 #include "packed.hpp"
 #include "pattern.hpp"
 #include "pivot.hpp"
+#include "products.hpp"
 
 namespace multilevel {
 
-constexpr int kPanel = 64;   // as wide as the tiles of linalg.hpp
+constexpr int kPanel = kTile;
+constexpr int kTeamFrom = 6 * kPanel;  // a core that keeps several threads busy
 constexpr int kBatch = 256;  // columns of the first factor in one dense product
 constexpr double kScatterCost = 25.0;  // of one scattered product, in dense ones
 
@@ -127,6 +129,7 @@ class Elimination final : public Engine {
     for (const Panel& b : panels_) widths.push_back(b.width);
     return Packed(widths);
   }
+  int team_size() const { return core_ < kTeamFrom ? 1 : core_ / kPanel; }
   // where a level of a later part begins in the core
   int in_core(int f, std::int32_t level) const {
     return static_cast<int>(shape_[f].offset - core_offset_) + level * shape_[f].K;

@@ -3,12 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "parallel.hpp"
-
 namespace multilevel {
-
-Blas blas;
-void (*load_blas)() = nullptr;
 
 Mat Mat::identity(int n) {
   Mat I(n, n);
@@ -217,104 +212,6 @@ Mat lower_factor(const Mat& A) {
     for (int j = i; j < n; ++j) L(j, i) = sign * W(i, j);
   }
   return L;
-}
-
-// --- dense kernels: loops when small, tiles of BLAS when large ----------------------------------------
-
-namespace {
-
-std::ptrdiff_t at(int i, int j, int ld) { return i + static_cast<std::ptrdiff_t>(j) * ld; }
-
-void loop_gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, int lda, const double* B, int ldb,
-               double beta, double* C, int ldc) {
-  for (int j = 0; j < n; ++j) {
-    double* c = C + at(0, j, ldc);
-    for (int i = 0; i < m; ++i) c[i] = beta == 0.0 ? 0.0 : beta * c[i];
-    if (ta) {
-      for (int i = 0; i < m; ++i) {
-        const double* a = A + at(0, i, lda);
-        double s = 0.0;
-        if (tb) {
-          for (int l = 0; l < k; ++l) s += a[l] * B[at(j, l, ldb)];
-        } else {
-          const double* b = B + at(0, j, ldb);
-#pragma omp simd reduction(+ : s)
-          for (int l = 0; l < k; ++l) s += a[l] * b[l];
-        }
-        c[i] += alpha * s;
-      }
-    } else {
-      for (int l = 0; l < k; ++l) {
-        const double b = alpha * (tb ? B[at(j, l, ldb)] : B[at(l, j, ldb)]);
-        const double* a = A + at(0, l, lda);
-        for (int i = 0; i < m; ++i) c[i] += a[i] * b;
-      }
-    }
-  }
-}
-
-void blas_gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, int lda, const double* B, int ldb,
-               double beta, double* C, int ldc) {
-  char a = ta ? 'T' : 'N', b = tb ? 'T' : 'N';
-  blas.dgemm(&a, &b, &m, &n, &k, &alpha, const_cast<double*>(A), &lda, const_cast<double*>(B), &ldb, &beta, C, &ldc);
-}
-
-int tiles(int n) { return (n + kTile - 1) / kTile; }
-
-}  // namespace
-
-void gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, int lda, const double* B, int ldb,
-          double beta, double* C, int ldc) {
-  if (m == 0 || n == 0) return;
-  const double work = static_cast<double>(m) * n * k;
-  if (!blas.dgemm || work < kBlasFrom) return loop_gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
-  if (work <= kTile * kTile * kTile) return blas_gemm(ta, tb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc);
-  parallel_for(tiles(m) * tiles(n), work, [&](int tile, int) {
-    const int i = tile % tiles(m) * kTile, j = tile / tiles(m) * kTile;
-    for (int l = 0; l < k; l += kTile)
-      blas_gemm(ta, tb, std::min(kTile, m - i), std::min(kTile, n - j), std::min(kTile, k - l), alpha,
-                A + (ta ? at(l, i, lda) : at(i, l, lda)), lda, B + (tb ? at(j, l, ldb) : at(l, j, ldb)), ldb,
-                l ? 1.0 : beta, C + at(i, j, ldc), ldc);
-  });
-}
-
-void symm(int m, int n, const double* A, int lda, const double* B, int ldb, double* C, int ldc) {
-  if (m == 0 || n == 0) return;
-  parallel_for(tiles(m), static_cast<double>(m) * m * n, [&](int tile, int) {
-    const int i = tile * kTile, rows = std::min(kTile, m - i);
-    for (int c = 0; c < n; ++c) std::fill_n(C + at(i, c, ldc), rows, 0.0);
-    for (int l = 0; l < m; l += kTile) {
-      const int depth = std::min(kTile, m - l);
-      for (int j = 0; j < n; j += kTile) {
-        const int cols = std::min(kTile, n - j);
-        if (l < i) gemm(false, false, rows, cols, depth, 1.0, A + at(i, l, lda), lda, B + at(l, j, ldb), ldb, 1.0, C + at(i, j, ldc), ldc);
-        if (l > i) gemm(true, false, rows, cols, depth, 1.0, A + at(l, i, lda), lda, B + at(l, j, ldb), ldb, 1.0, C + at(i, j, ldc), ldc);
-      }
-    }
-    Mat diagonal(rows, rows);
-    for (int c = 0; c < rows; ++c)
-      for (int r = c; r < rows; ++r) diagonal(r, c) = diagonal(c, r) = A[at(i + r, i + c, lda)];
-    for (int j = 0; j < n; j += kTile)
-      gemm(false, false, rows, std::min(kTile, n - j), rows, 1.0, diagonal.a.data(), rows, B + at(i, j, ldb), ldb, 1.0, C + at(i, j, ldc), ldc);
-  });
-}
-
-void trsm_right_t(int m, int n, const double* L, int ldl, double* B, int ldb) {
-  constexpr int block = 32;
-  for (int j0 = 0; j0 < n; j0 += block) {
-    const int w = std::min(block, n - j0);
-    if (j0) gemm(false, true, m, w, j0, -1.0, B, ldb, L + j0, ldl, 1.0, B + at(0, j0, ldb), ldb);
-    for (int j = j0; j < j0 + w; ++j) {
-      double* b = B + at(0, j, ldb);
-      for (int l = j0; l < j; ++l) {
-        const double v = L[at(j, l, ldl)];
-        const double* c = B + at(0, l, ldb);
-        for (int i = 0; i < m; ++i) b[i] -= c[i] * v;
-      }
-      const double r = 1.0 / L[at(j, j, ldl)];
-      for (int i = 0; i < m; ++i) b[i] *= r;
-    }
-  }
 }
 
 }  // namespace multilevel

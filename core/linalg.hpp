@@ -1,8 +1,5 @@
-// Small dense matrices and the few operations the core needs on them.
-//
-// Storage is column-major. Products below `kBlasFrom` multiplications are plain loops: a BLAS call would cost more than
-// the arithmetic. Larger ones go to the BLAS that SciPy carries, in tiles too small for it to wake its own threads, which
-// on a busy machine cost many times the work; the tiles of a large product are shared among ours (parallel.hpp).
+// Small dense matrices and the few operations the core needs on them. Storage is column-major; products of large ones are in
+// products.hpp.
 #pragma once
 
 #include <algorithm>
@@ -95,26 +92,5 @@ bool inverse(const Mat& A, Mat& out);
 void eigen_symmetric(Mat A, Vec& values, Mat& vectors);
 // Lower triangular factor with non-negative diagonal of A A' (A is k x k, possibly singular), by Householder reflections.
 Mat lower_factor(const Mat& A);
-
-// --- the BLAS of the user's SciPy -------------------------------------------------------------------------------
-struct Blas {
-  void (*dgemm)(char*, char*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*) = nullptr;
-};
-extern Blas blas;
-extern void (*load_blas)();  // set by the doorway: importing SciPy's BLAS costs a quarter of a second, so it waits
-inline void need_blas() {
-  if (!blas.dgemm && load_blas) load_blas();
-}
-
-constexpr double kBlasFrom = 2e4;
-constexpr int kTile = 64;  // 64^3 multiplications: OpenBLAS stays on one thread
-
-// C (m x n, ldc) = beta C + alpha op(A) op(B)
-void gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* A, int lda, const double* B, int ldb,
-          double beta, double* C, int ldc);
-// C (m x n) = A B with A symmetric, lower triangle stored
-void symm(int m, int n, const double* A, int lda, const double* B, int ldb, double* C, int ldc);
-// B (m x n) <- B L^-T, L is n x n lower triangular
-void trsm_right_t(int m, int n, const double* L, int ldl, double* B, int ldb);
 
 }  // namespace multilevel

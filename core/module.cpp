@@ -3,22 +3,11 @@
 
 #include "doorway.hpp"
 #include "interrupt.hpp"
-#include "linalg.hpp"
 #include "refused.hpp"
 
 namespace {
 
 namespace nb = nanobind;
-
-// SciPy publishes its BLAS as capsules.
-void bind_blas() {
-  const nb::gil_scoped_acquire hold;
-  if (multilevel::blas.dgemm) return;
-  const nb::dict table = nb::module_::import_("scipy.linalg.cython_blas").attr("__pyx_capi__");
-  const nb::object capsule = table["dgemm"];
-  auto& b = multilevel::blas;
-  b.dgemm = reinterpret_cast<decltype(b.dgemm)>(PyCapsule_GetPointer(capsule.ptr(), PyCapsule_GetName(capsule.ptr())));
-}
 
 // KeyboardInterrupt, when the user has asked for it; on any thread but the main one Python says no.
 void raise_signals() {
@@ -29,7 +18,6 @@ void raise_signals() {
 }  // namespace
 
 NB_MODULE(_core, m) {
-  multilevel::load_blas = &bind_blas;
   multilevel::stop_if_asked = &raise_signals;
   nb::register_exception_translator([](const std::exception_ptr& p, void*) {
     try {

@@ -11,50 +11,58 @@ Moments Elimination::moments(const Mat& R) const {
   for (const Shape& s : shape_) first.push_back(of_factor[s.factor]);
   const int columns = of_factor.back(), width = p_ + 1;
   Moments out{Mat(columns, columns), Vec(columns, 0.0)};
-  const auto column_of = [&](std::int64_t effect) {
-    const int g = pattern_->parts.of(effect);
-    return first[g] + static_cast<int>((effect - shape_[g].offset) % shape_[g].K);
+  std::vector<int> column(q_);  // of an effect
+  for (std::size_t f = 0; f < shape_.size(); ++f)
+    for (std::int64_t e = 0; e < static_cast<std::int64_t>(shape_[f].levels) * shape_[f].K; ++e)
+      column[shape_[f].offset + e] = first[f] + static_cast<int>(e % shape_[f].K);
+  Vec Rb(p_);  // R b of the effect at hand
+  const auto turn_to = [&](std::int64_t e) {
+    const double* b = border0_.data() + e * width;
+    for (int i = 0; i < p_; ++i) {
+      Rb[i] = 0.0;
+      for (int j = 0; j < p_; ++j) Rb[i] += R(i, j) * b[j];
+    }
   };
-  const auto through_X = [&](std::int64_t e, std::int64_t f) {
-    const double *a = border0_.data() + e * width, *b = border0_.data() + f * width;
+  const auto through_X = [&](std::int64_t f) {
+    const double* b = border0_.data() + f * width;
     double s = 0.0;
-    for (int j = 0; j < p_; ++j)
-      for (int i = 0; i < p_; ++i) s += a[i] * R(i, j) * b[j];
+    for (int i = 0; i < p_; ++i) s += Rb[i] * b[i];
     return s;
   };
-  const auto add = [&](std::int64_t e, std::int64_t f, double a) {
-    if (a != 0.0) out.N(column_of(e), column_of(f)) += a * (a - 2.0 * through_X(e, f));
+  const auto add_pair = [&](std::int64_t e, std::int64_t f, double a) {
+    if (a == 0.0) return;
+    const double x = a * (a - 2.0 * through_X(f));
+    out.N(column[e], column[f]) += x;
+    out.N(column[f], column[e]) += x;
   };
   for (int f = 0; f < static_cast<int>(shape_.size()); ++f) {
     const int K = shape_[f].K;
-    const bool in_core = f >= pattern_->sparse;
-    const Vec& diag = in_core ? core_diag_[f - pattern_->sparse] : f == 0 ? sparse_[f].diag : sparse_[f].diag0;
+    const bool dense = f >= pattern_->sparse;
+    const Vec& diag = dense ? core_diag_[f - pattern_->sparse] : f == 0 ? sparse_[f].diag : sparse_[f].diag0;
     for (int v = 0; v < shape_[f].levels; ++v) {
       const std::int64_t at = shape_[f].offset + static_cast<std::int64_t>(v) * K;
       const double* G = diag.data() + static_cast<std::size_t>(v) * K * K;
-      for (int i = 0; i < K; ++i) {
-        out.g[first[f] + i] += G[i * K + i] - through_X(at + i, at + i);
-        for (int j = 0; j < K; ++j) add(at + i, at + j, G[i * K + j]);
-      }
-      if (in_core) continue;
-      const Vec& val = f == 0 ? sparse_[f].val : sparse_[f].val0;
-      const SparsePattern& s = pattern_->columns[f];
-      for (std::int64_t r = s.ptr[v]; r < s.ptr[v + 1]; ++r)
-        for (int j = 0; j < K; ++j) {
-          add(at + j, s.row[r], val[r * K + j]);
-          add(s.row[r], at + j, val[r * K + j]);
+      for (int j = 0; j < K; ++j) {
+        const std::int64_t e = at + j;
+        turn_to(e);
+        const double a = G[j * K + j], own = through_X(e);
+        out.g[column[e]] += a - own;
+        out.N(column[e], column[e]) += a * (a - 2.0 * own);
+        for (int i = j + 1; i < K; ++i) add_pair(e, at + i, G[i * K + j]);
+        if (dense) {
+          const auto b = static_cast<int>(e - core_offset_);
+          for (int c = in_core(f, shape_[f].levels); c < core_ && !core_pairs_.empty(); ++c) add_pair(e, core_offset_ + c, core_pairs_.column(b)[c]);
+          continue;
         }
+        const Vec& val = f == 0 ? sparse_[f].val : sparse_[f].val0;
+        const SparsePattern& s = pattern_->columns[f];
+        for (std::int64_t r = s.ptr[v]; r < s.ptr[v + 1]; ++r) add_pair(e, s.row[r], val[r * K + j]);
+      }
     }
   }
-  for (int b = 0; b < core_ && !core_pairs_.empty(); ++b)
-    for (int a = b + 1; a < core_; ++a) {
-      const double x = core_pairs_.column(b)[a];
-      add(core_offset_ + a, core_offset_ + b, x);
-      add(core_offset_ + b, core_offset_ + a, x);
-    }
   std::vector<Mat> RM(columns, Mat(p_, p_));
   for (std::int64_t e = 0; e < q_; ++e) {
-    Mat& M = RM[column_of(e)];
+    Mat& M = RM[column[e]];
     const double* b = border0_.data() + e * width;
     for (int j = 0; j < p_; ++j)
       for (int i = 0; i < p_; ++i) M(i, j) += b[i] * b[j];

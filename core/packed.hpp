@@ -3,6 +3,7 @@
 #pragma once
 
 #include "linalg.hpp"
+#include "products.hpp"
 
 namespace multilevel {
 
@@ -32,8 +33,10 @@ class Packed {
   Vec values_;
   std::vector<std::size_t> at_;   // of each column, as if it began with row 0
   std::vector<int> start_;        // of the panel of each column
-  std::vector<Strip> strips_;     // columns in pieces of at most a tile, none in two panels
+  std::vector<Strip> strips_;     // columns in pieces of at most a tile (products.hpp), none in two panels
   int first_strip(int from) const;
+  // A (n x other), or A', cut at the strips from the first on
+  std::vector<LeftOperand> left_operands(bool transposed, int first, int other, const double* A, int lda) const;
 };
 
 }  // namespace multilevel

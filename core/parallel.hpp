@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -20,10 +22,44 @@ inline int thread_count() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
+// Helpers that stay for the calls of parallel_for made while this lives, on the thread that made it: a stage of elimination
+// makes dozens, and a thread costs as much as the smallest of them saves.
+class Team {
+ public:
+  explicit Team(int most);  // threads; none if that is less than two, or where there is a team
+  ~Team();
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+  static Team* present() { return present_; }
+  int size() const { return static_cast<int>(helpers_.size()) + 1; }
+
+  // work(thread) on every thread
+  template <class Work>
+  void together(const Work& work) {
+    call_ = [](const void* w, int thread) { (*static_cast<const Work*>(w))(thread); };
+    begin(&work);
+    work(0);
+    finish();
+  }
+
+ private:
+  static thread_local Team* present_;
+  std::vector<std::thread> helpers_;
+  std::atomic<int> round_{0}, busy_{0};
+  std::mutex mutex_;
+  std::condition_variable begun_, done_;
+  void (*call_)(const void*, int) = nullptr;
+  const void* work_ = nullptr;  // null: the end
+  void begin(const void* work);
+  void finish();
+  void help(int thread);
+};
+
 // Calls job(i, thread) for i = 0 .. n-1. `operations` is the total work: little of it stays on one thread.
 template <class F>
 void parallel_for(int n, double operations, F&& job) {
-  const int threads = inside_parallel || operations < 4e6 ? 1 : std::min(n, thread_count());
+  Team* team = Team::present();
+  const int threads = inside_parallel || operations < (team ? 1e6 : 4e6) ? 1 : std::min(n, team ? team->size() : thread_count());
   std::atomic<int> next{0};
   const auto work = [&](int thread) {
     const bool outer = inside_parallel;
@@ -31,6 +67,7 @@ void parallel_for(int n, double operations, F&& job) {
     for (int i = next++; i < n; i = next++) job(i, thread);
     inside_parallel = outer;
   };
+  if (team && threads > 1) return team->together(work);
   std::vector<std::thread> helpers;
   for (int t = 1; t < threads; ++t) helpers.emplace_back(work, t);
   work(0);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "products.hpp"
+
 namespace multilevel {
 
 namespace {
@@ -210,7 +212,6 @@ FixedCoordinates fixed_coordinates(const Column& y, const std::vector<Column>& X
   double total = 0.0;
   for (std::int64_t i = 0; i < n; ++i) total += weight(w, i);
   f.total_weight = total;
-  if (static_cast<double>(n) * X.size() * X.size() > 1e8) need_blas();
 
   f.constant = find_constant(stats);
   f.y_center = f.constant >= 0 ? ys.mean : 0.0;

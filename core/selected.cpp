@@ -11,15 +11,13 @@ void Elimination::scatter_quadratic(int f, Vec& Q) {
   const int k = K ? K : shape_[f].K;
   const SparsePattern& s = pattern_->columns[f];
   const Sparse& sp = sparse_[f];
-  std::vector<Vec> partial(thread_count());
-  parallel_for(static_cast<int>(s.strip.size()) - 1, pair_work(f), [&](int strip, int thread) {
-    Vec& mine = partial[thread];
-    mine.resize(Q.size());
+  Vec parts(s.pieces.size() * k * k, 0.0);  // added in their order: the same sum for any number of threads
+  parallel_for(static_cast<int>(s.strip.size()) - 1, pair_work(f), [&](int strip, int) {
     Vec y(k);
     for (std::int64_t piece = s.strip[strip]; piece < s.strip[strip + 1]; ++piece) {
       const auto [v, count, first] = s.pieces[piece];
       const std::int64_t last = first + count, end = s.ptr[v + 1];
-      double* q = mine.data() + static_cast<std::size_t>(v) * k * k;
+      double* q = parts.data() + static_cast<std::size_t>(piece) * k * k;
       for (std::int64_t b = first; b < last; ++b) {
         const double* col = R_.column(static_cast<int>(s.row[b] - core_offset_)) - core_offset_;
         if constexpr (K == 1) {
@@ -36,8 +34,8 @@ void Elimination::scatter_quadratic(int f, Vec& Q) {
       }
     }
   });
-  for (const Vec& mine : partial)
-    for (std::size_t i = 0; i < mine.size(); ++i) Q[i] += mine[i];
+  for (std::size_t piece = 0; piece < s.pieces.size(); ++piece)
+    for (int i = 0; i < k * k; ++i) Q[static_cast<std::size_t>(s.pieces[piece].level) * k * k + i] += parts[piece * k * k + i];
 }
 
 template <int K>

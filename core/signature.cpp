@@ -13,6 +13,7 @@
 #include <map>
 
 #include "engine.hpp"
+#include "products.hpp"
 
 namespace multilevel {
 

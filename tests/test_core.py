@@ -99,9 +99,9 @@ def test_singular_lambda_is_no_special_case(shape):
     np.testing.assert_allclose(model.solve(theta, True).gradient, slope, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize(("l1", "l2", "k"), [(150, 110, 1), (150, 110, 2), (20, 80, 4)])
+@pytest.mark.parametrize(("l1", "l2", "k"), [(150, 110, 1), (150, 110, 2), (20, 80, 4), (60, 91, 5)])
 def test_dense_core_in_panels(l1, l2, k):
-    """Cores wide enough for several panels and for BLAS, met sparsely (scattered) and fully (dense products)."""
+    """Cores wide enough for several panels and for tiles, met sparsely (scattered) and fully (dense products)."""
     rng = np.random.default_rng(l1 + k)
     n = 900
     a, b = rng.integers(0, l1, n), rng.integers(0, l2, n)
@@ -116,6 +116,20 @@ def test_dense_core_in_panels(l1, l2, k):
     np.testing.assert_allclose(
         model.posterior(theta)[1][0], [dense_P[v * k : (v + 1) * k, v * k : (v + 1) * k] for v in range(l2)], atol=1e-9
     )
+
+
+def test_a_core_is_the_same_whatever_the_threads(monkeypatch):
+    rng = np.random.default_rng(31)
+    a, b = rng.integers(0, 60, 900), rng.integers(0, 91, 900)
+    model, *_ = build([(a, 60, 5, "us"), (b, 91, 5, "us")], rng, 900)
+    theta = 0.3 * rng.standard_normal(model.n_theta)
+    answers = []
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("MULTILEVEL_NUM_THREADS", threads)
+        at = model.solve(theta, True)
+        answers.append(np.concatenate([[at.criterion], at.gradient, at.hessian.ravel(), *(m.ravel() for m in at.modes)]))
+    np.testing.assert_array_equal(answers[0], answers[1])
+    np.testing.assert_array_equal(answers[0], answers[2])
 
 
 @pytest.mark.parametrize("reml", [True, False])

@@ -274,7 +274,7 @@ def test_posterior_is_the_inverse_curvature():
 
 
 def test_dense_core_of_many_levels():
-    """Panels, BLAS, and a selected inverse of the first factor's couplings too."""
+    """Panels, tiles, and a selected inverse of the first factor's couplings too."""
     rng = np.random.default_rng(5)
     n, l1, l2 = 900, 140, 110
     a, b = (np.concatenate([np.arange(k), rng.integers(0, k, n - k)]).astype(np.int32) for k in (l1, l2))

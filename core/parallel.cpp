@@ -1,6 +1,16 @@
 #include "parallel.hpp"
 
+#include <cstdlib>
+
 namespace multilevel {
+
+int thread_count() {
+  for (const char* name : {"MULTILEVEL_NUM_THREADS", "OMP_NUM_THREADS"})
+    if (const char* value = std::getenv(name))
+      if (const int n = std::atoi(value); n > 0) return n;
+  static const int processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));  // reads a file
+  return processors;
+}
 
 namespace {
 
@@ -21,7 +31,7 @@ void await(Ready&& ready, std::mutex& mutex, std::condition_variable& changed) {
 thread_local Team* Team::present_ = nullptr;
 
 Team::Team(int most) {
-  const int threads = present_ || inside_parallel ? 1 : std::min(most, thread_count());
+  const int threads = most < 2 || present_ || inside_parallel ? 1 : std::min(most, thread_count());
   for (int t = 1; t < threads; ++t) helpers_.emplace_back([this, t] { help(t); });
   if (threads > 1) present_ = this;
 }

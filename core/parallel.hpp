@@ -6,7 +6,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <cstdlib>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -15,12 +14,7 @@ namespace multilevel {
 
 inline thread_local bool inside_parallel = false;
 
-inline int thread_count() {
-  for (const char* name : {"MULTILEVEL_NUM_THREADS", "OMP_NUM_THREADS"})
-    if (const char* value = std::getenv(name))
-      if (const int n = std::atoi(value); n > 0) return n;
-  return std::max(1u, std::thread::hardware_concurrency());
-}
+int thread_count();
 
 // Helpers that stay for the calls of parallel_for made while this lives, on the thread that made it: a stage of elimination
 // makes dozens, and a thread costs as much as the smallest of them saves.

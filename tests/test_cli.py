@@ -226,6 +226,15 @@ def test_wrong_input_gets_one_sentence_and_code_2(
     assert "Traceback" not in err
 
 
+def test_no_words_at_all_ask_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    bare = capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert bare == capsys.readouterr().out
+    assert "fit" in bare
+
+
 def test_warnings_are_sentences_without_file_and_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "yield ~ 1 + (1 | batch)", "dyestuff2"]) == 0
     out, err = capsys.readouterr()
@@ -239,7 +248,7 @@ def test_warnings_are_sentences_without_file_and_line(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "the following arguments are required: COMMAND; see 'multilevel --help'"),
+        (["--"], "the following arguments are required: COMMAND; see 'multilevel --help'"),
         (["fit"], "the following arguments are required: FORMULA, DATA; see 'multilevel fit --help'"),
         (["fit", SLEEP], "the following arguments are required: DATA"),
         (["mean", SLEEP, "sleepstudy"], "argument COMMAND: invalid choice: 'mean'"),

@@ -17,7 +17,7 @@ INTERRUPTED = 130  # what shells give for a process ended by Ctrl-C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code (0: done, 2: the input was wrong).
+    """Run one command, or show the help if there is none; the exit code (0: done, 2: the input was wrong).
 
     Parameters
     ----------
@@ -29,7 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit
         By argparse, after `--help` and `--version` and when the words are not a command.
     """
-    arguments, left = _parser().parse_known_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    parser = _parser()
+    if not words:
+        parser.print_help()
+        return 0
+    arguments, left = parser.parse_known_args(words)
     if left:
         arguments.parser.refuse(left[0])
     try:

@@ -192,6 +192,8 @@ def no_predictor(fit: Fit, name: str, known: Mapping[str, Any] | Sequence[str], 
             f"{where}{name!r} is a grouping factor of the random effects, over which the means are population means; "
             f"expected {_shown(known)}; coef() gives values for each {name}"
         )
+    if any(sign in name for sign in "|*+"):
+        return InferenceError(f"{where}{name!r} is no predictor of the model; several of them stand behind '~': '~ {name}'")
     return InferenceError(f"{where}{name!r} is no predictor of the model{nearest(name, known)} ({_shown(known)})")
 
 

@@ -1,4 +1,4 @@
-// Work shared among a few threads: the coordinating one and helpers that live for one call. Thread counts obey
+// Work shared among a few threads: the coordinating one and helpers that live for one call, or for a stage. Thread counts obey
 // MULTILEVEL_NUM_THREADS and OMP_NUM_THREADS; a call made from a helper runs where it is (no nested parallelism).
 #pragma once
 

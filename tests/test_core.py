@@ -127,7 +127,9 @@ def test_a_core_is_the_same_whatever_the_threads(monkeypatch):
     for threads in ("1", "2", "5"):
         monkeypatch.setenv("MULTILEVEL_NUM_THREADS", threads)
         at = model.solve(theta, True)
-        answers.append(np.concatenate([[at.criterion], at.gradient, at.hessian.ravel(), *(m.ravel() for m in at.modes)]))
+        answers.append(
+            np.concatenate([[at.criterion], at.gradient, at.hessian.ravel(), *(m.ravel() for m in at.modes)])
+        )
     np.testing.assert_array_equal(answers[0], answers[1])
     np.testing.assert_array_equal(answers[0], answers[2])
 

@@ -193,7 +193,9 @@ def no_predictor(fit: Fit, name: str, known: Mapping[str, Any] | Sequence[str], 
             f"expected {_shown(known)}; coef() gives values for each {name}"
         )
     if any(sign in name for sign in "|*+"):
-        return InferenceError(f"{where}{name!r} is no predictor of the model; several of them stand behind '~': '~ {name}'")
+        return InferenceError(
+            f"{where}{name!r} is no predictor of the model; several of them stand behind '~': '~ {name}'"
+        )
     return InferenceError(f"{where}{name!r} is no predictor of the model{nearest(name, known)} ({_shown(known)})")
 
 

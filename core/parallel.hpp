@@ -32,11 +32,15 @@ class Team {
   void together(const Work& work) {
     call_ = [](const void* w, int thread) { (*static_cast<const Work*>(w))(thread); };
     begin(&work);
+    const Finish after{*this};  // the helpers read `work`, also where this thread runs out of memory
     work(0);
-    finish();
   }
 
  private:
+  struct Finish {
+    Team& team;
+    ~Finish() { team.finish(); }
+  };
   static thread_local Team* present_;
   std::vector<std::thread> helpers_;
   std::atomic<int> round_{0}, busy_{0};
